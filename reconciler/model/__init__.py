@@ -1,0 +1,1 @@
+"""The words of the product: frozen values, no logic beyond reading them. Pure."""

@@ -1,0 +1,70 @@
+"""What one strategy file says. Values only; reading files is `sources`, defaults are `desired`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, NamedTuple, TypeAlias
+
+import msgspec
+
+from reconciler.errors import Location
+
+Value: TypeAlias = Any
+"""A JSON value of a strategy's config. Numbers are int or Decimal, never float: 0.10 equals 0.1, exactly."""
+
+Config: TypeAlias = dict[str, Any]
+"""Hummingbot's own field names to `Value`s in Hummingbot's own units."""
+
+DEFAULT_TARGET = "default"
+DEFAULT_ACCOUNT = "default"
+
+
+class Wish(StrEnum):
+    """The state that Git wants a strategy to be in."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+
+
+class Key(NamedTuple):
+    """What identifies a strategy: names are unique within a target."""
+
+    target: str
+    name: str
+
+    def __str__(self) -> str:
+        return self.name if self.target == DEFAULT_TARGET else f"{self.target}/{self.name}"
+
+
+class Suspend(msgspec.Struct, frozen=True, gc=False):
+    """No steps for this strategy; `until` is an RFC 3339 time or None for "until removed"."""
+
+    reason: str
+    until: str | None = None
+
+
+class StrategySpec(msgspec.Struct, frozen=True, gc=False):
+    """One strategy as Git wants it, all defaults filled in and units converted."""
+
+    name: str
+    strategy_type: str
+    exchange: str
+    trading_pair: str
+    config: Config
+    state: Wish = Wish.RUNNING
+    target: str = DEFAULT_TARGET
+    account: str = DEFAULT_ACCOUNT
+    labels: dict[str, str] = {}
+    description: str = ""
+    owner: str = ""
+    wave: int = 0
+    protect: bool = False
+    suspend: Suspend | None = None
+    ignore_drift: tuple[str, ...] = ()
+    adopt: bool = False
+    location: Location = Location("")
+
+    @property
+    def key(self) -> Key:
+        return Key(self.target, self.name)

@@ -1,0 +1,144 @@
+"""What is wanted and what is seen, as values: Desired, Observed and what the store remembers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TypeAlias
+
+import msgspec
+
+from reconciler.errors import Problem
+from reconciler.model.spec import DEFAULT_ACCOUNT, Config, Key, StrategySpec
+
+
+class Lifecycle(StrEnum):
+    """The state that a bot reports (protocol.md, Status shapes)."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    STARTING = "starting"
+    STOPPING = "stopping"
+    ERROR = "error"
+
+
+class Presence(StrEnum):
+    """The three answers about a strategy; only ABSENT is a proof that it does not exist."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+
+
+class Condition(msgspec.Struct, frozen=True, gc=False):
+    """One thing that is true of a live strategy, beside its state (such as OrdersMayBeOpen)."""
+
+    type: str
+    status: bool = True
+    reason: str = ""
+    message: str = ""
+
+
+class ObservedStrategy(msgspec.Struct, frozen=True, gc=False):
+    """One strategy as its agent or bot last reported it. None: the peer did not say.
+
+    `seen_at` is the receiver's monotonic clock in seconds; `observed_at` is the sender's text, for display.
+    `owner` is the mark of the controller that created it, echoed by an Extended agent.
+    """
+
+    name: str
+    state: Lifecycle
+    strategy_type: str | None = None
+    exchange: str | None = None
+    trading_pair: str | None = None
+    account: str | None = None
+    config: Config | None = None
+    strategy_id: str | None = None
+    message: str = ""
+    spec_hash: str | None = None
+    owner: str | None = None
+    agent: str | None = None
+    session: str | None = None
+    seq: int = 0
+    observed_at: str | None = None
+    seen_at: float = 0.0
+    conditions: tuple[Condition, ...] = ()
+
+
+class AgentView(msgspec.Struct, frozen=True, gc=False):
+    """An agent's presence as last announced."""
+
+    name: str
+    online: bool
+    session: str = ""
+    complete: bool = False
+    """Its inventory's count and digest agree with the statuses that we hold."""
+    strategy_types: tuple[str, ...] = ()
+    highest_epoch: int = 0
+
+
+class Observed(msgspec.Struct, frozen=True, gc=False):
+    """What is known of one target at one moment.
+
+    `present`: names with a status that can be believed now. `presumed_absent`: True when an unheard-of
+    name may be created although absence is not proved (Basic peer, protocol.md "one exception").
+    `age_s`: seconds since the newest message; None if nothing was heard.
+    """
+
+    target: str
+    connected: bool
+    complete: bool
+    extended: bool
+    strategies: Mapping[str, ObservedStrategy]
+    unbelievable: frozenset[str] = frozenset()
+    """Names with a status that can no longer be believed: their agent is offline or replaced."""
+    presumed_absent: bool = False
+    agents: tuple[AgentView, ...] = ()
+    age_s: float | None = None
+
+    def presence(self, name: str) -> Presence:
+        """Answer for one name; never ABSENT without proof."""
+        if not self.connected or name in self.unbelievable:
+            return Presence.UNKNOWN
+        if name in self.strategies:
+            return Presence.PRESENT
+        return Presence.ABSENT if self.complete else Presence.UNKNOWN
+
+
+class Desired(msgspec.Struct, frozen=True, gc=False):
+    """What one revision wants. `held`: strategies whose file is invalid under `on_invalid: skip`;
+    they are left alone. `commit` is the full object name, or `worktree`.
+    """
+
+    commit: str
+    ref: str
+    specs: Mapping[Key, StrategySpec]
+    held: frozenset[Key] = frozenset()
+    problems: tuple[Problem, ...] = ()
+
+
+class InventoryEntry(msgspec.Struct, frozen=True, gc=False):
+    """A strategy that we created or adopted, and the spec that we last saw confirmed for it."""
+
+    target: str
+    name: str
+    strategy_type: str
+    exchange: str
+    trading_pair: str
+    config: Config
+    spec_hash: str
+    account: str = DEFAULT_ACCOUNT
+    commit: str = ""
+    wave: int = 0
+    protect: bool = False
+    retry: bool = False
+    """A person asked to try again after an error (`reconciler retry`); cleared by the next success."""
+
+    @property
+    def key(self) -> Key:
+        return Key(self.target, self.name)
+
+
+Inventory: TypeAlias = Mapping[Key, InventoryEntry]
+"""What the store remembers of what is ours."""

@@ -1,0 +1,1 @@
+"""The wire: messages to words and back, exactly as schemas/asyncapi.yaml says. Pure."""

@@ -1,0 +1,92 @@
+"""Topic names of one root, both ways: building them and saying what an incoming one is. Pure."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import NamedTuple
+
+from reconciler.model.change import Op
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""What a strategy, target, agent or account may be called: it becomes a topic level and a folder."""
+
+
+def is_name(text: str) -> bool:
+    """Say whether `text` may name a strategy."""
+    return NAME.fullmatch(text) is not None
+
+
+class Kind(StrEnum):
+    """What a topic carries."""
+
+    COMMAND = "command"
+    RESPONSE = "response"
+    STATUS = "status"
+    PERFORMANCE = "performance"
+    LOGS = "logs"
+    PRESENCE = "presence"
+    INVENTORY = "inventory"
+    NOTIFICATION = "notification"
+
+
+class Address(NamedTuple):
+    """A topic, read. `name`: the op, strategy, agent, channel or reply id in its last levels; may be empty."""
+
+    kind: Kind
+    name: str = ""
+
+
+_BY_LEVEL = {
+    "strategy": Kind.COMMAND,
+    "response": Kind.RESPONSE,
+    "status": Kind.STATUS,
+    "performance": Kind.PERFORMANCE,
+    "logs": Kind.LOGS,
+    "agent": Kind.PRESENCE,
+    "inventory": Kind.INVENTORY,
+    "notifications": Kind.NOTIFICATION,
+}
+
+
+class Topics:
+    """All topics under one root, such as `hummingbot`."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.status = f"{root}/status"
+        self.performance = f"{root}/performance"
+        self.logs = f"{root}/logs"
+        self.response = f"{root}/response"
+        self._prefix = f"{root}/"
+
+    def command(self, op: Op) -> str:
+        return f"{self.root}/strategy/{op.value}"
+
+    def status_of(self, name: str) -> str:
+        return f"{self.root}/status/{name}"
+
+    def presence(self, agent: str) -> str:
+        return f"{self.root}/agent/{agent}"
+
+    def inventory(self, agent: str) -> str:
+        return f"{self.root}/inventory/{agent}"
+
+    def reply_to(self, controller: str) -> str:
+        return f"{self.root}/response/{controller}"
+
+    def notification(self, channel: str) -> str:
+        return f"{self.root}/notifications/{channel}"
+
+    def read(self, topic: str) -> Address | None:
+        """Say what `topic` is; None for one that is not ours (a broker may hand us anything)."""
+        if not topic.startswith(self._prefix):
+            return None
+        level, _, name = topic[len(self._prefix) :].partition("/")
+        kind = _BY_LEVEL.get(level)
+        return None if kind is None else Address(kind, name)
+
+    def may_reply_to(self, topic: str) -> bool:
+        """Whether a reply may go to `topic`: `{root}/response` or below it, without a wildcard."""
+        inside = topic == self.response or topic.startswith(f"{self.response}/")
+        return inside and not set(topic) & {"+", "#", "\0"}
