@@ -140,3 +140,4 @@ class CommandRejected(ReconcilerError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
+        self.reason = message

@@ -71,6 +71,7 @@ class EventKind(StrEnum):
     DRIFT_FOUND = "drift_found"
     DRIFT_HEALED = "drift_healed"
     BLOCKED = "blocked"
+    PENDING = "pending"
     REFUSED = "refused"
     FAILED = "failed"
     INVALID = "invalid"

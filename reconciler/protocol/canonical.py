@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from decimal import Context, Decimal
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 from typing import Any
 
 import msgspec
 
 from reconciler.model.spec import Config, StrategySpec
 
-_EXACT = Context(prec=10_000)
-"""More digits than a payload of ours can hold: normalising never rounds."""
+_EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
+"""As many digits and as large an exponent as there are: normalising never rounds and never overflows."""
 
 _PLAIN_DIGITS = 15
 """Whole numbers up to here are written as plain integers, larger ones in scientific notation."""

@@ -40,15 +40,32 @@ class ErrorCode(StrEnum):
     ALREADY_PAUSED = "ALREADY_PAUSED"
 
 
-_LOOK_AGAIN = {
-    ErrorCode.INVALID_STATE,
-    ErrorCode.EXPIRED,
-    ErrorCode.CONFLICT,
-    ErrorCode.NOT_FOUND,
-    ErrorCode.ALREADY_EXISTS,
+_REACTIONS: dict[str, Reaction] = {
+    ErrorCode.INVALID_PAYLOAD: Reaction.TERMINAL,
+    ErrorCode.INVALID_CONFIG: Reaction.TERMINAL,
+    ErrorCode.UNKNOWN_STRATEGY_TYPE: Reaction.TERMINAL,
+    ErrorCode.UNSUPPORTED_EXCHANGE: Reaction.TERMINAL,
+    ErrorCode.INVALID_TRADING_PAIR: Reaction.TERMINAL,
+    ErrorCode.UNSUPPORTED_OPERATION: Reaction.TERMINAL,
+    ErrorCode.IMMUTABLE_FIELD: Reaction.TERMINAL,
+    ErrorCode.UNAUTHORIZED: Reaction.TERMINAL,
+    ErrorCode.STALE_EPOCH: Reaction.TERMINAL,
+    ErrorCode.INVALID_STATE: Reaction.LOOK_AGAIN,
+    ErrorCode.EXPIRED: Reaction.LOOK_AGAIN,
+    ErrorCode.CONFLICT: Reaction.LOOK_AGAIN,
+    ErrorCode.NOT_FOUND: Reaction.LOOK_AGAIN,
+    ErrorCode.ALREADY_EXISTS: Reaction.LOOK_AGAIN,
+    ErrorCode.ALREADY_RUNNING: Reaction.LOOK_AGAIN,
+    ErrorCode.ALREADY_STOPPED: Reaction.LOOK_AGAIN,
+    ErrorCode.ALREADY_PAUSED: Reaction.LOOK_AGAIN,
+    ErrorCode.BUSY: Reaction.RETRY,
+    ErrorCode.EXCHANGE_UNAVAILABLE: Reaction.RETRY,
+    ErrorCode.TIMEOUT: Reaction.RETRY,
+    ErrorCode.INTERNAL: Reaction.RETRY,
 }
-_RETRY = {ErrorCode.BUSY, ErrorCode.EXCHANGE_UNAVAILABLE, ErrorCode.TIMEOUT, ErrorCode.INTERNAL}
-_CONVERGED = {
+"""What a code asks for, unless it says that `op` has nothing left to do (`_CONVERGED`)."""
+
+_CONVERGED: set[tuple[Op, str]] = {
     (Op.START, ErrorCode.ALREADY_RUNNING),
     (Op.RESUME, ErrorCode.ALREADY_RUNNING),
     (Op.STOP, ErrorCode.ALREADY_STOPPED),
@@ -63,11 +80,7 @@ def reaction(op: Op, code: str, *, same_hash: bool = False) -> Reaction:
     `same_hash`: the live strategy already has the spec hash that `op` asked for. An unknown code is
     RETRY: it becomes terminal when the retries are used up.
     """
-    if (op, code) in _CONVERGED or (op is Op.CREATE and code == ErrorCode.ALREADY_EXISTS and same_hash):
+    exists_as_wished = op is Op.CREATE and code == ErrorCode.ALREADY_EXISTS and same_hash
+    if exists_as_wished or (op, code) in _CONVERGED:
         return Reaction.CONVERGED
-    if code in _LOOK_AGAIN:
-        return Reaction.LOOK_AGAIN
-    known = code in ErrorCode.__members__
-    if code in _RETRY or not known:
-        return Reaction.RETRY
-    return Reaction.TERMINAL if code not in {c for _, c in _CONVERGED} else Reaction.LOOK_AGAIN
+    return _REACTIONS.get(code, Reaction.RETRY)

@@ -11,10 +11,18 @@ from reconciler.model.change import Op
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """What a strategy, target, agent or account may be called: it becomes a topic level and a folder."""
 
+_ROOT = re.compile(rf"{NAME.pattern}(/{NAME.pattern}){{0,3}}")
+_REPLY_LEVELS = re.compile(rf"(/{NAME.pattern}){{0,3}}")
+
 
 def is_name(text: str) -> bool:
     """Say whether `text` may name a strategy."""
     return NAME.fullmatch(text) is not None
+
+
+def is_root(text: str) -> bool:
+    """Say whether `text` may be the root of all topics: one to four levels, each a name."""
+    return _ROOT.fullmatch(text) is not None
 
 
 class Kind(StrEnum):
@@ -50,9 +58,15 @@ _BY_LEVEL = {
 
 
 class Topics:
-    """All topics under one root, such as `hummingbot`."""
+    """All topics under one root, such as `hummingbot`.
+
+    Raises:
+        ValueError: `root` is not `is_root`; a wildcard in it would reach other people's bots.
+    """
 
     def __init__(self, root: str) -> None:
+        if not is_root(root):
+            raise ValueError(f"{root!r} cannot be the root of topics: up to four names, joined by /")
         self.root = root
         self.status = f"{root}/status"
         self.performance = f"{root}/performance"
@@ -87,6 +101,9 @@ class Topics:
         return None if kind is None else Address(kind, name)
 
     def may_reply_to(self, topic: str) -> bool:
-        """Whether a reply may go to `topic`: `{root}/response` or below it, without a wildcard."""
-        inside = topic == self.response or topic.startswith(f"{self.response}/")
-        return inside and not set(topic) & {"+", "#", "\0"}
+        """Whether a reply may go to `topic`: `{root}/response` or up to three names below it.
+
+        Anything else, a wildcard above all, would let a stranger make us publish where he likes.
+        """
+        inside = topic.startswith(self.response)
+        return inside and _REPLY_LEVELS.fullmatch(topic, len(self.response)) is not None

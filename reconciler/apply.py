@@ -1,0 +1,231 @@
+"""
+Plan → Outcomes. The only sender of commands.
+
+Rule 1: the steps of one strategy strictly one after another, each confirmed before the next.
+Rule 2: a step that timed out is unknown: look, then decide; a retry carries the same idempotency key.
+Rule 3: a strategy fails alone; a wave that raises risk waits until the one before it is healthy.
+Rule 4: asked to stop, it finishes the step in flight and skips the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Iterator, Sequence
+
+from reconciler.confirm import Next, Verdict, judge
+from reconciler.errors import BrokerError, CommandRejected
+from reconciler.live import LOOK_EVERY_S, Ask, Live, wait_for_news
+from reconciler.model.change import Action, Change, Op, Plan, Step
+from reconciler.model.report import ChangeResult, Outcome, StepResult
+from reconciler.model.spec import Key, StrategySpec
+from reconciler.model.state import InventoryEntry, Lifecycle
+from reconciler.plan.planner import waves
+from reconciler.protocol.canonical import spec_hash
+from reconciler.settings import SyncSettings
+from reconciler.store.base import Store
+
+TRANSIT_PATIENCE = 4
+"""A bot that says `starting` or `stopping` gets this many step timeouts: a real one needs up to 30 s to
+cancel its orders and 12 s to come up (hummingbot.md)."""
+
+BACKOFF_FIRST_S = 0.2
+BACKOFF_LIMIT_S = 10.0
+
+UNHEALTHY = "the wave before it is not healthy"
+UNHEARD = "the broker says that nobody listens for commands: is the agent running?"
+
+Progress = Callable[[Change, Step, StepResult | None], None]
+"""Told when a step begins (None) and when it ends."""
+
+
+def quiet(change: Change, step: Step, result: StepResult | None) -> None:
+    """Progress for callers that want none."""
+
+
+class Applier:
+    """Sends the steps of plans over one `Live` and records in `store` what they led to."""
+
+    def __init__(self, live: Live, store: Store, sync: SyncSettings, *, stop: asyncio.Event) -> None:
+        self._live = live
+        self._store = store
+        self._sync = sync
+        self._stop = stop
+        self._clock = asyncio.get_running_loop().time
+
+    async def apply(self, plan: Plan, progress: Progress = quiet) -> tuple[ChangeResult, ...]:
+        """Carry out `plan`; one result for each change that acts, in the plan's order."""
+        results: dict[Key, ChangeResult] = {}
+        healthy = True
+        for wave in waves(plan):
+            if healthy or _lowers_risk(wave):
+                await self._wave(wave, plan.commit, results, progress)
+            else:
+                results.update((change.key, _skipped(change, UNHEALTHY)) for change in wave)
+            healthy = healthy and all(results[change.key].outcome is Outcome.CONFIRMED for change in wave)
+        return tuple(results[change.key] for change in plan.acting)
+
+    async def _wave(
+        self, wave: Sequence[Change], commit: str, results: dict[Key, ChangeResult], progress: Progress
+    ) -> None:
+        """Run a wave's changes, at most `sync.concurrency` at a time."""
+        queue = iter(wave)
+        workers = min(self._sync.concurrency, len(wave))
+        async with asyncio.TaskGroup() as group:
+            for _ in range(workers):
+                group.create_task(self._worker(queue, commit, results, progress))
+
+    async def _worker(
+        self, queue: Iterator[Change], commit: str, results: dict[Key, ChangeResult], progress: Progress
+    ) -> None:
+        for change in queue:
+            results[change.key] = await self._change(change, commit, progress)
+
+    async def _change(self, change: Change, commit: str, progress: Progress) -> ChangeResult:
+        done: list[StepResult] = []
+        for step in change.steps:
+            if self._stop.is_set():
+                return _skipped(change, "asked to stop before this step", done)
+            progress(change, step, None)
+            result = await self._step(change, step, commit)
+            done.append(result)
+            progress(change, step, result)
+            if result.outcome is not Outcome.CONFIRMED:
+                return ChangeResult(change, result.outcome, tuple(done))
+        self._store.clear_retry(change.key)
+        return ChangeResult(change, Outcome.CONFIRMED, tuple(done))
+
+    # -- one step
+
+    async def _step(self, change: Change, step: Step, commit: str) -> StepResult:
+        """Send `step` until it is confirmed, refused, or nothing more can be known now."""
+        started = self._clock()
+        idempotency_key = self._store.key_for(change.key, step.op, step.spec_hash or "")
+        fresh = step.op is Op.CREATE and not self._store.knows(change.key)
+        if step.op is Op.CREATE:
+            self._record(change, commit)  # before it is sent: if we die now, the bot is still ours
+        verdict = Verdict(Next.WAIT)
+        attempt = 0
+        for attempt in range(1, self._sync.retries + 2):
+            verdict = await self._attempt(change.key, step, idempotency_key, commit)
+            if not self._again(change.key, verdict) or attempt > self._sync.retries:
+                break
+            await asyncio.sleep(_pause_s(attempt, verdict.retry_after_s))
+        self._settle(change, step, verdict, commit, fresh=fresh)
+        return StepResult(
+            step.op, _outcome(verdict), attempt, self._clock() - started, verdict.code, verdict.message
+        )
+
+    async def _attempt(self, key: Key, step: Step, idempotency_key: str, commit: str) -> Verdict:
+        """Send once and listen until there is a verdict or the step's time is up."""
+        timeout_s = self._sync.step_timeout_s
+        try:
+            async with self._live.ask(
+                key, step, idempotency_key=idempotency_key, commit=commit, timeout_s=timeout_s
+            ) as ask:
+                verdict = await self._listen(key, step, ask)
+                if verdict.next is Next.DONE and not ask.extended:
+                    self._live.believe(key, step)
+                return verdict
+        except BrokerError as error:
+            return Verdict(Next.LOOK_AGAIN, "", str(error))
+        except CommandRejected as error:
+            return Verdict(Next.FAILED, error.code, error.reason)
+
+    async def _listen(self, key: Key, step: Step, ask: Ask) -> Verdict:
+        started = self._clock()
+        while True:
+            ask.news.clear()
+            now = self._live.strategy(key)
+            verdict = judge(
+                step,
+                before=ask.before,
+                now=now,
+                presence=self._live.presence(key),
+                reply=ask.reply,
+                extended=ask.extended,
+            )
+            patience = TRANSIT_PATIENCE if now is not None and now.state in _TRANSIT else 1
+            left_s = started + self._sync.step_timeout_s * patience - self._clock()
+            if verdict.next is not Next.WAIT:
+                return verdict
+            if left_s <= 0:
+                return _out_of_time(ask)
+            await wait_for_news(ask.news, min(left_s, LOOK_EVERY_S))
+
+    def _again(self, key: Key, verdict: Verdict) -> bool:
+        """Whether sending the same step again is safe and of use.
+
+        After a timeout only an Extended peer may be asked again: it knows the idempotency key.
+        """
+        if self._stop.is_set() or not self._live.connected:
+            return False
+        return verdict.next is Next.RETRY or (verdict.next is Next.WAIT and self._live.reachable(key.target))
+
+    # -- what the store learns
+
+    def _settle(self, change: Change, step: Step, verdict: Verdict, commit: str, *, fresh: bool) -> None:
+        """Close the step in the outbox when its fate is known, and record a new spec when it took."""
+        if verdict.next is Next.WAIT or verdict.next is Next.LOOK_AGAIN and not verdict.code:
+            return
+        self._store.settle(change.key, step.op)
+        if verdict.next is Next.DONE and step.op is Op.DELETE:
+            self._store.forget(change.key)
+        elif verdict.next is Next.DONE and step.op is Op.UPDATE:
+            self._record(change, commit)
+        elif verdict.next is not Next.DONE and fresh:
+            self._store.forget(change.key)
+
+    def _record(self, change: Change, commit: str) -> None:
+        if change.desired is not None:
+            self._store.put(entry_of(change.desired, commit))
+
+
+def _out_of_time(ask: Ask) -> Verdict:
+    """No verdict in time: unknown. An answer that the status contradicts has had its effect and lost it
+    again, so its idempotency key is spent; without an answer the key stays good for the next try.
+    """
+    if ask.reply is not None and ask.reply.ok:
+        return Verdict(Next.LOOK_AGAIN, "NOT_SEEN", "answered with success, but the status does not show it")
+    return Verdict(Next.WAIT, "", UNHEARD if ask.unheard else "no answer and no new status in time")
+
+
+def _outcome(verdict: Verdict) -> Outcome:
+    """A retry that ran out is a failure: the bot said no each time."""
+    return Outcome.FAILED if verdict.next is Next.RETRY else verdict.outcome
+
+
+def _lowers_risk(wave: Sequence[Change]) -> bool:
+    return all(change.action in {Action.STOP, Action.PAUSE, Action.DELETE} for change in wave)
+
+
+def _skipped(change: Change, why: str, done: Sequence[StepResult] = ()) -> ChangeResult:
+    """A change whose next step was not sent."""
+    skipped = StepResult(change.steps[len(done)].op, Outcome.SKIPPED, 0, message=why)
+    return ChangeResult(change, Outcome.SKIPPED, (*done, skipped))
+
+
+def _pause_s(attempt: int, asked_s: float | None) -> float:
+    """Exponential backoff with jitter; the bot's own wish counts if it is longer."""
+    backoff = min(BACKOFF_LIMIT_S, BACKOFF_FIRST_S * 2 ** (attempt - 1))
+    return max(asked_s or 0.0, backoff * random.uniform(0.5, 1.0))  # noqa: S311  (jitter, not a secret)
+
+
+_TRANSIT = {Lifecycle.STARTING, Lifecycle.STOPPING}
+
+
+def entry_of(spec: StrategySpec, commit: str) -> InventoryEntry:
+    """What the inventory remembers of a spec that a bot has taken."""
+    return InventoryEntry(
+        target=spec.target,
+        name=spec.name,
+        strategy_type=spec.strategy_type,
+        exchange=spec.exchange,
+        trading_pair=spec.trading_pair,
+        config=spec.config,
+        spec_hash=spec_hash(spec),
+        account=spec.account,
+        commit=commit,
+        wave=spec.wave,
+        protect=spec.protect,
+    )

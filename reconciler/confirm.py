@@ -1,0 +1,128 @@
+"""
+Step × what was seen before and now × answer → done, failed, look again, or still waiting.
+
+Rule 1: pure; who waits and how long is `apply`.
+Rule 2: a published message proves nothing; an answer or a newer status does.
+Rule 3: an Extended peer's word is its status; its answer alone is waited on until the status agrees.
+Rule 4: a Basic peer may answer and never report, or report and never answer: either one will do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from reconciler.model.change import Op, Step
+from reconciler.model.report import Outcome
+from reconciler.model.state import Lifecycle, ObservedStrategy, Presence
+from reconciler.plan.diff import same_value
+from reconciler.protocol.codes import Reaction, reaction
+from reconciler.protocol.messages import Reply
+
+GOAL_STATE = {
+    Op.START: Lifecycle.RUNNING,
+    Op.RESUME: Lifecycle.RUNNING,
+    Op.STOP: Lifecycle.STOPPED,
+    Op.PAUSE: Lifecycle.PAUSED,
+}
+"""The state in which each of these commands is done."""
+
+class Next(StrEnum):
+    """What a step's caller does now."""
+
+    DONE = "done"
+    FAILED = "failed"
+    LOOK_AGAIN = "look again"
+    RETRY = "retry"
+    WAIT = "wait"
+
+
+class Verdict(msgspec.Struct, frozen=True, gc=False):
+    """`code` and `message` are the peer's own; `retry_after_s` its wish, None if it has none."""
+
+    next: Next
+    code: str = ""
+    message: str = ""
+    retry_after_s: float | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """What a step that ended on this verdict is reported as."""
+        ends = {Next.DONE: Outcome.CONFIRMED, Next.FAILED: Outcome.FAILED}
+        return ends.get(self.next, Outcome.UNKNOWN)
+
+
+_DONE = Verdict(Next.DONE)
+_WAIT = Verdict(Next.WAIT)
+
+
+def judge(
+    step: Step,
+    *,
+    before: ObservedStrategy | None,
+    now: ObservedStrategy | None,
+    presence: Presence,
+    reply: Reply | None,
+    extended: bool,
+) -> Verdict:
+    """Say how `step` stands. `before`: as seen when it was sent; `now`, `presence`: as seen at this moment."""
+    if reply is not None and not reply.ok:
+        return _on_error(step, now, reply)
+    answered = reply is not None and _applied(reply)
+    if step.op is Op.DELETE:
+        gone = presence is Presence.ABSENT or (answered and (presence is Presence.UNKNOWN or not extended))
+        return _DONE if gone else _WAIT
+    newer = now is not before
+    if reached(step, now) and (newer or reply is not None):
+        return _DONE
+    if answered and not extended:
+        return _DONE
+    if newer and step.op in GOAL_STATE and now is not None and now.state is Lifecycle.ERROR:
+        return Verdict(Next.FAILED, "", now.message or "the bot reports an error")
+    return _WAIT
+
+
+def _on_error(step: Step, now: ObservedStrategy | None, reply: Reply) -> Verdict:
+    same_hash = now is not None and now.spec_hash is not None and now.spec_hash == step.spec_hash
+    match reaction(step.op, reply.error_code, same_hash=same_hash):
+        case Reaction.CONVERGED:
+            return _DONE
+        case Reaction.LOOK_AGAIN:
+            next_ = Next.LOOK_AGAIN
+        case Reaction.RETRY:
+            next_ = Next.RETRY
+        case Reaction.TERMINAL:
+            next_ = Next.FAILED
+    after_s = reply.meta.retry_after_s if reply.meta else None
+    return Verdict(next_, reply.error_code, _explain(reply), after_s)
+
+
+def _explain(reply: Reply) -> str:
+    """The peer's message with the field and reason it names (given shape: details.field, details.reason)."""
+    details = reply.details or {}
+    named = ": ".join(str(details[key]) for key in ("field", "reason") if details.get(key))
+    return f"{reply.message} ({named})" if named else reply.message
+
+
+def _applied(reply: Reply) -> bool:
+    return reply.meta is None or reply.meta.phase == "applied"
+
+
+def reached(step: Step, now: ObservedStrategy | None) -> bool:
+    """Whether what is seen is what `step` was to bring about; for a DELETE ask for its presence instead."""
+    if now is None:
+        return False
+    if step.op in GOAL_STATE:
+        return now.state is GOAL_STATE[step.op]
+    if step.spec_hash is not None and now.spec_hash is not None:
+        return now.spec_hash == step.spec_hash
+    wanted = step.spec.config if step.spec is not None else step.config
+    return now.config is None or _holds(wanted or {}, now.config)
+
+
+def _holds(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
+    """Whether `live` has every wanted field; what a bot fills in beside them does not matter."""
+    return all(key in live and same_value(value, live[key]) for key, value in wanted.items())

@@ -1,0 +1,347 @@
+"""
+The link to the bots: one connection, every target's picture, commands out and answers back.
+
+It knows bytes (transport), messages (protocol) and the picture (observed); it decides nothing.
+`apply` is the only caller of `command`. All of it runs in one event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from reconciler.model.change import Step
+from reconciler.model.spec import Key
+from reconciler.model.state import Observed, ObservedStrategy, Presence
+from reconciler.observed import Fold, LiveState
+from reconciler.protocol.commands import build
+from reconciler.protocol.matching import Pending
+from reconciler.protocol.messages import (
+    Command,
+    CommandMeta,
+    MalformedMessage,
+    Reply,
+    decode_reply,
+    encode,
+)
+from reconciler.protocol.signing import sign
+from reconciler.protocol.times import format_time
+from reconciler.protocol.topics import Kind, Topics
+from reconciler.settings import TargetSettings
+from reconciler.transport.base import Message, Properties, Transport
+
+LOOK_EVERY_S = 0.25
+"""How often a waiter looks again without news: ageing and the Basic window pass without a message."""
+
+CONTENT_TYPE = "application/json"
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """Who we are on the wire: `owner` marks whose strategies these are, `epoch` fences out older controllers."""
+
+    controller: str
+    owner: str
+    epoch: int
+    api_key: str | None = None
+    api_secret: str | None = None
+
+
+class Ask:
+    """One command in flight: its newest answer, and `news`, set at every answer or change of status.
+
+    `before`: what was seen of the strategy when the command was sent. `unheard`: nobody had subscribed.
+    """
+
+    def __init__(self, *, request_id: str, extended: bool, before: ObservedStrategy | None) -> None:
+        self.request_id = request_id
+        self.extended = extended
+        self.before = before
+        self.reply: Reply | None = None
+        self.unheard = False
+        self.news = asyncio.Event()
+
+    def take(self, reply: Reply) -> None:
+        self.reply = reply
+        self.news.set()
+
+
+class _Target:
+    """One root of topics: its names, its picture, and the lock that a Basic peer needs."""
+
+    def __init__(self, name: str, settings: TargetSettings) -> None:
+        self.topics = Topics(settings.root)
+        self.state = LiveState(
+            name, self.topics, profile=settings.profile, basic_window_s=settings.basic_window_s
+        )
+        self.profile = settings.profile
+        self.one_at_a_time = asyncio.Lock()
+
+
+Listener = Callable[[str, Fold], None]
+"""Called with a target and what a message changed there."""
+
+
+class Live:
+    """See the bots of all targets, and send them commands, over one transport."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        targets: Mapping[str, TargetSettings],
+        identity: Identity,
+    ) -> None:
+        self.identity = identity
+        self._transport = transport
+        self._clock = asyncio.get_running_loop().time
+        self._targets = {name: _Target(name, settings) for name, settings in targets.items()}
+        self._pending = Pending()
+        self._asks: dict[str, Ask] = {}
+        self._watchers: dict[Key, set[Ask]] = {}
+        self._news = asyncio.Event()
+        self._listeners: list[Listener] = []
+        self._on_link: list[Callable[[bool, str], None]] = []
+        self._on_logs: Callable[[str, bytes], None] | None = None
+        transport.on_message(self._on_message)
+        transport.on_connection(self._on_connection)
+
+    # -- connection
+
+    async def open(self, *, performance: bool = False, logs: bool = False, timeout_s: float = 10.0) -> None:
+        """Connect and subscribe to every target.
+
+        Raises:
+            BrokerError: out of reach within the transport's own limit; BrokerRefused if it said no.
+        """
+        await self._transport.connect()
+        for target in self._targets.values():
+            for filters, qos in _filters(target.topics, performance=performance, logs=logs):
+                await self._transport.subscribe(filters, qos=qos, timeout_s=timeout_s)
+
+    async def close(self) -> None:
+        await self._transport.close()
+
+    @property
+    def connected(self) -> bool:
+        return self._transport.connected
+
+    def on_change(self, listener: Listener) -> None:
+        """Tell `listener` of every change in the picture; it must be quick and must not raise."""
+        self._listeners.append(listener)
+
+    def on_link(self, listener: Callable[[bool, str], None]) -> None:
+        """Tell `listener` of every loss (with its reason) and return of the connection."""
+        self._on_link.append(listener)
+
+    def tick(self) -> None:
+        """Let time pass for all pictures: an agent whose heartbeats stop is noticed here."""
+        for name, target in self._targets.items():
+            self._spread(name, target.state.tick(self._clock()))
+
+    def on_logs(self, listener: Callable[[str, bytes], None]) -> None:
+        """Hand every log payload (target, bytes) to `listener`; needs `open(logs=True)`."""
+        self._on_logs = listener
+
+    def _on_connection(self, connected: bool, reason: str) -> None:
+        for name, target in self._targets.items():
+            fold = target.state.on_connection(connected, self._clock())
+            self._spread(name, fold)
+        for listener in self._on_link:
+            listener(connected, reason)
+
+    def _on_message(self, message: Message) -> None:
+        for name, target in self._targets.items():
+            address = target.topics.read(message.topic)
+            if address is None:
+                continue
+            if address.kind is Kind.RESPONSE:
+                self._on_reply(message)
+            elif address.kind is Kind.LOGS:
+                if self._on_logs is not None:
+                    self._on_logs(name, message.payload)
+            else:
+                fold = target.state.on_message(message.topic, message.payload, message.retain, self._clock())
+                self._spread(name, fold)
+            return
+
+    def _on_reply(self, message: Message) -> None:
+        try:
+            reply = decode_reply(message.payload)
+        except MalformedMessage:
+            return  # an answer that cannot be read is no answer: the step's status decides
+        correlation = message.properties.correlation_data if message.properties else None
+        request_id = self._pending.match(reply, correlation, message.topic)
+        if request_id is not None and request_id in self._asks:
+            self._asks[request_id].take(reply)
+
+    def _spread(self, target: str, fold: Fold) -> None:
+        if not fold:
+            return
+        self._news.set()
+        for name in fold.changed if self._watchers else ():
+            for ask in self._watchers.get(Key(target, name), ()):
+                ask.news.set()
+        for listener in self._listeners:
+            listener(target, fold)
+
+    # -- seeing
+
+    def observe(self) -> dict[str, Observed]:
+        """Every target's picture as it is now."""
+        now = self._clock()
+        return {name: target.state.observe(now) for name, target in self._targets.items()}
+
+    def state(self, target: str) -> LiveState:
+        """One target's picture itself, for its performance figures."""
+        return self._targets[target].state
+
+    def strategy(self, key: Key) -> ObservedStrategy | None:
+        """One strategy as last seen, if what was seen can be believed."""
+        return self._targets[key.target].state.believed(key.name)
+
+    def presence(self, key: Key) -> Presence:
+        """What can be said of one strategy now; ABSENT only if it is proved."""
+        return self._targets[key.target].state.presence(key.name, self._clock())
+
+    def reachable(self, target: str) -> bool:
+        """Whether an Extended agent is there to be asked again."""
+        view = self._targets[target].state.observe(self._clock())
+        return view.connected and view.extended and any(agent.online for agent in view.agents)
+
+    def extended(self, target: str) -> bool:
+        """Whether commands to `target` carry `meta` now."""
+        profile = self._targets[target].profile
+        return profile == "extended" or (profile == "auto" and self._targets[target].state.extended)
+
+    async def settle(self, timeout_s: float) -> dict[str, Observed]:
+        """Wait until every target's picture is as good as it will get, at most `timeout_s`."""
+        deadline = self._clock() + timeout_s
+        while True:
+            self._news.clear()
+            observed = self.observe()
+            left = deadline - self._clock()
+            if left <= 0 or all(_settled(view) for view in observed.values()):
+                return observed
+            await wait_for_news(self._news, min(left, LOOK_EVERY_S))
+
+    # -- asking
+
+    @contextlib.asynccontextmanager
+    async def ask(
+        self, key: Key, step: Step, *, idempotency_key: str, commit: str, timeout_s: float
+    ) -> AsyncIterator[Ask]:
+        """Send one command and keep listening for its answer and for news of `key` while the block runs.
+
+        To a Basic peer only one command is in flight per root, so the block may have to wait its turn.
+
+        Raises:
+            BrokerError: not connected, or no acknowledgement in time; whether it arrived is unknown.
+        """
+        target = self._targets[key.target]
+        extended = self.extended(key.target)
+        async with contextlib.nullcontext() if extended else target.one_at_a_time:
+            ask = Ask(request_id=secrets.token_hex(16), extended=extended, before=self.strategy(key))
+            meta = self._meta(target.topics, ask.request_id, idempotency_key, commit, timeout_s) if extended else None
+            self._pending.register(
+                ask.request_id, step.op, key.name, basic=not extended, response=target.topics.response
+            )
+            self._asks[ask.request_id] = ask
+            self._watchers.setdefault(key, set()).add(ask)
+            try:
+                ask.unheard = await self._send(target.topics, key, step, meta, timeout_s)
+                yield ask
+            finally:
+                self._forget(key, ask)
+
+    async def _send(
+        self, topics: Topics, key: Key, step: Step, meta: CommandMeta | None, timeout_s: float
+    ) -> bool:
+        """Publish; True if the broker says that nobody listens."""
+        _, command = build(step, key.name, meta)
+        topic = topics.command(step.op)
+        properties = None
+        if meta is not None:
+            command = self._signed(topic, command)
+            properties = Properties(
+                response_topic=topics.reply_to(self.identity.controller),
+                correlation_data=meta.request_id.encode(),
+                expiry_s=max(1, round(timeout_s)),
+                content_type=CONTENT_TYPE,
+            )
+        sent = await self._transport.publish(
+            topic, encode(command), properties=properties, timeout_s=timeout_s
+        )
+        return sent.no_subscribers
+
+    def _signed(self, topic: str, command: Command) -> Command:
+        api_key, api_secret = self.identity.api_key, self.identity.api_secret
+        if not api_key or not api_secret:
+            return command
+        return sign(topic, command, api_key=api_key, api_secret=api_secret)
+
+    def _meta(
+        self, topics: Topics, request_id: str, idempotency_key: str, commit: str, timeout_s: float
+    ) -> CommandMeta:
+        """What every Extended command carries; what the step itself knows is added by `build`."""
+        return CommandMeta(
+            v=1,
+            request_id=request_id,
+            reply_to=topics.reply_to(self.identity.controller),
+            idempotency_key=idempotency_key,
+            commit=commit,
+            owner=self.identity.owner,
+            epoch=self.identity.epoch,
+            expires_at=format_time(datetime.now(UTC) + timedelta(seconds=timeout_s)),
+        )
+
+    def _forget(self, key: Key, ask: Ask) -> None:
+        self._pending.forget(ask.request_id)
+        self._asks.pop(ask.request_id, None)
+        watchers = self._watchers[key]
+        watchers.discard(ask)
+        if not watchers:
+            del self._watchers[key]
+
+    async def notify(self, target: str, channel: str, payload: bytes, *, timeout_s: float = 5.0) -> None:
+        """Publish one notification under `target`'s root.
+
+        Raises:
+            BrokerError: not connected, or not acknowledged in time.
+        """
+        topic = self._targets[target].topics.notification(channel)
+        await self._transport.publish(topic, payload, timeout_s=timeout_s)
+
+    def believe(self, key: Key, step: Step) -> None:
+        """Take a Basic peer's success as evidence: it may never report a status (protocol.md)."""
+        fold = self._targets[key.target].state.confirmed(key.name, step, self._clock())
+        self._spread(key.target, fold)
+
+
+def _filters(topics: Topics, *, performance: bool, logs: bool) -> list[tuple[list[str], int]]:
+    """What to subscribe to. State comes at QoS 0: at QoS 1 Mosquitto's default queue limit of 1,000
+    cuts a larger retained snapshot; the inventory's digest tells us if anything is missing all the same.
+    """
+    state = [topics.status, f"{topics.status}/+", f"{topics.root}/agent/+", f"{topics.root}/inventory/+"]
+    if performance:
+        state += [topics.performance, f"{topics.performance}/+"]
+    if logs:
+        state += [topics.logs, f"{topics.logs}/+"]
+    return [([topics.response, f"{topics.response}/#"], 1), (state, 0)]
+
+
+def _settled(view: Observed) -> bool:
+    if not view.connected:
+        return False
+    gone = bool(view.agents) and not any(agent.online for agent in view.agents)
+    return view.complete or view.presumed_absent or gone
+
+
+async def wait_for_news(event: asyncio.Event, timeout_s: float) -> None:
+    """Wait until `event` is set, at most `timeout_s`; which of the two happened does not matter."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s):
+            await event.wait()

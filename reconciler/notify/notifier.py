@@ -1,0 +1,94 @@
+"""Tells people, once: keeps track of what stays broken, and publishes events to the channels.
+
+What cannot be delivered now (broker away) waits in memory, at most `BACKLOG` messages, oldest dropped first.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, datetime
+
+from reconciler.errors import BrokerError
+from reconciler.model.report import Event, EventKind, Level, SyncReport
+from reconciler.notify import wording
+from reconciler.protocol.messages import Notification, encode
+from reconciler.settings import NotificationSettings
+from reconciler.store.base import Store
+
+BACKLOG = 1000
+"""Messages that wait for a lost broker: a day's worth, and some 200 KiB."""
+
+_GRAVITY = {level: number for number, level in enumerate(Level)}
+
+Publish = Callable[[str, str, bytes], Awaitable[None]]
+"""(target, channel, payload) → sent, or BrokerError."""
+
+log = logging.getLogger("reconciler")
+
+
+class Notifier:
+    """One event, one message to each channel; an event with a `subject` only once until it is solved."""
+
+    def __init__(
+        self, publish: Publish, store: Store, settings: NotificationSettings, *, default_target: str
+    ) -> None:
+        self._publish = publish
+        self._store = store
+        self._settings = settings
+        self._default_target = default_target
+        self._waiting: deque[tuple[str, str, bytes]] = deque(maxlen=BACKLOG)
+
+    async def tell(self, events: Iterable[Event]) -> None:
+        """Log and publish `events`, leaving out what was told before and still stands."""
+        for event in events:
+            if event.subject and not self._store.tell_once(_mark(event.kind, event.subject)):
+                continue
+            log.log(logging.getLevelName(event.level.value), event.message)
+            if _GRAVITY[event.level] >= _GRAVITY[Level(self._settings.level)]:
+                payload = _payload(event)
+                target = self._target(event)
+                self._waiting.extend((target, channel, payload) for channel in self._settings.channels)
+        await self.flush()
+
+    async def standing(self, kind: EventKind, events: Iterable[Event]) -> None:
+        """`events` are all that stands of `kind` now: tell the new ones, and forget those that are gone."""
+        current = list(events)
+        self._store.keep_told(f"{kind}|", {_mark(kind, event.subject) for event in current})
+        await self.tell(current)
+
+    async def finished(self, report: SyncReport, *, whole: bool) -> None:
+        """Tell the end of a pass; after a pass over everything, also what stays blocked or is so no more."""
+        await self.tell(wording.after(report))
+        if whole:
+            self._store.keep_told(f"{EventKind.REFUSED}|", set())
+            failed = {event.subject for event in wording.after(report) if event.kind is EventKind.FAILED}
+            self._store.keep_told(f"{EventKind.FAILED}|", {_mark(EventKind.FAILED, s) for s in failed})
+            await self.standing(EventKind.BLOCKED, wording.standing(report.plan))
+
+    async def solved(self, kind: EventKind, subject: str, event: Event) -> None:
+        """What stood under `kind` and `subject` is over; say so if it had been told."""
+        if self._store.untell(_mark(kind, subject)):
+            await self.tell([event])
+
+    async def flush(self) -> None:
+        """Send what waits; what cannot be sent keeps waiting."""
+        while self._waiting:
+            try:
+                await self._publish(*self._waiting[0])
+            except BrokerError:
+                return
+            self._waiting.popleft()
+
+    def _target(self, event: Event) -> str:
+        return event.key.target if event.key else self._default_target
+
+
+def _mark(kind: EventKind, subject: str) -> str:
+    return f"{kind}|{subject}"
+
+
+def _payload(event: Event) -> bytes:
+    timestamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return encode(Notification(message=event.message, level=event.level.value, timestamp=timestamp))

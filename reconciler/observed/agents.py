@@ -1,0 +1,170 @@
+"""
+What one agent says of itself: presence, inventory, and whether the two agree with what we hold. Pure.
+
+Rule 1: presence names the session in force; what other sessions say is not believed.
+Rule 2: an agent that misses three heartbeats is offline, also if its will never came.
+Rule 3: its picture is complete only while count and digest of its inventory agree with the names we hold.
+"""
+
+from __future__ import annotations
+
+from reconciler.model.state import AgentView
+from reconciler.protocol.canonical import inventory_digest
+from reconciler.protocol.messages import AgentInventory, AgentPresence
+
+MISSED_HEARTBEATS = 3
+"""One may be late and one lost; the third says that the agent is gone."""
+
+RECHECK_S = 0.1
+"""Shortest time between two digests for a single question: one over 10,000 names takes 3 ms, and while a
+fleet is being created every message changes the names."""
+
+
+class Agent:
+    """An agent that was heard of.
+
+    `names`: strategies held of its session in force. `rival`: a session that speaks but has not been announced;
+    the agent is about to restart, or two of its name are running.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.presence: AgentPresence | None = None
+        self.online = False
+        self.names: set[str] = set()
+        self.rival = ""
+        self._inventory: AgentInventory | None = None
+        self._past: set[str] = set()
+        self._heard_at = 0.0
+        self._dirty = True
+        self._agreed = False
+        self._checked_at: float | None = None
+
+    @property
+    def session(self) -> str:
+        """The session in force; empty as long as none was announced."""
+        return self.presence.session if self.presence else ""
+
+    def is_past(self, session: str) -> bool:
+        """Whether `session` ended before the one in force."""
+        return session in self._past
+
+    # Presence.
+
+    def announce(self, presence: AgentPresence, now: float) -> bool:
+        """Take a birth, heartbeat or will; False if it is out of date or not of the session in force."""
+        if not self._takes(presence):
+            return False
+        if self.presence is not None and presence.session != self.session:
+            self._past.add(self.session)
+            self.names = set()
+            self._touch()
+        if self.rival == presence.session:
+            self.rival = ""
+        self.presence = presence
+        self.online = presence.state == "online"
+        self._heard_at = now
+        return True
+
+    def _takes(self, presence: AgentPresence) -> bool:
+        if self.presence is None:
+            return True
+        if presence.session == self.session:
+            return presence.state == "offline" or presence.seq >= self.presence.seq
+        return presence.state == "online" and not self.is_past(presence.session)
+
+    def retire(self) -> None:
+        """Forget its presence: somebody cleared it, so nothing says any more that it is there."""
+        self.presence = None
+        self.online = False
+        self.names = set()
+        self._touch()
+
+    def hear(self, session: str, now: float) -> None:
+        """Note that `session` spoke just now (not a retained message): it is alive.
+
+        Two sessions at once mean a restart whose birth is still to come: until then nothing is complete.
+        """
+        if session == self.session:
+            self._heard_at = now
+        elif not self.is_past(session):
+            self.rival = session
+
+    def ages_out(self, now: float) -> bool:
+        """Go offline if the heartbeats stopped; True when that happened with this call."""
+        if not self.online or self.presence is None:
+            return False
+        limit_s = MISSED_HEARTBEATS * self.presence.heartbeat_s
+        self.online = now - self._heard_at <= limit_s
+        return not self.online
+
+    # Completeness.
+
+    def take_inventory(self, inventory: AgentInventory) -> bool:
+        """Keep an inventory, whichever session it is of; False if it is out of date."""
+        held = self._inventory
+        if self.is_past(inventory.session):
+            return False
+        if held is not None and held.session == inventory.session and held.seq >= inventory.seq:
+            return False
+        self._inventory = inventory
+        self._touch()
+        return True
+
+    def clear_inventory(self) -> None:
+        """Forget its inventory: somebody cleared it."""
+        self._inventory = None
+
+    @property
+    def unheard_of(self) -> bool:
+        """Whether neither presence nor inventory tell of it."""
+        return self.presence is None and self._inventory is None
+
+    def hold(self, name: str) -> None:
+        """Note that a status of the session in force is held for `name`."""
+        if name not in self.names:
+            self.names.add(name)
+            self._touch()
+
+    def drop(self, name: str) -> None:
+        """Note that `name` is no longer this agent's."""
+        if name in self.names:
+            self.names.discard(name)
+            self._touch()
+
+    def _touch(self) -> None:
+        self._dirty = True
+
+    def complete(self, now: float, *, exact: bool = True) -> bool:
+        """Whether we hold all its strategies. `exact` False may answer False for up to RECHECK_S too long."""
+        if not self.online or self.rival or not self._counts():
+            return False
+        if self._dirty and (exact or self._rested(now)):
+            self._dirty = False
+            self._checked_at = now
+            self._agreed = self._agrees()
+        return self._agreed and not self._dirty
+
+    def _counts(self) -> bool:
+        held = self._inventory
+        return held is not None and held.session == self.session and held.count == len(self.names)
+
+    def _agrees(self) -> bool:
+        return self._inventory is not None and self._inventory.digest == inventory_digest(self.names)
+
+    def _rested(self, now: float) -> bool:
+        return self._checked_at is None or now - self._checked_at >= RECHECK_S
+
+    def view(self, now: float) -> AgentView:
+        """What is shown of it, and what the planner may know."""
+        presence = self.presence
+        if presence is None:
+            return AgentView(self.name, online=False)
+        return AgentView(
+            self.name,
+            self.online,
+            presence.session,
+            self.complete(now),
+            presence.strategy_types,
+            presence.epoch,
+        )

@@ -1,0 +1,272 @@
+"""
+The fold itself: messages of one target → Observed.
+
+Rule 1: nothing here raises; a message that cannot be read is counted and changes nothing.
+Rule 2: a status is taken only if it is newer, and believed only from the announced session of an agent that
+is online, or from a peer without agents (Basic).
+Rule 3: absence needs proof: every agent's inventory, or a Basic peer's snapshot. Silence proves nothing.
+Rule 4: a new connection begins with an empty picture, since what was cleared meanwhile is not told again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from reconciler.model.change import Op, Step
+from reconciler.model.state import Observed, ObservedStrategy, Presence
+from reconciler.observed.agents import Agent
+from reconciler.observed.evidence import after_success
+from reconciler.observed.picture import Picture
+from reconciler.protocol.messages import (
+    MalformedMessage,
+    Performance,
+    decode_inventory,
+    decode_performance,
+    decode_presence,
+    decode_status,
+)
+from reconciler.protocol.topics import Kind, Topics, is_name
+
+
+class AgentNews(msgspec.Struct, frozen=True, gc=False):
+    """An agent went offline, or came back."""
+
+    name: str
+    online: bool
+
+
+class Fold(msgspec.Struct, frozen=True, gc=False):
+    """What a message changed; true if it changed anything.
+
+    `changed`: strategies whose state, or whether it can be believed, is another than before. `agents`: lost or
+    back. `picture`: what is known as a whole (agents, completeness) may be another.
+    """
+
+    changed: tuple[str, ...] = ()
+    agents: tuple[AgentNews, ...] = ()
+    picture: bool = False
+
+    def __bool__(self) -> bool:
+        return self.picture or bool(self.changed) or bool(self.agents)
+
+
+NOTHING = Fold()
+PICTURE = Fold(picture=True)
+
+_Handler = Callable[[str, bytes, bool, float], Fold]
+
+
+class LiveState:
+    """What is known of one target. All times are the receiver's monotonic clock, in seconds.
+
+    `malformed` counts messages that could not be read; `last_error` says where the last one failed.
+    """
+
+    def __init__(
+        self, target: str, topics: Topics, *, profile: str = "auto", basic_window_s: float = 30.0
+    ) -> None:
+        self.target = target
+        self.malformed = 0
+        self.last_error = ""
+        self._topics = topics
+        self._profile = profile
+        self._basic_window_s = basic_window_s
+        self._connected = False
+        self._since = 0.0
+        self._heard_at: float | None = None
+        self._announced = False
+        self._told: dict[str, bool] = {}
+        self._news: list[AgentNews] = []
+        self._aged: set[str] = set()
+        self._performance: dict[str, Performance] = {}
+        self._picture = Picture(basic=profile == "basic")
+        self._handlers: dict[Kind, _Handler] = {
+            Kind.STATUS: self._on_status,
+            Kind.PERFORMANCE: self._on_performance,
+        }
+        if profile != "basic":
+            self._handlers[Kind.PRESENCE] = self._on_presence
+            self._handlers[Kind.INVENTORY] = self._on_inventory
+
+    # What happens.
+
+    def on_connection(self, connected: bool, now: float) -> Fold:
+        """Take note of a connection made or lost; whatever was known is unknown by that."""
+        names = self._picture.names
+        self._connected = connected
+        if connected:
+            self._picture = Picture(basic=self._profile == "basic")
+            self._since = now
+        return self._fold(names, picture=True)
+
+    def on_message(self, topic: str, payload: bytes, retain: bool, now: float) -> Fold:
+        """Take one message in; those on topics that do not concern the picture change nothing."""
+        address = self._topics.read(topic)
+        handler = self._handlers.get(address.kind) if address else None
+        if address is None or handler is None:
+            return NOTHING
+        self._heard_at = now
+        try:
+            return handler(address.name, payload, retain, now)
+        except MalformedMessage as error:
+            self.malformed += 1
+            self.last_error = f"{topic}: {error}"
+            return NOTHING
+
+    def tick(self, now: float) -> Fold:
+        """Let time pass: agents whose heartbeats stopped go offline."""
+        self._age(now)
+        return self._fold(()) if self._news or self._aged else NOTHING
+
+    def confirmed(self, name: str, step: Step, now: float) -> Fold:
+        """Take a Basic peer's success as evidence: it may never report a status. Agents report for themselves."""
+        if self.extended:
+            return NOTHING
+        if step.op is Op.DELETE:
+            return self._forget(name)
+        after = after_success(name, step, self._picture.current.get(name), now)
+        if after is None:
+            return NOTHING
+        return self._fold((name,) if self._picture.put(after) else ())
+
+    def _age(self, now: float) -> None:
+        for agent in self._picture.agents.values():
+            if agent.ages_out(now):
+                self._aged |= agent.names
+                self._note(agent)
+
+    def _note(self, agent: Agent) -> None:
+        """Make news of an agent whose being online is another than was told last."""
+        self._picture.distrust()
+        if self._told.get(agent.name, agent.online) != agent.online:
+            self._news.append(AgentNews(agent.name, agent.online))
+        self._told[agent.name] = agent.online
+
+    def _fold(self, changed: Iterable[str], *, picture: bool = False) -> Fold:
+        """Make a fold of `changed` and of whatever time has changed since the last one."""
+        fold = Fold(tuple({*changed, *self._aged}), tuple(self._news), picture)
+        self._aged, self._news = set(), []
+        return fold
+
+    # Messages, each by its topic.
+
+    def _on_status(self, level: str, payload: bytes, retain: bool, now: float) -> Fold:
+        if not payload:
+            return self._forget(level)
+        report = decode_status(payload)
+        statuses = [status for status in report.statuses if is_name(status.strategy_name)]
+        unreadable = [name for name in report.unreadable if is_name(name)]
+        if not (report.snapshot or statuses or unreadable):
+            raise MalformedMessage("strategy_name is not an allowed name - at `$.strategy_name`")
+        picture = self._picture
+        changed = [status.strategy_name for status in statuses if picture.take(status, level, retain, now)]
+        changed += [name for name in unreadable if picture.cannot_read(name)]
+        if report.snapshot and not retain:
+            changed += picture.take_snapshot(report)
+        return self._fold(changed, picture=report.snapshot) if changed or report.snapshot else NOTHING
+
+    def _forget(self, name: str) -> Fold:
+        self._performance.pop(name, None)
+        return self._fold((name,)) if self._picture.forget(name) else NOTHING
+
+    def _on_presence(self, level: str, payload: bytes, retain: bool, now: float) -> Fold:
+        del retain
+        if not payload:
+            self._told.pop(level, None)
+            return self._clear(level, presence=True)
+        presence = decode_presence(payload)
+        if presence.agent != level:
+            raise MalformedMessage("agent is not the one of the topic - at `$.agent`")
+        agent = self._picture.agent(level)
+        before = (agent.session, agent.online)
+        if not agent.announce(presence, now) or before == (agent.session, agent.online):
+            return NOTHING
+        self._announced = True
+        self._note(agent)
+        changed = self._picture.change_session(agent) | agent.names
+        return self._fold(changed, picture=True)
+
+    def _on_inventory(self, level: str, payload: bytes, retain: bool, now: float) -> Fold:
+        if not payload:
+            return self._clear(level, presence=False)
+        inventory = decode_inventory(payload)
+        if inventory.agent != level:
+            raise MalformedMessage("agent is not the one of the topic - at `$.agent`")
+        agent = self._picture.agent(level)
+        if not retain:
+            agent.hear(inventory.session, now)
+        return PICTURE if agent.take_inventory(inventory) else NOTHING
+
+    def _clear(self, name: str, *, presence: bool) -> Fold:
+        agent = self._picture.agents.get(name)
+        if agent is None:
+            return NOTHING
+        return self._fold(self._picture.clear(agent, presence=presence), picture=True)
+
+    def _on_performance(self, level: str, payload: bytes, retain: bool, now: float) -> Fold:
+        del level, retain, now
+        report = decode_performance(payload)
+        if is_name(report.strategy_name):
+            self._performance[report.strategy_name] = report
+        return NOTHING
+
+    # What is known.
+
+    @property
+    def extended(self) -> bool:
+        """Whether Extended rules are in force: once an agent announced itself they stay, also if it is lost."""
+        return self._profile == "extended" or self._announced
+
+    def performance(self, name: str) -> Performance | None:
+        """The last figures heard of `name`."""
+        return self._performance.get(name)
+
+    def believed(self, name: str) -> ObservedStrategy | None:
+        """The strategy as last reported; None if nothing can be believed of it now."""
+        held = self._picture.current.get(name)
+        return held if held is not None and self._connected and self._picture.believes(held) else None
+
+    def presence(self, name: str, now: float) -> Presence:
+        """As `observe(now).presence(name)` at the cost of one name; proof of absence may come 0.1 s later."""
+        self._age(now)
+        if not self._connected or name in self._picture.unreadable:
+            return Presence.UNKNOWN
+        held = self._picture.current.get(name)
+        if held is not None:
+            return Presence.PRESENT if self._picture.believes(held) else Presence.UNKNOWN
+        return Presence.ABSENT if self._complete(now, exact=False) else Presence.UNKNOWN
+
+    def observe(self, now: float) -> Observed:
+        """All that is known at `now`, as a value that later messages do not change."""
+        self._age(now)
+        complete = self._complete(now)
+        agents = sorted(self._picture.agents.items())
+        return Observed(
+            target=self.target,
+            connected=self._connected,
+            complete=complete,
+            extended=self.extended,
+            strategies=self._picture.believed(),
+            unbelievable=self._picture.unbelievable(complete=complete),
+            presumed_absent=self._presumes_absence(now),
+            agents=tuple(agent.view(now) for _, agent in agents),
+            age_s=None if self._heard_at is None else now - self._heard_at,
+        )
+
+    def _complete(self, now: float, *, exact: bool = True) -> bool:
+        if not self._connected:
+            return False
+        if self.extended:
+            return self._picture.agents_complete(now, exact=exact)
+        return self._picture.snapshot and not self._traces_of_agents
+
+    @property
+    def _traces_of_agents(self) -> bool:
+        return bool(self._picture.agents)
+
+    def _presumes_absence(self, now: float) -> bool:
+        """protocol.md's one exception: Basic peers only, and no trace of an agent that could hold the strategy."""
+        waited = self._connected and now - self._since >= self._basic_window_s
+        return waited and not self.extended and not self._traces_of_agents

@@ -1,0 +1,89 @@
+"""
+Which command a response answers. Pure.
+
+In this order: MQTT 5 Correlation Data; `meta.request_id`; and for an answer that has neither, the one
+command that is in flight to the Basic peer of that root. An answer that names another request or another
+strategy is never taken: it is late, double or somebody else's.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from reconciler.model.change import Op
+from reconciler.protocol.messages import Reply
+
+
+class InFlight(msgspec.Struct, frozen=True, gc=False):
+    """A command that waits for its answer. `response`: the topic at or below which it is expected."""
+
+    op: Op
+    name: str
+    basic: bool
+    response: str
+
+
+class Pending:
+    """The commands in flight; `unmatched` counts answers that belonged to none (late, double, foreign)."""
+
+    def __init__(self) -> None:
+        self._in_flight: dict[str, InFlight] = {}
+        self.unmatched = 0
+
+    def register(self, request_id: str, op: Op, name: str, *, basic: bool, response: str) -> None:
+        """Expect an answer to `request_id` on `response` (`Topics.response`) or below it.
+
+        Raises:
+            ValueError: a Basic command is in flight there already; its errors could not be told apart.
+        """
+        if basic and self._basic_on(response) is not None:
+            raise ValueError(f"a Basic command is in flight on {response} already")
+        self._in_flight[request_id] = InFlight(op, name, basic, response)
+
+    def forget(self, request_id: str) -> None:
+        """Expect no answer any more; one that comes late will not be matched."""
+        self._in_flight.pop(request_id, None)
+
+    def match(self, reply: Reply, correlation_data: bytes | None, topic: str) -> str | None:
+        """Return the request that `reply` answers, None if there is none.
+
+        A request is done with its first answer, unless that says only that it was accepted.
+        """
+        request_id = self._candidate(reply, correlation_data, topic)
+        if request_id is None or not _agrees(self._in_flight[request_id], reply, topic):
+            self.unmatched += 1
+            return None
+        if not _only_accepted(reply):
+            del self._in_flight[request_id]
+        return request_id
+
+    def _candidate(self, reply: Reply, correlation_data: bytes | None, topic: str) -> str | None:
+        named = (correlation_data or b"").decode(errors="replace") or (reply.meta and reply.meta.request_id)
+        if named:
+            return named if named in self._in_flight else None
+        return self._basic_on(topic)
+
+    def _basic_on(self, topic: str) -> str | None:
+        for request_id, command in self._in_flight.items():
+            if command.basic and _below(topic, command.response):
+                return request_id
+        return None
+
+
+def _below(topic: str, response: str) -> bool:
+    return topic == response or topic.startswith(f"{response}/")
+
+
+def _agrees(command: InFlight, reply: Reply, topic: str) -> bool:
+    """Whether nothing that `reply` says of itself contradicts that it answers `command`."""
+    meta = reply.meta
+    named = ((reply.data or {}).get("strategy_name"), meta and meta.strategy_name)
+    return (
+        _below(topic, command.response)
+        and (meta is None or meta.op in {"", command.op})
+        and all(name in (None, "", command.name) for name in named)
+    )
+
+
+def _only_accepted(reply: Reply) -> bool:
+    return reply.ok and reply.meta is not None and reply.meta.phase == "accepted"

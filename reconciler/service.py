@@ -1,0 +1,317 @@
+"""
+When to make a pass, and how to stay alive between two.
+
+Triggers (start, new commit, changed file, live drift, interval, agent back, a signal) only set a mark; marks
+coalesce, and one loop makes one pass at a time. What is out of reach (Git, broker) is told once and retried
+with backoff; the last good revision stays in force.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import AsyncIterator, Callable, Coroutine
+
+from reconciler.errors import BrokerError, BrokerRefused, InvalidFiles, SettingsError, SourceError
+from reconciler.live import wait_for_news
+from reconciler.model.change import Action
+from reconciler.model.report import Event, EventKind, Level, Outcome, SyncReport
+from reconciler.model.spec import DEFAULT_TARGET, Key
+from reconciler.model.state import Desired
+from reconciler.notify import wording
+from reconciler.observed import AgentNews, Fold
+from reconciler.plan.planner import PlanOptions
+from reconciler.protocol.canonical import spec_hash
+from reconciler.reconcile import Parts, plan_of, reconcile
+from reconciler.session import Session, open_session
+from reconciler.settings import Settings
+from reconciler.sources.watch import watch_source
+
+DEBOUNCE_S = 0.05
+"""News of the bots within this time make one pass: an agent reports a change in two or three messages."""
+
+TICK_S = 1.0
+"""How often silence is noticed: a tenth of a heartbeat."""
+
+AGAIN_S = (1.0, 60.0)
+"""First and longest pause before a pass is tried again that did not end well."""
+
+log = logging.getLogger("reconciler")
+
+
+class Triggers:
+    """Marks of what calls for a pass; any number of them before it begins make one."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+        self._keys: set[Key] = set()
+        self._whole = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    def whole(self) -> None:
+        """Everything needs a look."""
+        self._whole = True
+        self._event.set()
+
+    def some(self, keys: set[Key]) -> None:
+        """These strategies need a look."""
+        self._keys |= keys
+        self._event.set()
+
+    def soon(self, keys: set[Key]) -> None:
+        """As `some`, after a moment in which more may come."""
+        self._keys |= keys
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(DEBOUNCE_S, self._fire)
+
+    def _fire(self) -> None:
+        self._timer = None
+        self._event.set()
+
+    async def wait(self, timeout_s: float) -> None:
+        """Until there is a mark; when time runs out, everything needs a look."""
+        await wait_for_news(self._event, timeout_s)
+        if not self._event.is_set():
+            self._whole = True
+
+    def take(self) -> frozenset[Key] | None:
+        """The strategies to look at, None for all; clears the marks."""
+        keys = None if self._whole else frozenset(self._keys)
+        self._whole = False
+        self._keys = set()
+        self._event.clear()
+        return keys
+
+
+
+class Service:
+    """One session's control loop: keeps the last good revision in force and the bots equal to it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._parts: Parts = session.parts
+        self._triggers = Triggers()
+        self._desired: Desired | None = None
+        self._rejected: dict[Key, str] = {}
+        self._pause_s = 0.0
+        self._unseen = False
+        self._telling: set[asyncio.Future[None]] = set()
+
+    async def run(self) -> None:
+        """Make passes until `parts.stop` is set; the step in flight is finished first."""
+        self._desired = self._parts.store.last_good()
+        self._parts.live.on_change(self._on_live)
+        self._parts.live.on_link(self._on_link)
+        await self.look_at_source()
+        await self._parts.live.settle(self._patience_s())
+        self._triggers.whole()
+        async with _background(self._poll_source(), self._watch_source(), self._watch_clock()):
+            while await self._next_trigger():
+                await self._pass(self._triggers.take())
+
+    def _patience_s(self) -> float:
+        """How long the first pass waits for a whole picture: until a Basic peer's silence means something."""
+        return max(target.basic_window_s for target in self._session.settings.targets.values()) + 1.0
+
+    async def _next_trigger(self) -> bool:
+        """Wait for one; False when asked to stop."""
+        stopped = asyncio.ensure_future(self._parts.stop.wait())
+        wait_s = self._pause_s or self._session.settings.sync.interval_s
+        trigger = asyncio.ensure_future(self._triggers.wait(wait_s))
+        try:
+            await asyncio.wait({stopped, trigger}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopped.cancel()
+            trigger.cancel()
+        return not self._parts.stop.is_set()
+
+    # -- one pass
+
+    async def _pass(self, only: frozenset[Key] | None) -> None:
+        if self._desired is None or not self._parts.live.connected:
+            return
+        settings = self._session.settings
+        options = self._session.options(rejected=self._rejected)
+        if not settings.sync.auto:
+            await self._report_only(options)
+            return
+        report = await reconcile(self._parts, self._desired, options, only=only)
+        self._learn(report)
+
+    async def _report_only(self, options: PlanOptions) -> None:
+        """`sync.auto: false`: say what is out of sync, once, and touch nothing."""
+        assert self._desired is not None
+        plan = plan_of(self._parts, self._desired, options)
+        await self._parts.notifier.standing(EventKind.PENDING, wording.pending(plan))
+
+    def _learn(self, report: SyncReport) -> None:
+        """Remember what a bot refused for good, and try soon again what is not known."""
+        for result in report.results:
+            if result.outcome is Outcome.FAILED and result.change.desired is not None:
+                self._rejected[result.change.key] = spec_hash(result.change.desired)
+            elif result.outcome is Outcome.CONFIRMED:
+                self._rejected.pop(result.change.key, None)
+        self._unseen = any(change.action is Action.UNKNOWN for change in report.plan.changes)
+        open_ends = {Outcome.UNKNOWN, Outcome.SKIPPED}
+        unsure = self._unseen or any(result.outcome in open_ends for result in report.results)
+        first_s, longest_s = AGAIN_S
+        self._pause_s = min(longest_s, max(first_s, self._pause_s * 2)) if unsure else 0.0
+
+    # -- what is wanted
+
+    async def look_at_source(self) -> None:
+        """Read the newest revision; what cannot be read or is invalid leaves the last good one in force."""
+        notifier = self._parts.notifier
+        try:
+            revision = await asyncio.to_thread(self._session.loader.load)
+            desired = self._session.desired_of(revision)
+        except SourceError as error:
+            event = Event(EventKind.SOURCE_LOST, Level.ERROR, f"Git: {error}", subject="git")
+            await notifier.tell([event])
+            return
+        except InvalidFiles as error:
+            await notifier.standing(
+                EventKind.INVALID, [wording.invalid(error.problems, revision.commit)]
+            )
+            return
+        back = Event(EventKind.SOURCE_BACK, Level.INFO, "Git can be read again")
+        await notifier.solved(EventKind.SOURCE_LOST, "git", back)
+        await notifier.standing(EventKind.INVALID, [])
+        self._take(desired)
+
+    def _take(self, desired: Desired) -> None:
+        """Put a good revision in force; only the strategies that it changes need a look."""
+        before = self._desired
+        self._desired = desired
+        if before is None:
+            self._triggers.whole()
+        elif changed := changed_keys(before, desired):
+            self._triggers.some(changed)
+        if before is None or before.commit != desired.commit or changed:
+            self._parts.store.keep_last_good(desired)
+
+    async def _poll_source(self) -> None:
+        while True:
+            await asyncio.sleep(self._session.settings.source.interval_s * random.uniform(0.9, 1.1))  # noqa: S311  (spreads load)
+            await self.look_at_source()
+
+    async def _watch_source(self) -> None:
+        async for _ in watch_source(self._session.settings.source):
+            await self.look_at_source()
+
+    # -- what is live
+
+    def _on_live(self, target: str, fold: Fold) -> None:
+        """Called for each message: note which strategies need a look."""
+        if fold.changed:
+            self._triggers.soon({Key(target, name) for name in fold.changed})
+        if fold.picture and self._unseen:
+            self._triggers.whole()
+        for agent in fold.agents:
+            self._tell_soon(_agent_event(target, agent))
+            self._triggers.whole()
+
+    def _on_link(self, connected: bool, reason: str) -> None:
+        """The broker went away or came back; what is to be told waits until it can be delivered."""
+        if connected:
+            self._tell_soon(Event(EventKind.BROKER_BACK, Level.INFO, "Broker is back"))
+            self._triggers.whole()
+        else:
+            self._tell_soon(Event(EventKind.BROKER_LOST, Level.ERROR, f"Broker lost: {reason}"))
+
+    async def _watch_clock(self) -> None:
+        """An agent that falls silent sends nothing that could wake us."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            self._parts.live.tick()
+
+    def _tell_soon(self, event: Event) -> None:
+        task = asyncio.ensure_future(self._parts.notifier.tell([event]))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+
+def _agent_event(target: str, news: AgentNews) -> Event:
+    place = "" if target == DEFAULT_TARGET else f" on {target}"
+    if news.online:
+        return Event(EventKind.AGENT_BACK, Level.INFO, f"Agent {news.name}{place} is back")
+    text = f"Agent {news.name}{place} is lost: its strategies are unknown and left alone until it is back"
+    return Event(EventKind.AGENT_LOST, Level.ERROR, text)
+
+
+def changed_keys(before: Desired, after: Desired) -> set[Key]:
+    """The strategies that two revisions want differently."""
+    both = before.specs.keys() | after.specs.keys() | before.held | after.held
+    return {
+        key
+        for key in both
+        if before.specs.get(key) != after.specs.get(key) or (key in before.held) != (key in after.held)
+    }
+
+
+@contextlib.asynccontextmanager
+async def _background(*works: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Run `works` beside the block; a bug in one of them ends the block."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(work) for work in works]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+async def serve(
+    read_settings: Callable[[], Settings], *, stop: asyncio.Event, reload: asyncio.Event
+) -> None:
+    """Run the service until `stop`; at `reload` finish the step in flight and go on with new settings.
+
+    Raises:
+        SettingsError: at the start; later, wrong settings are logged and the old ones stay.
+        BrokerRefused, StoreError: what trying again does not mend.
+    """
+    settings = read_settings()
+    while not stop.is_set():
+        reload.clear()
+        leave = asyncio.Event()
+        async with _background(_set_when(leave, stop, reload)):
+            await _serve_once(settings, leave)
+        if reload.is_set():
+            settings = _reread(read_settings, settings)
+
+
+async def _set_when(leave: asyncio.Event, *causes: asyncio.Event) -> None:
+    waits = [asyncio.ensure_future(cause.wait()) for cause in causes]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        leave.set()
+    finally:
+        for wait in waits:
+            wait.cancel()
+
+
+def _reread(read_settings: Callable[[], Settings], old: Settings) -> Settings:
+    try:
+        settings = read_settings()
+    except SettingsError as error:
+        log.error("settings not reloaded: %s", error)
+        return old
+    log.info("settings reloaded")
+    return settings
+
+
+async def _serve_once(settings: Settings, leave: asyncio.Event) -> None:
+    """One session; a broker that is out of reach is waited for, with backoff."""
+    pause_s = AGAIN_S[0]
+    while not leave.is_set():
+        try:
+            async with open_session(settings, stop=leave) as session:
+                await Service(session).run()
+        except BrokerRefused:
+            raise
+        except BrokerError as error:
+            log.warning("%s; next try in %.0f s", error, pause_s)
+            await wait_for_news(leave, pause_s)
+            pause_s = min(AGAIN_S[1], pause_s * 2)

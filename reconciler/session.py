@@ -1,0 +1,133 @@
+"""Settings → the parts of a pass, opened and closed in the right order. Wiring only, no decisions."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from reconciler.catalog import Catalog
+from reconciler.catalog.packaged import load_catalog
+from reconciler.desired import make_desired
+from reconciler.live import Identity, Live
+from reconciler.model.state import Desired
+from reconciler.notify.notifier import Notifier
+from reconciler.plan.planner import PlanOptions
+from reconciler.reconcile import Parts
+from reconciler.settings import Settings, SourceSettings
+from reconciler.sources.load import Loader, Revision, open_source
+from reconciler.store.base import Store
+from reconciler.store.sqlite import open_store
+from reconciler.transport.opening import open_transport
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that a command or the service holds while it works."""
+
+    settings: Settings
+    loader: Loader
+    parts: Parts
+
+    @property
+    def live(self) -> Live:
+        return self.parts.live
+
+    def desired_of(self, revision: Revision) -> Desired:
+        """What a revision wants.
+
+        Raises:
+            InvalidFiles: under `on_invalid: reject`, or nothing can be read from the tree.
+        """
+        return make_desired(
+            revision.files,
+            commit=revision.commit,
+            ref=revision.ref,
+            targets=self.settings.targets,
+            on_invalid=self.settings.sync.on_invalid,
+        )
+
+    def options(self, *, adopt: bool = False) -> PlanOptions:
+        """How to plan, as of now."""
+        return PlanOptions(
+            owner=self.live.identity.owner,
+            prune=self.settings.sync.prune,
+            self_heal=self.settings.sync.self_heal,
+            adopt=adopt,
+            now_utc=datetime.now(UTC).isoformat(),
+        )
+
+
+def owner_mark(source: SourceSettings) -> str:
+    """The mark that says whose a strategy is: stable for one repository and path, and no address in clear."""
+    return hashlib.sha256(f"{source.repository}\n{source.path}".encode()).hexdigest()[:16]
+
+
+def state_dir(settings: Settings) -> Path:
+    """The folder of everything that we keep: the store, the cache, the private clone."""
+    return Path(settings.store.url).parent
+
+
+def open_loader(settings: Settings, catalog: Catalog) -> Loader:
+    """The way from Git to checked files; touches nothing until asked to load."""
+    cache = state_dir(settings) / "cache"
+    return Loader(open_source(settings.source, cache), catalog, cache)
+
+
+@contextlib.asynccontextmanager
+async def open_session(
+    settings: Settings, *, stop: asyncio.Event, performance: bool = False, logs: bool = False
+) -> AsyncIterator[Session]:
+    """Open store, broker and pictures; close them whatever happens.
+
+    Raises:
+        StoreError, BrokerError: the part that cannot be had, with its cause.
+    """
+    catalog = load_catalog()
+    with contextlib.closing(open_store(settings.store.url)) as store:
+        live = make_live(settings, store)
+        try:
+            await live.open(performance=performance, logs=logs, timeout_s=settings.broker.connect_timeout_s)
+            yield Session(
+                settings=settings,
+                loader=open_loader(settings, catalog),
+                parts=Parts(
+                    live=live,
+                    store=store,
+                    catalog=catalog,
+                    notifier=Notifier(
+                        live.notify, store, settings.notifications, default_target=next(iter(settings.targets))
+                    ),
+                    sync=settings.sync,
+                    stop=stop,
+                ),
+            )
+        finally:
+            await live.close()
+
+
+def make_live(settings: Settings, store: Store) -> Live:
+    """The link to the bots, not yet connected."""
+    controller = f"ctl-{store.controller_id[:12]}"
+    transport = open_transport(
+        settings.broker, client_id=f"{controller}-{_process_mark()}", state_dir=state_dir(settings)
+    )
+    identity = Identity(
+        controller=controller,
+        owner=owner_mark(settings.source),
+        epoch=store.epoch,
+        api_key=settings.broker.api_key,
+        api_secret=settings.broker.api_secret,
+    )
+    return Live(transport, settings.targets, identity)
+
+
+def _process_mark() -> str:
+    """Two processes of one controller (a service and a `plan`) must not evict each other at the broker."""
+    import secrets
+
+    return secrets.token_hex(3)
