@@ -127,7 +127,9 @@ def workspace() -> Iterator[Path]:
         yield Path(folder)
 
 
-def reconciler(folder: Path, port: int, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+def reconciler(
+    folder: Path, port: int, *arguments: str, check: bool = True
+) -> subprocess.CompletedProcess[str]:
     """Run the real command in `folder` against the broker on `port`."""
     command = [sys.executable, "-m", "reconciler", "--set", f"broker.url=mqtt://127.0.0.1:{port}", *arguments]
     result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=False)

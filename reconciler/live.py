@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from reconciler.errors import BrokerError
 from reconciler.model.change import Step
 from reconciler.model.spec import Key
 from reconciler.model.state import Observed, ObservedStrategy, Presence
@@ -37,6 +39,9 @@ from reconciler.transport.base import Message, Properties, Transport
 
 LOOK_EVERY_S = 0.25
 """How often a waiter looks again without news: ageing and the Basic window pass without a message."""
+
+ASK_AGAIN_S = 1.0
+"""A snapshot of 10,000 strategies takes a quarter of a second; asking again sooner would only add to it."""
 
 CONTENT_TYPE = "application/json"
 
@@ -82,6 +87,8 @@ class _Target:
         self.one_at_a_time = asyncio.Lock()
 
 
+log = logging.getLogger("reconciler")
+
 Listener = Callable[[str, Fold], None]
 """Called with a target and what a message changed there."""
 
@@ -103,6 +110,7 @@ class Live:
         self._asks: dict[str, Ask] = {}
         self._watchers: dict[Key, set[Ask]] = {}
         self._news = asyncio.Event()
+        self._asked_at = self._clock()
         self._listeners: list[Listener] = []
         self._on_link: list[Callable[[bool, str], None]] = []
         self._on_logs: Callable[[str, bytes], None] | None = None
@@ -223,10 +231,28 @@ class Live:
         while True:
             self._news.clear()
             observed = self.observe()
-            left = deadline - self._clock()
-            if left <= 0 or all(_settled(view) for view in observed.values()):
+            left_s = deadline - self._clock()
+            if left_s <= 0 or all(_settled(view) for view in observed.values()):
                 return observed
-            await wait_for_news(self._news, min(left, LOOK_EVERY_S))
+            await wait_for_news(self._news, min(left_s, LOOK_EVERY_S))
+            if not self._news.is_set():
+                await self.ask_again()
+
+    async def ask_again(self) -> None:
+        """Subscribe anew to the state of every target whose agents are there but whose picture has holes.
+
+        A broker may cut a large retained snapshot without a word; each subscription sends it again.
+        At most every `ASK_AGAIN_S`; a connection that is gone brings its own new subscription.
+        """
+        now = self._clock()
+        if now - self._asked_at < ASK_AGAIN_S:
+            return
+        self._asked_at = now
+        for name, target in self._targets.items():
+            if self.connected and _has_holes(target.state.observe(now)):
+                log.debug("the picture of %s has holes: asking for it again", name)
+                with contextlib.suppress(BrokerError):
+                    await self._transport.subscribe(_state_filters(target.topics), qos=0)
 
     # -- asking
 
@@ -325,12 +351,21 @@ def _filters(topics: Topics, *, performance: bool, logs: bool) -> list[tuple[lis
     """What to subscribe to. State comes at QoS 0: at QoS 1 Mosquitto's default queue limit of 1,000
     cuts a larger retained snapshot; the inventory's digest tells us if anything is missing all the same.
     """
-    state = [topics.status, f"{topics.status}/+", f"{topics.root}/agent/+", f"{topics.root}/inventory/+"]
+    state = _state_filters(topics)
     if performance:
         state += [topics.performance, f"{topics.performance}/+"]
     if logs:
         state += [topics.logs, f"{topics.logs}/+"]
     return [([topics.response, f"{topics.response}/#"], 1), (state, 0)]
+
+
+def _state_filters(topics: Topics) -> list[str]:
+    """Agents first: should a broker cut what follows, we still know that somebody is there to be heard."""
+    return [f"{topics.root}/agent/+", f"{topics.root}/inventory/+", topics.status, f"{topics.status}/+"]
+
+
+def _has_holes(view: Observed) -> bool:
+    return any(agent.online and not agent.complete for agent in view.agents)
 
 
 def _settled(view: Observed) -> bool:

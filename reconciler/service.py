@@ -226,6 +226,7 @@ class Service:
         while True:
             await asyncio.sleep(TICK_S)
             self._parts.live.tick()
+            await self._parts.live.ask_again()
 
     def _tell_soon(self, event: Event) -> None:
         task = asyncio.ensure_future(self._parts.notifier.tell([event]))

@@ -146,7 +146,7 @@ class LiveState:
 
     def _fold(self, changed: Iterable[str], *, picture: bool = False) -> Fold:
         """Make a fold of `changed` and of whatever time has changed since the last one."""
-        fold = Fold(tuple({*changed, *self._aged}), tuple(self._news), picture)
+        fold = Fold(tuple(dict.fromkeys((*changed, *self._aged))), tuple(self._news), picture)
         self._aged, self._news = set(), []
         return fold
 

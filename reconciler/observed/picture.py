@@ -189,8 +189,12 @@ class Picture:
     def unbelievable(self, *, complete: bool) -> frozenset[str]:
         """Strategies heard of that may or may not exist; `complete` refutes those that wait."""
         believed = self.believed()
-        doubtful = set() if complete else self.current.keys() | self.waiting.keys()
-        return frozenset((doubtful - believed.keys()) | self.unreadable)
+        doubtful = set(self.unreadable)
+        if not complete:
+            doubtful.update(name for name in self.waiting if name not in believed)
+        if len(believed) != len(self.current):
+            doubtful.update(name for name in self.current if name not in believed)
+        return frozenset(doubtful)
 
     def agents_complete(self, now: float, *, exact: bool) -> bool:
         """Whether all strategies of all agents are held; False if there is a trace of one that is silent."""

@@ -12,6 +12,7 @@ from reconciler.model.spec import Config
 from reconciler.model.state import Condition, Lifecycle
 
 Number = int | Decimal
+Filled = Annotated[str, msgspec.Meta(min_length=1)]
 Loose = Any
 """A display-only field of somebody else's message: any JSON value is taken, none is relied on."""
 
@@ -147,7 +148,7 @@ class AgentPresence(msgspec.Struct, kw_only=True, gc=False):
 
     agent: str
     state: Literal["online", "offline"]
-    session: str
+    session: Filled
     seq: int = 0
     protocol: int = 1
     capabilities: tuple[str, ...] = ()
@@ -160,7 +161,7 @@ class AgentInventory(msgspec.Struct, kw_only=True, gc=False):
     """Proof that a picture is complete: how many strategies an agent has, and a digest of their names."""
 
     agent: str
-    session: str
+    session: Filled
     seq: int
     count: int
     digest: str

@@ -42,7 +42,7 @@ def format_time(moment: datetime) -> str:
     """Write `moment`, which must know its offset, to the second and in UTC: 2024-03-20T10:00:00Z."""
     if moment.utcoffset() is None:
         raise ValueError("a time without an offset says nothing to another machine")
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 def expired(expires_at: datetime, now: datetime) -> bool:

@@ -1,0 +1,86 @@
+"""Measure 4: N creates, each confirmed by answer and status, against paho's publish-only rate in the same run.
+
+Usage: python -m benchmarks.creates [N]      (default 10,000; unmodified Mosquitto, simulated agent beside it)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import time
+from pathlib import Path
+
+import msgspec
+import paho.mqtt.client as paho
+
+from benchmarks.fleet import agent, file_text, make_repository, mosquitto, workspace
+from reconciler.model.report import Outcome
+from reconciler.reconcile import reconcile
+from reconciler.session import open_session
+from reconciler.settings import BrokerSettings, Settings, SourceSettings, StoreSettings, SyncSettings
+
+GOAL = 0.40
+
+
+def publish_only(port: int, count: int) -> float:
+    """Messages a second that paho alone publishes at QoS 1, each acknowledged, default client settings."""
+    done = threading.Event()
+    acknowledged = 0
+
+    def on_publish(*_: object) -> None:
+        nonlocal acknowledged
+        acknowledged += 1
+        if acknowledged == count:
+            done.set()
+
+    client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+    client.on_publish = on_publish
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    payload = file_text(1).encode()
+    started = time.perf_counter()
+    for _ in range(count):
+        client.publish("bench/publish", payload, qos=1)
+    if not done.wait(120):
+        raise TimeoutError(f"{acknowledged} of {count} acknowledged")
+    took_s = time.perf_counter() - started
+    client.disconnect()
+    client.loop_stop()
+    return count / took_s
+
+
+async def creates(folder: Path, port: int, count: int) -> float:
+    """Creates a second, from an empty agent to all confirmed."""
+    settings = Settings(
+        source=SourceSettings(repository=str(folder)),
+        broker=BrokerSettings(url=f"mqtt://127.0.0.1:{port}"),
+        sync=SyncSettings(max_change_fraction=1.0),
+        store=StoreSettings(url=str(folder / ".reconciler" / "state.db")),
+    )
+    async with open_session(settings, stop=asyncio.Event()) as session:
+        desired = session.desired_of(session.loader.load())
+        await session.live.settle(30.0)
+        started = time.perf_counter()
+        report = await reconcile(session.parts, desired, session.options())
+        took_s = time.perf_counter() - started
+    confirmed = sum(result.outcome is Outcome.CONFIRMED for result in report.results)
+    if confirmed != count:
+        odd = next(result for result in report.results if result.outcome is not Outcome.CONFIRMED)
+        raise RuntimeError(f"{confirmed} of {count} confirmed; {msgspec.json.encode(odd.steps)!r}")
+    return count / took_s
+
+
+def main() -> None:
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    with workspace() as folder, mosquitto() as port:
+        repository = make_repository(folder / "repository", count)
+        floor = publish_only(port, count)
+        with agent(port, folder / "agent"):
+            ours = asyncio.run(creates(repository, port, count))
+    print(f"creates confirmed {ours:8.0f}/s   paho publish-only {floor:8.0f}/s   ratio {ours / floor:.2f}")
+    print(f"goal: at least {GOAL:.2f}, none lost: {'holds' if ours / floor >= GOAL else 'does not hold'}")
+
+
+if __name__ == "__main__":
+    main()

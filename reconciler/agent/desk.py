@@ -1,0 +1,228 @@
+"""
+Where commands are taken in, in this order: who asks, is it still valid, is it a repetition, what follows.
+
+Rule 1: no clock, no socket, no file: time comes in, and what follows goes into `turn` for the shell to carry
+out: first written down, then answered and told, then worked on.
+Rule 2: one command for one strategy at a time; who asks for the same again hears the same answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from reconciler.agent.answers import Answer, Answers, key_of
+from reconciler.agent.core import come_back, decide, finish, happened, overtaken
+from reconciler.agent.journal import Entry, Remembered
+from reconciler.agent.misbehave import Meddler
+from reconciler.agent.records import Decision, Moved, Reconfigured, Strategy, Work
+from reconciler.agent.replies import Refusal, accepted, addressed, refused
+from reconciler.agent.requests import Request, Route, Unreadable, read_request
+from reconciler.agent.rules import Rules
+from reconciler.errors import CommandRejected
+from reconciler.model.change import Op
+from reconciler.model.state import Lifecycle
+from reconciler.protocol.codes import ErrorCode
+from reconciler.protocol.messages import CommandMeta, Reply
+from reconciler.protocol.signing import Authenticator, NonceMemory, Verdict
+from reconciler.protocol.times import parse_time
+from reconciler.protocol.topics import Topics
+from reconciler.transport.base import Message
+
+
+class Turn(msgspec.Struct):
+    """What follows from the commands and events since the last turn.
+
+    `told`: each strategy that changed, in order; a name alone: it is gone.
+    """
+
+    entry: Entry = msgspec.field(default_factory=Entry)
+    replies: list[tuple[Route, Reply]] = []
+    told: list[Strategy | str] = []
+    works: list[Work] = []
+
+
+class _Asking(msgspec.Struct):
+    """Who waits for the end of a strategy's work."""
+
+    op: Op
+    key: str
+    routes: list[Route]
+
+
+class Desk:
+    """All strategies of one agent and what was asked of them."""
+
+    def __init__(
+        self,
+        topics: Topics,
+        rules: Rules,
+        remembered: Remembered,
+        *,
+        api_keys: Mapping[str, str],
+        meddler: Meddler,
+    ) -> None:
+        self.strategies: dict[str, Strategy] = {s.name: s for s in remembered.strategies}
+        self.epoch = remembered.epoch
+        self.turn = Turn()
+        self._topics = topics
+        self._rules = rules
+        self._meddler = meddler
+        self._signed = bool(api_keys)
+        self._authenticator = Authenticator(api_keys, NonceMemory(remembered.nonces))
+        self._answers = Answers()
+        for key, answer in remembered.answers:
+            self._answers.keep(key, answer)
+        self._asking: dict[str, _Asking] = {}
+
+    def next_turn(self) -> Turn:
+        """Hand over what has gathered and begin anew."""
+        turn, self.turn = self.turn, Turn()
+        return turn
+
+    # Commands.
+
+    def take(self, level: str, message: Message, now: datetime, new_id: str) -> None:
+        """Take in what came on `{root}/strategy/{level}`. `new_id`: for the strategy, if it makes one."""
+        try:
+            request = read_request(self._topics, level, message)
+        except Unreadable as error:
+            self._reply(error.route, refused(error.op, "", error.refusal))
+            return
+        try:
+            if self._admits(request, message, now):
+                self._meddler.objects(request.command)
+                self._decide(request, now, new_id)
+        except Refusal as refusal:
+            self._reply(request.route, refused(request.op, request.command.strategy_name, refusal))
+
+    def _admits(self, request: Request, message: Message, now: datetime) -> bool:
+        """Whether `request` is to be carried out; if not, it has its answer or needs none.
+
+        Raises:
+            Refusal: its sender may not ask this, or not any more.
+        """
+        meta = request.command.meta
+        verdict = self._authenticator.judge(message.topic, message.payload, meta, now)
+        if verdict is Verdict.UNAUTHORIZED:
+            raise Refusal(ErrorCode.UNAUTHORIZED, "it needs a valid signature of a key that is known here")
+        if verdict is Verdict.EXPIRED:
+            raise Refusal(ErrorCode.EXPIRED, "it arrived too late; look again", field="meta.expires_at")
+        if meta is not None:
+            self._remember_nonce(meta)
+            self._fence(meta.epoch)
+        repeated = self._repeats(request, now)
+        return not repeated and verdict is not Verdict.REPLAYED
+
+    def _remember_nonce(self, meta: CommandMeta) -> None:
+        if self._signed and meta.expires_at:
+            self.turn.entry.nonces[meta.request_id] = parse_time(meta.expires_at)
+
+    def _fence(self, epoch: int) -> None:
+        if not epoch:
+            return  # its sender does not take part in fencing, like a Basic one
+        if epoch < self.epoch:
+            raise Refusal(
+                ErrorCode.STALE_EPOCH,
+                f"epoch {epoch} is older than {self.epoch}",
+                field="meta.epoch",
+                details={"epoch": self.epoch},
+            )
+        if epoch > self.epoch:
+            self.epoch = self.turn.entry.epoch = epoch
+
+    def _repeats(self, request: Request, now: datetime) -> bool:
+        """Whether this very command was done or is under way; then its sender is or will be answered."""
+        key = key_of(request.command.meta)
+        if not key:
+            return False
+        name = request.command.strategy_name
+        answer = self._answers.find(key, request.op, name, now.timestamp())
+        if answer is not None:
+            self._reply(request.route, answer, replayed=True)
+            return True
+        asking = self._asking.get(name)
+        if asking is None or (asking.key, asking.op) != (key, request.op):
+            return False
+        asking.routes.append(request.route)
+        return True
+
+    def _decide(self, request: Request, now: datetime, new_id: str) -> None:
+        name = request.command.strategy_name
+        decision = decide(request.op, request.command, self.strategies.get(name), self._rules, new_id)
+        key = key_of(request.command.meta)
+        if decision.work is not None:
+            self._overtake(name)
+            self._asking[name] = _Asking(request.op, key, [request.route])
+        self._settle(name, decision)
+        if decision.reply is not None:
+            self._answer(key, request.op, name, decision.reply, [request.route], now)
+
+    def _overtake(self, name: str) -> None:
+        """Answer those whose work is overtaken by new work."""
+        asking = self._asking.pop(name, None)
+        if asking is not None:
+            reply = overtaken(asking.op, self.strategies[name])
+            for route in asking.routes:
+                self._reply(route, reply)
+
+    def _settle(self, name: str, decision: Decision) -> None:
+        """Take over what was decided about a strategy, and what a runner has to do."""
+        if decision.gone:
+            del self.strategies[name]
+            self.turn.entry.strategies[name] = None
+            self.turn.told.append(name)
+        elif decision.strategy is not None:
+            after = self._meddler.tampers(self.strategies.get(name), decision.strategy)
+            self.strategies[name] = self.turn.entry.strategies[name] = after
+            self.turn.told.append(after)
+        if decision.work is not None:
+            self.turn.works.append(decision.work)
+
+    def _answer(self, key: str, op: Op, name: str, reply: Reply, routes: list[Route], now: datetime) -> None:
+        if key and reply.ok:
+            answer = Answer(op, name, reply, now.timestamp())
+            self._answers.keep(key, answer)
+            self.turn.entry.answers[key] = answer
+        for number, route in enumerate(routes):
+            self._reply(route, reply, replayed=number > 0)
+
+    def _reply(self, route: Route, reply: Reply, *, replayed: bool = False) -> None:
+        self.turn.replies.append((route, addressed(reply, route.meta, replayed=replayed)))
+
+    # What runners and bots say.
+
+    def finish(self, work: Work, error: CommandRejected | None, now: datetime) -> None:
+        """Conclude `work`, of which `error` says why it failed; work that was overtaken concludes nothing."""
+        held = self.strategies.get(work.name)
+        if held is None or held.doing is not work.op:
+            return
+        decision = finish(work, held, error)
+        asking = self._asking.pop(work.name, None)
+        self._settle(work.name, decision)
+        if asking is not None and decision.reply is not None:
+            self._answer(asking.key, asking.op, work.name, decision.reply, asking.routes, now)
+
+    def takes_long(self, work: Work) -> None:
+        """Tell Extended senders that `work` was accepted; a Basic one would take that for its end."""
+        asking = self._asking.get(work.name)
+        if asking is None or asking.op is not work.op:
+            return
+        for route in asking.routes:
+            if route.meta is not None:
+                self._reply(route, accepted(work.op, work.name))
+
+    def happened(self, event: Moved | Reconfigured) -> None:
+        """Take in what a bot did by itself."""
+        self._settle(event.name, happened(event, self.strategies.get(event.name)))
+
+    def come_back(self, found: Mapping[str, Lifecycle]) -> None:
+        """Take up what an earlier life left. `found`: bots that still run."""
+        for name, held in sorted(self.strategies.items()):
+            self._settle(name, come_back(held, found.get(name)))
+
+    def forget_old(self, now: datetime) -> None:
+        """Drop answers that nobody may ask for any more."""
+        self.turn.entry.forgotten.extend(self._answers.forget_old(now.timestamp()))

@@ -1,0 +1,99 @@
+"""A message on a command topic → what is asked, and where the answer goes. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from reconciler.agent.replies import Refusal
+from reconciler.model.change import Op
+from reconciler.protocol.codes import ErrorCode
+from reconciler.protocol.messages import Command, CommandMeta, MalformedMessage, decode_command, decode_object
+from reconciler.protocol.topics import Topics
+from reconciler.transport.base import Message
+
+
+class Route(msgspec.Struct, frozen=True, gc=False):
+    """Where an answer goes. `meta` None: to a Basic peer, which gets the given shape and nothing more."""
+
+    topic: str
+    correlation_data: bytes | None = None
+    meta: CommandMeta | None = None
+
+
+class Request(msgspec.Struct, frozen=True, gc=False):
+    """One command that can be read."""
+
+    op: Op
+    command: Command
+    route: Route
+
+
+class Unreadable(Exception):
+    """A message that is no command; `refusal` goes to `route`."""
+
+    def __init__(self, route: Route, op: Op | None, refusal: Refusal) -> None:
+        super().__init__(refusal.reason)
+        self.route = route
+        self.op = op
+        self.refusal = refusal
+
+
+def read_request(topics: Topics, level: str, message: Message) -> Request:
+    """Read what came on `{root}/strategy/{level}`.
+
+    Raises:
+        Unreadable: with the answer that its sender gets.
+    """
+    try:
+        op = Op(level)
+    except ValueError:
+        refusal = Refusal(ErrorCode.UNSUPPORTED_OPERATION, f"there is no operation {level}")
+        raise Unreadable(_route(topics, message, _salvaged(message.payload)), None, refusal) from None
+    try:
+        command = decode_command(op, message.payload)
+    except MalformedMessage as error:
+        route = _route(topics, message, _salvaged(message.payload))
+        raise Unreadable(route, op, _malformed(str(error))) from None
+    route = _route(topics, message, command.meta)
+    if not _may_reply(topics, message, command.meta):
+        reason = f"answers go to {topics.response} or below it, nowhere else"
+        raise Unreadable(route, op, Refusal(ErrorCode.INVALID_PAYLOAD, reason, field="meta.reply_to"))
+    return Request(op, command, route)
+
+
+def _malformed(text: str) -> Refusal:
+    """msgspec says `what - at $.path`; the wire has field and reason apart."""
+    reason, _, path = text.partition(" - at ")
+    return Refusal(ErrorCode.INVALID_PAYLOAD, reason, field=path.strip("`").removeprefix("$").strip("."))
+
+
+def _wanted_topic(message: Message, meta: CommandMeta | None) -> str:
+    """MQTT 5 Response Topic, else `meta.reply_to`; empty if neither is given (protocol.md, Response)."""
+    properties = message.properties
+    return (properties and properties.response_topic) or (meta.reply_to if meta else "")
+
+
+def _may_reply(topics: Topics, message: Message, meta: CommandMeta | None) -> bool:
+    wanted = _wanted_topic(message, meta)
+    return not wanted or topics.may_reply_to(wanted)
+
+
+def _route(topics: Topics, message: Message, meta: CommandMeta | None) -> Route:
+    wanted = _wanted_topic(message, meta)
+    topic = wanted if wanted and topics.may_reply_to(wanted) else topics.response
+    return Route(topic, message.properties.correlation_data if message.properties else None, meta)
+
+
+def _salvaged(payload: bytes) -> CommandMeta | None:
+    """As much of a broken command's `meta` as lets its sender recognise the answer."""
+    try:
+        meta: Any = decode_object(payload).get("meta")
+        return CommandMeta(
+            v=1,
+            request_id=msgspec.convert(meta["request_id"], str),
+            reply_to=msgspec.convert(meta.get("reply_to", ""), str),
+        )
+    except (MalformedMessage, msgspec.ValidationError, TypeError, KeyError, AttributeError):
+        return None

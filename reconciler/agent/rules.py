@@ -1,0 +1,97 @@
+"""What an agent accepts: strategy types and their fields, exchanges, pairs and accounts. Pure."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from reconciler.agent.records import Strategy
+from reconciler.agent.replies import Refusal
+from reconciler.catalog import Catalog
+from reconciler.model.spec import DEFAULT_ACCOUNT, Config
+from reconciler.protocol.canonical import canonical_json
+from reconciler.protocol.codes import ErrorCode
+
+EXCHANGES = frozenset(
+    """
+    ascend_ex binance binance_perpetual binance_us bing_x bitget bitget_perpetual bitmart bitrue bitstamp
+    btc_markets bybit bybit_perpetual coinbase_advanced_trade cube dexalot dydx_v4_perpetual gate_io
+    gate_io_perpetual htx hyperliquid hyperliquid_perpetual injective_v2 injective_v2_perpetual kraken kucoin
+    kucoin_perpetual mexc ndax okx okx_perpetual vertex xrpl
+    """.split()
+)
+"""Connectors that a simulated runner pretends to have: the common ones of Hummingbot."""
+
+_PAPER = "_paper_trade"
+
+_PAIR = re.compile(r"[A-Za-z0-9.]{1,32}-[A-Za-z0-9.]{1,32}")
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """`accounts`: names of the credentials profiles that are held."""
+
+    catalog: Catalog
+    exchanges: frozenset[str] = EXCHANGES
+    accounts: frozenset[str] = frozenset({DEFAULT_ACCOUNT})
+
+    def check(self, strategy: Strategy) -> None:
+        """Check a strategy that is to be created.
+
+        Raises:
+            Refusal: with the field that is to blame.
+        """
+        self._check_type(strategy.strategy_type)
+        if strategy.exchange.removesuffix(_PAPER) not in self.exchanges:
+            raise Refusal(
+                ErrorCode.UNSUPPORTED_EXCHANGE, f"{strategy.exchange} is not supported here", field="exchange"
+            )
+        if _PAIR.fullmatch(strategy.trading_pair) is None:
+            raise Refusal(
+                ErrorCode.INVALID_TRADING_PAIR, "expected BASE-QUOTE, such as BTC-USDT", field="trading_pair"
+            )
+        if strategy.account not in self.accounts:
+            raise Refusal(
+                ErrorCode.INVALID_CONFIG, f"no account {strategy.account} is held here", field="account"
+            )
+        self.check_config(strategy)
+
+    def _check_type(self, strategy_type: str) -> None:
+        if strategy_type not in self.catalog.strategy_types:
+            raise Refusal(
+                ErrorCode.UNKNOWN_STRATEGY_TYPE, f"{strategy_type} is not known here", field="strategy_type"
+            )
+
+    def check_config(self, strategy: Strategy) -> None:
+        """Check the whole config against the schema of its strategy type.
+
+        Raises:
+            Refusal: INVALID_CONFIG for the first field that is wrong.
+        """
+        for violation in self.catalog.validate(strategy.strategy_type, strategy.config):
+            raise Refusal(ErrorCode.INVALID_CONFIG, violation.reason, field=violation.field)
+
+    def check_hot(self, held: Strategy, config: Config) -> None:
+        """Check that a bot which is up can take `config` as it is.
+
+        Raises:
+            Refusal: INVALID_STATE, naming the first field that needs a restart, and the way around.
+        """
+        for field in changed_fields(held.config, config):
+            if self.catalog.apply_mode(held.strategy_type, field) != "hot":
+                raise Refusal(
+                    ErrorCode.INVALID_STATE,
+                    f"{field} cannot change while the strategy is {held.state}: stop, update, then start it",
+                    field=field,
+                )
+
+
+def changed_fields(before: Config, after: Config) -> list[str]:
+    """Fields that are new, gone, or of another value; 0.10 is no other value than 0.1."""
+    names = sorted(before.keys() | after.keys())
+    return [name for name in names if not _same(name, before, after)]
+
+
+def _same(name: str, before: Config, after: Config) -> bool:
+    both = name in before and name in after
+    return both and canonical_json(before[name]) == canonical_json(after[name])

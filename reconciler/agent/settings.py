@@ -1,0 +1,39 @@
+"""How one agent is set up. Values only; where they come from is the command line's business."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from reconciler.agent.misbehave import Faults
+from reconciler.agent.rules import EXCHANGES
+from reconciler.model.spec import DEFAULT_ACCOUNT
+from reconciler.settings import BrokerSettings
+
+
+class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`state_dir` None: `.reconciler/agent/<name>`. `api_keys`: api_key → api_secret; with any, every command
+    must be signed. `accounts`: names of the credentials profiles held. `seed`: of all chance, None for chance.
+    Lengths in seconds: `start_delay_s` of a simulated bot; `command_timeout_s` for a runner's longest command.
+    """
+
+    name: str = "agent"
+    root: str = "hummingbot"
+    broker: BrokerSettings = BrokerSettings()
+    state_dir: Path | None = None
+    runner: str = "simulated"
+    accounts: tuple[str, ...] = (DEFAULT_ACCOUNT,)
+    exchanges: frozenset[str] = EXCHANGES
+    api_keys: dict[str, str] = {}
+    heartbeat_s: float = 10.0
+    performance_interval_s: float = 5.0
+    start_delay_s: float = 0.3
+    command_timeout_s: float = 60.0
+    faults: Faults = msgspec.field(default_factory=Faults)
+    seed: int | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where the agent keeps its state."""
+        return self.state_dir or Path(".reconciler/agent") / self.name

@@ -1,0 +1,111 @@
+"""Runners at work: one task for each strategy, with limits on time; a stop overtakes what is under way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from reconciler.agent.records import Strategy, Work
+from reconciler.agent.replies import Refusal
+from reconciler.agent.runner import Runner
+from reconciler.errors import CommandRejected
+from reconciler.model.change import Op
+from reconciler.protocol.codes import ErrorCode, Reaction, reaction
+
+ACCEPTED_AFTER_S = 2.0
+"""Longer than this, and an Extended sender hears that its command was accepted, before it wonders."""
+
+COMEBACK_ATTEMPTS = 5
+COMEBACK_PAUSE_S = 1.0
+"""After an agent's restart an exchange may be out of reach for a while; pauses double, 15 s in all."""
+
+_log = logging.getLogger(__name__)
+
+
+class Workshop:
+    """Carries out work. `on_end` hears how each ended, `on_slow` which are not done after ACCEPTED_AFTER_S.
+
+    Work that was overtaken or is under way at `close` is cancelled and not heard of again.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        *,
+        timeout_s: float,
+        on_end: Callable[[Work, CommandRejected | None], None],
+        on_slow: Callable[[Work], None],
+    ) -> None:
+        self._runner = runner
+        self._timeout_s = timeout_s
+        self._on_end = on_end
+        self._on_slow = on_slow
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def begin(self, work: Work, strategy: Strategy) -> None:
+        """Carry out `work` on `strategy` once what it overtakes has let go."""
+        before = self._tasks.get(work.name)
+        self._tasks[work.name] = asyncio.create_task(self._run(work, strategy, before))
+
+    async def close(self) -> None:
+        """Cancel what is under way."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self, work: Work, strategy: Strategy, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            before.cancel()
+            await asyncio.wait({before}, timeout=self._timeout_s)
+        slow = asyncio.get_running_loop().call_later(ACCEPTED_AFTER_S, self._on_slow, work)
+        try:
+            error = await self._attempts(work, strategy)
+        finally:
+            slow.cancel()
+            if self._tasks.get(work.name) is asyncio.current_task():
+                del self._tasks[work.name]
+        self._on_end(work, error)
+
+    async def _attempts(self, work: Work, strategy: Strategy) -> CommandRejected | None:
+        """Try once; what an earlier life left is tried again while its failure may pass."""
+        pause_s = COMEBACK_PAUSE_S
+        for _ in range(COMEBACK_ATTEMPTS - 1 if work.comeback else 0):
+            error = await self._attempt(work, strategy)
+            if error is None or reaction(work.op, error.code) is not Reaction.RETRY:
+                return error
+            await asyncio.sleep(pause_s)
+            pause_s *= 2
+        return await self._attempt(work, strategy)
+
+    async def _attempt(self, work: Work, strategy: Strategy) -> CommandRejected | None:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._command(work, strategy)
+        except CommandRejected as error:
+            return error
+        except TimeoutError:
+            return Refusal(ErrorCode.TIMEOUT, f"not done within {self._timeout_s:g} s")
+        except Exception:  # a runner's bug must neither leave its sender without an answer nor end other bots
+            _log.exception("the runner failed to %s %s", work.op, work.name)
+            return Refusal(ErrorCode.INTERNAL, "the runner failed; the agent's log says how")
+        return None
+
+    def _command(self, work: Work, strategy: Strategy) -> Awaitable[None]:
+        runner, name = self._runner, work.name
+        match work.op:
+            case Op.START:
+                return runner.start(strategy, paused=work.paused)
+            case Op.STOP:
+                return runner.stop(name)
+            case Op.PAUSE:
+                return runner.pause(name)
+            case Op.RESUME:
+                return runner.resume(name)
+            case Op.DELETE:
+                return runner.delete(name)
+            case Op.UPDATE:
+                return runner.apply(strategy.configured(work.config or {}))
+            case Op.CREATE:
+                raise AssertionError("a create needs no runner")

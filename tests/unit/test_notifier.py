@@ -1,0 +1,132 @@
+"""People are told once, in the given payload, and nothing is lost while the broker is away."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from reconciler.errors import BrokerError
+from reconciler.model.report import Event, EventKind, Level
+from reconciler.model.spec import Key
+from reconciler.notify.notifier import Notifier
+from reconciler.settings import NotificationSettings
+from reconciler.store.sqlite import open_store
+
+BLOCKED = Event(EventKind.BLOCKED, Level.WARNING, "btc is left as it is", subject="default/btc:NOT_OURS")
+STARTED = Event(EventKind.SYNC_STARTED, Level.INFO, "Sync started")
+
+
+class Channels:
+    """Takes what is published, or refuses it as a lost broker does."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str, dict[str, str]]] = []
+        self.away = False
+
+    async def publish(self, target: str, channel: str, payload: bytes) -> None:
+        if self.away:
+            raise BrokerError("not connected")
+        self.sent.append((target, channel, json.loads(payload)))
+
+    @property
+    def messages(self) -> list[str]:
+        return [payload["message"] for _, channel, payload in self.sent if channel == "telegram"]
+
+
+@pytest.fixture
+def channels():
+    return Channels()
+
+
+@pytest.fixture
+def store():
+    store = open_store(":memory:")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def notifier(channels, store):
+    return Notifier(channels.publish, store, NotificationSettings(), default_target="default")
+
+
+async def test_each_channel_gets_exactly_the_given_payload(notifier, channels) -> None:
+    await notifier.tell([STARTED])
+
+    assert [channel for _, channel, _ in channels.sent] == ["telegram", "discord"]
+    payload = channels.sent[0][2]
+    assert list(payload) == ["message", "level", "timestamp"]
+    assert (payload["message"], payload["level"]) == ("Sync started", "INFO")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", payload["timestamp"])
+
+
+async def test_what_stays_broken_is_told_once(notifier, channels) -> None:
+    await notifier.standing(EventKind.BLOCKED, [BLOCKED])
+    await notifier.standing(EventKind.BLOCKED, [BLOCKED])
+
+    assert channels.messages == ["btc is left as it is"]
+
+
+async def test_what_broke_again_after_it_was_mended_is_told_again(notifier, channels) -> None:
+    await notifier.standing(EventKind.BLOCKED, [BLOCKED])
+    await notifier.standing(EventKind.BLOCKED, [])
+    await notifier.standing(EventKind.BLOCKED, [BLOCKED])
+
+    assert len(channels.messages) == 2
+
+
+async def test_a_restart_does_not_tell_it_again(channels, store) -> None:
+    for _ in range(2):
+        notifier = Notifier(channels.publish, store, NotificationSettings(), default_target="default")
+        await notifier.standing(EventKind.BLOCKED, [BLOCKED])
+
+    assert len(channels.messages) == 1
+
+
+async def test_one_kind_does_not_forget_another(notifier, channels) -> None:
+    failed = Event(EventKind.FAILED, Level.ERROR, "btc: start failed", subject="default/btc:start")
+
+    await notifier.standing(EventKind.BLOCKED, [BLOCKED])
+    await notifier.tell([failed])
+    await notifier.standing(EventKind.BLOCKED, [])
+    await notifier.tell([failed])
+
+    assert channels.messages == ["btc is left as it is", "btc: start failed"]
+
+
+async def test_what_cannot_be_delivered_waits_and_keeps_its_order(notifier, channels) -> None:
+    channels.away = True
+    await notifier.tell([STARTED, BLOCKED])
+    channels.away = False
+    await notifier.tell([Event(EventKind.BROKER_BACK, Level.INFO, "Broker is back")])
+
+    assert channels.messages == ["Sync started", "btc is left as it is", "Broker is back"]
+
+
+async def test_a_recovery_is_told_only_if_the_loss_was(notifier, channels) -> None:
+    lost = Event(EventKind.SOURCE_LOST, Level.ERROR, "Git: out of reach", subject="git")
+    back = Event(EventKind.SOURCE_BACK, Level.INFO, "Git can be read again")
+
+    await notifier.solved(EventKind.SOURCE_LOST, "git", back)
+    await notifier.tell([lost])
+    await notifier.solved(EventKind.SOURCE_LOST, "git", back)
+    await notifier.solved(EventKind.SOURCE_LOST, "git", back)
+
+    assert channels.messages == ["Git: out of reach", "Git can be read again"]
+
+
+async def test_events_below_the_level_are_not_sent(channels, store) -> None:
+    settings = NotificationSettings(level="WARNING", channels=("telegram",))
+    notifier = Notifier(channels.publish, store, settings, default_target="default")
+
+    await notifier.tell([STARTED, BLOCKED])
+
+    assert channels.messages == ["btc is left as it is"]
+
+
+async def test_an_event_of_a_strategy_goes_to_its_own_target(notifier, channels) -> None:
+    await notifier.tell([Event(EventKind.CHANGED, Level.INFO, "eu/btc started", key=Key("eu", "btc"))])
+
+    assert {target for target, _, _ in channels.sent} == {"eu"}
