@@ -17,6 +17,7 @@ from pathlib import Path
 import jsonschema
 import paho.mqtt.client as paho
 import yaml
+from yaml.cyaml import CParser
 
 from benchmarks.fleet import agent, git, make_repository, mosquitto, ratio_line, reconciler, workspace
 from reconciler.catalog.packaged import schema_text
@@ -50,7 +51,7 @@ def blobs(repository: Path) -> list[bytes]:
 def floor_s(repository: Path) -> float:
     started = time.perf_counter()
     for blob in blobs(repository):
-        parser = yaml.CParser(blob)
+        parser = CParser(blob)
         while type(parser.get_event()) is not yaml.StreamEndEvent:
             pass
     return time.perf_counter() - started

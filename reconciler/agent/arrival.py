@@ -51,7 +51,9 @@ class Arrival:
                 await self._all_heard()
             await self._all_silent()
         except TimeoutError:
-            raise BrokerError("the broker does not stop sending statuses; is another agent busy there?") from None
+            raise BrokerError(
+                "the broker does not stop sending statuses; is another agent busy there?"
+            ) from None
         finally:
             await self._transport.close()
         return self.leftovers

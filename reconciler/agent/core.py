@@ -49,11 +49,11 @@ def decide(op: Op, command: Command, held: Strategy | None, rules: Rules, new_id
             return _create(command, rules, new_id)
         return _DECIDERS[op](op, command, held, move, rules)
     except Refusal as refusal:
-        return Decision(reply=refused(op, command.strategy_name, refusal, held and held.spec_hash))
+        return Decision(reply=refused(op, command.strategy_name, refusal, held.spec_hash if held else None))
 
 
 def _permitted(op: Op, held: Strategy | None) -> Move:
-    found = way(op, held and held.state, held and held.doing)
+    found = way(op, held.state, held.doing) if held else way(op, None, None)
     if isinstance(found, No):
         pause_s = BUSY_RETRY_S if found.code is ErrorCode.BUSY else None
         raise Refusal(found.code, found.reason, field="strategy_name", retry_after_s=pause_s)
@@ -114,7 +114,9 @@ def _move(op: Op, command: Command, held: Strategy, move: Move, rules: Rules) ->
     )
     if op is Op.DELETE:
         strategy = held.having(doing=op)
-    return Decision(strategy=strategy, work=Work(op, held.name, held.state, echo=_echo(command.meta, held.echo)))
+    return Decision(
+        strategy=strategy, work=Work(op, held.name, held.state, echo=_echo(command.meta, held.echo))
+    )
 
 
 # Update.
@@ -150,7 +152,9 @@ def _refuse_identity(command: Command, held: Strategy) -> None:
     for field in _IDENTITY:
         if getattr(command, field) not in ("", getattr(held, field)) or field in config:
             raise Refusal(
-                ErrorCode.IMMUTABLE_FIELD, "it cannot change: delete the strategy and create it anew", field=field
+                ErrorCode.IMMUTABLE_FIELD,
+                "it cannot change: delete the strategy and create it anew",
+                field=field,
             )
 
 
@@ -195,10 +199,14 @@ _AFTER = {
 
 
 def _failed(work: Work, held: Strategy, refusal: Refusal) -> Decision:
-    """Fall back: a start that failed left nothing running; a stop that failed may have left orders open."""
+    """Fall back: a start that failed left nothing running; a stop that failed may have left orders open.
+
+    What should have come back after a restart and cannot is an error: nobody asked, so nobody is answered.
+    """
     strategy = held.having(doing=None)
     if held.state is not Lifecycle.ERROR:
-        state = Lifecycle.ERROR if work.comeback else _FALLBACK.get(work.op, work.before)
+        lost = work.comeback and work.op is Op.START
+        state = Lifecycle.ERROR if lost else _FALLBACK.get(work.op, work.before)
         strategy = strategy.having(state=state, wish=_WISH[state])
     if work.op in _FALLBACK:
         strategy = strategy.having(message=f"{work.op} failed: {refusal.reason}")
@@ -248,7 +256,11 @@ def come_back(held: Strategy, found: Lifecycle | None) -> Decision:
 
 
 def _settle(held: Strategy) -> Decision:
-    return NOTHING if held.state is Lifecycle.STOPPED else Decision(strategy=held.having(state=Lifecycle.STOPPED))
+    return (
+        NOTHING
+        if held.state is Lifecycle.STOPPED
+        else Decision(strategy=held.having(state=Lifecycle.STOPPED))
+    )
 
 
 def _take_up(held: Strategy, op: Op, state: Lifecycle, *, paused: bool = False) -> Decision:

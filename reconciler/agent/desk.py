@@ -45,7 +45,7 @@ class Turn(msgspec.Struct):
 
 
 class _Asking(msgspec.Struct):
-    """Who waits for the end of a strategy's work."""
+    """Who asked for something under one idempotency key, and waits for the answer."""
 
     op: Op
     key: str
@@ -152,13 +152,13 @@ class Desk:
     def _decide(self, request: Request, now: datetime, new_id: str) -> None:
         name = request.command.strategy_name
         decision = decide(request.op, request.command, self.strategies.get(name), self._rules, new_id)
-        key = key_of(request.command.meta)
+        asking = _Asking(request.op, key_of(request.command.meta), [request.route])
         if decision.work is not None:
             self._overtake(name)
-            self._asking[name] = _Asking(request.op, key, [request.route])
+            self._asking[name] = asking
         self._settle(name, decision)
         if decision.reply is not None:
-            self._answer(key, request.op, name, decision.reply, [request.route], now)
+            self._answer(asking, name, decision.reply, now)
 
     def _overtake(self, name: str) -> None:
         """Answer those whose work is overtaken by new work."""
@@ -181,12 +181,12 @@ class Desk:
         if decision.work is not None:
             self.turn.works.append(decision.work)
 
-    def _answer(self, key: str, op: Op, name: str, reply: Reply, routes: list[Route], now: datetime) -> None:
-        if key and reply.ok:
-            answer = Answer(op, name, reply, now.timestamp())
-            self._answers.keep(key, answer)
-            self.turn.entry.answers[key] = answer
-        for number, route in enumerate(routes):
+    def _answer(self, asking: _Asking, name: str, reply: Reply, now: datetime) -> None:
+        if asking.key and reply.ok:
+            answer = Answer(asking.op, name, reply, now.timestamp())
+            self._answers.keep(asking.key, answer)
+            self.turn.entry.answers[asking.key] = answer
+        for number, route in enumerate(asking.routes):
             self._reply(route, reply, replayed=number > 0)
 
     def _reply(self, route: Route, reply: Reply, *, replayed: bool = False) -> None:
@@ -203,7 +203,7 @@ class Desk:
         asking = self._asking.pop(work.name, None)
         self._settle(work.name, decision)
         if asking is not None and decision.reply is not None:
-            self._answer(asking.key, asking.op, work.name, decision.reply, asking.routes, now)
+            self._answer(asking, work.name, decision.reply, now)
 
     def takes_long(self, work: Work) -> None:
         """Tell Extended senders that `work` was accepted; a Basic one would take that for its end."""

@@ -12,7 +12,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from reconciler.agent.answers import Answer
 from reconciler.agent.records import Strategy
 from reconciler.errors import StoreError
 from reconciler.protocol.canonical import wire_json
+from reconciler.protocol.times import SKEW
 
 _LAYOUT = 1
 """Number of the tables below (PRAGMA user_version); a file with a higher one is of a newer version."""
@@ -29,7 +30,7 @@ _LAYOUT = 1
 _TABLES = """
 CREATE TABLE IF NOT EXISTS strategies (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, at REAL NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS nonces (request_id TEXT PRIMARY KEY, expires_at TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS nonces (request_id TEXT PRIMARY KEY, expires_at REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS epoch (only INTEGER PRIMARY KEY CHECK (only = 1), highest INTEGER NOT NULL);
 """
 
@@ -87,7 +88,7 @@ class Journal:
 
     def _load(self, now: datetime) -> Remembered:
         read = self._db.execute
-        self._db.execute("DELETE FROM nonces WHERE expires_at < ?", (now.isoformat(),))
+        self._forget_expired(now)
         highest = read("SELECT highest FROM epoch").fetchone()
         strategies = (_strategy.decode(body) for (body,) in read("SELECT body FROM strategies ORDER BY name"))
         answers = read("SELECT key, body FROM answers ORDER BY at")
@@ -95,7 +96,7 @@ class Journal:
         return Remembered(
             strategies=tuple(strategy.having(doing=None) for strategy in strategies),
             answers=tuple((key, _answer.decode(body)) for key, body in answers),
-            nonces=tuple((request_id, datetime.fromisoformat(end)) for request_id, end in nonces),
+            nonces=tuple((request_id, datetime.fromtimestamp(end, UTC)) for request_id, end in nonces),
             epoch=highest[0] if highest else 0,
         )
 
@@ -108,7 +109,7 @@ class Journal:
         kept = [(name, wire_json(strategy)) for name, strategy in entry.strategies.items() if strategy]
         gone = [(name,) for name, strategy in entry.strategies.items() if strategy is None]
         answers = [(key, answer.at, wire_json(answer)) for key, answer in entry.answers.items()]
-        nonces = [(request_id, end.isoformat()) for request_id, end in entry.nonces.items()]
+        nonces = [(request_id, end.timestamp()) for request_id, end in entry.nonces.items()]
         try:
             self._db.execute("BEGIN")
             self._each("INSERT OR REPLACE INTO strategies VALUES (?, ?)", kept)
@@ -120,6 +121,20 @@ class Journal:
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             raise StoreError(f"the agent's state cannot be written: {error}") from error
+
+    def tidy(self, now: datetime) -> None:
+        """Drop request ids whose commands are refused for their age by now.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        try:
+            self._forget_expired(now)
+        except sqlite3.Error as error:
+            raise StoreError(f"the agent's state cannot be written: {error}") from error
+
+    def _forget_expired(self, now: datetime) -> None:
+        self._db.execute("DELETE FROM nonces WHERE expires_at < ?", ((now - SKEW).timestamp(),))
 
     def _each(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
         if rows:
@@ -168,7 +183,9 @@ def _open(path: Path) -> sqlite3.Connection:
 def _prepare(db: sqlite3.Connection, path: Path) -> None:
     layout = db.execute("PRAGMA user_version").fetchone()[0]
     if layout > _LAYOUT:
-        raise StoreError(f"{path}: written by a newer version of the agent (layout {layout}, known: {_LAYOUT})")
+        raise StoreError(
+            f"{path}: written by a newer version of the agent (layout {layout}, known: {_LAYOUT})"
+        )
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = NORMAL")
     db.executescript(_TABLES)

@@ -64,7 +64,7 @@ def read_request(topics: Topics, level: str, message: Message) -> Request:
 
 
 def _malformed(text: str) -> Refusal:
-    """msgspec says `what - at $.path`; the wire has field and reason apart."""
+    """The decoder says `what - at $.path`; the wire has field and reason apart."""
     reason, _, path = text.partition(" - at ")
     return Refusal(ErrorCode.INVALID_PAYLOAD, reason, field=path.strip("`").removeprefix("$").strip("."))
 

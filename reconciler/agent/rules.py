@@ -9,23 +9,53 @@ import msgspec
 from reconciler.agent.records import Strategy
 from reconciler.agent.replies import Refusal
 from reconciler.catalog import Catalog
+from reconciler.catalog.catalog import HOT
 from reconciler.model.spec import DEFAULT_ACCOUNT, Config
 from reconciler.protocol.canonical import canonical_json
 from reconciler.protocol.codes import ErrorCode
 
 EXCHANGES = frozenset(
-    """
-    ascend_ex binance binance_perpetual binance_us bing_x bitget bitget_perpetual bitmart bitrue bitstamp
-    btc_markets bybit bybit_perpetual coinbase_advanced_trade cube dexalot dydx_v4_perpetual gate_io
-    gate_io_perpetual htx hyperliquid hyperliquid_perpetual injective_v2 injective_v2_perpetual kraken kucoin
-    kucoin_perpetual mexc ndax okx okx_perpetual vertex xrpl
-    """.split()
+    {
+        "ascend_ex",
+        "binance",
+        "binance_perpetual",
+        "binance_us",
+        "bing_x",
+        "bitget",
+        "bitget_perpetual",
+        "bitmart",
+        "bitrue",
+        "bitstamp",
+        "btc_markets",
+        "bybit",
+        "bybit_perpetual",
+        "coinbase_advanced_trade",
+        "cube",
+        "dexalot",
+        "dydx_v4_perpetual",
+        "gate_io",
+        "gate_io_perpetual",
+        "htx",
+        "hyperliquid",
+        "hyperliquid_perpetual",
+        "injective_v2",
+        "injective_v2_perpetual",
+        "kraken",
+        "kucoin",
+        "kucoin_perpetual",
+        "mexc",
+        "ndax",
+        "okx",
+        "okx_perpetual",
+        "vertex",
+        "xrpl",
+    }
 )
 """Connectors that a simulated runner pretends to have: the common ones of Hummingbot."""
 
 _PAPER = "_paper_trade"
 
-_PAIR = re.compile(r"[A-Za-z0-9.]{1,32}-[A-Za-z0-9.]{1,32}")
+_PAIR = re.compile(r"[A-Z0-9._]{1,32}-[A-Z0-9._]{1,32}")
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +78,9 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
             )
         if _PAIR.fullmatch(strategy.trading_pair) is None:
             raise Refusal(
-                ErrorCode.INVALID_TRADING_PAIR, "expected BASE-QUOTE, such as BTC-USDT", field="trading_pair"
+                ErrorCode.INVALID_TRADING_PAIR,
+                "expected BASE-QUOTE in capitals, such as BTC-USDT",
+                field="trading_pair",
             )
         if strategy.account not in self.accounts:
             raise Refusal(
@@ -57,7 +89,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         self.check_config(strategy)
 
     def _check_type(self, strategy_type: str) -> None:
-        if strategy_type not in self.catalog.strategy_types:
+        if strategy_type not in self.catalog.types:
             raise Refusal(
                 ErrorCode.UNKNOWN_STRATEGY_TYPE, f"{strategy_type} is not known here", field="strategy_type"
             )
@@ -68,8 +100,9 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             Refusal: INVALID_CONFIG for the first field that is wrong.
         """
-        for violation in self.catalog.validate(strategy.strategy_type, strategy.config):
-            raise Refusal(ErrorCode.INVALID_CONFIG, violation.reason, field=violation.field)
+        for violation in self.catalog.violations(strategy.strategy_type, strategy.config):
+            field = ".".join(str(part) for part in violation.path)
+            raise Refusal(ErrorCode.INVALID_CONFIG, f"{violation.what}: {violation.fix}", field=field)
 
     def check_hot(self, held: Strategy, config: Config) -> None:
         """Check that a bot which is up can take `config` as it is.
@@ -78,7 +111,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
             Refusal: INVALID_STATE, naming the first field that needs a restart, and the way around.
         """
         for field in changed_fields(held.config, config):
-            if self.catalog.apply_mode(held.strategy_type, field) != "hot":
+            if self.catalog.apply_mode(held.strategy_type, field) != HOT:
                 raise Refusal(
                     ErrorCode.INVALID_STATE,
                     f"{field} cannot change while the strategy is {held.state}: stop, update, then start it",

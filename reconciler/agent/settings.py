@@ -13,7 +13,8 @@ from reconciler.settings import BrokerSettings
 
 
 class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`state_dir` None: `.reconciler/agent/<name>`. `api_keys`: api_key → api_secret; with any, every command
+    """`state_dir` None: `.reconciler/agent/<name>`. `shared_dir`: where an `embedded:` broker keeps its address,
+    the controller's state folder; None: `.reconciler`. `api_keys`: api_key → api_secret; with any, every command
     must be signed. `accounts`: names of the credentials profiles held. `seed`: of all chance, None for chance.
     Lengths in seconds: `start_delay_s` of a simulated bot; `command_timeout_s` for a runner's longest command.
     """
@@ -22,6 +23,7 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
     root: str = "hummingbot"
     broker: BrokerSettings = BrokerSettings()
     state_dir: Path | None = None
+    shared_dir: Path | None = None
     runner: str = "simulated"
     accounts: tuple[str, ...] = (DEFAULT_ACCOUNT,)
     exchanges: frozenset[str] = EXCHANGES

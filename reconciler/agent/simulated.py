@@ -19,7 +19,8 @@ from reconciler.protocol.messages import LogRecord, Performance
 from reconciler.protocol.times import format_time
 
 CRASH_LIMIT = 3
-"""So many crashes in a row, and a bot is not restarted any more: a person must look."""
+HEALTHY_AFTER_S = 300.0
+"""So many crashes, none of them after so long a life, and a bot is not restarted: a person must look."""
 
 BACKOFF_FIRST_S = 0.5
 BACKOFF_LIMIT_S = 30.0
@@ -35,6 +36,7 @@ class _Bot:
         self.paused = paused
         self.walk = Walk(strategy.config, rng)
         self.walked_at = now
+        self.up_since = now
         self.crashes = 0
         self.restart: asyncio.Task[None] | None = None
 
@@ -42,7 +44,9 @@ class _Bot:
 class SimulatedRunner:
     """Bots of this process only: they end with it, and the agent starts them again."""
 
-    def __init__(self, *, start_delay_s: float, rng: random.Random, backoff_s: float = BACKOFF_FIRST_S) -> None:
+    def __init__(
+        self, *, start_delay_s: float, rng: random.Random, backoff_s: float = BACKOFF_FIRST_S
+    ) -> None:
         self._start_delay_s = start_delay_s
         self._rng = rng
         self._backoff_s = backoff_s
@@ -126,18 +130,22 @@ class SimulatedRunner:
             self._log(name, f"orders filled: {bot.walk.fills} so far")
         bot.walked_at = now
         strategy = bot.strategy
-        return bot.walk.figures(name, format_time(datetime.now(UTC)), strategy.exchange, strategy.trading_pair)
+        return bot.walk.figures(
+            name, format_time(datetime.now(UTC)), strategy.exchange, strategy.trading_pair
+        )
 
     # What happens by itself, or by the hand of whoever tries things out.
 
     def crash(self, name: str) -> None:
         """Let a bot that is up die; it is restarted with growing pauses until it has crashed too often."""
         bot = self._up(name)
-        bot.crashes += 1
+        bot.crashes = bot.crashes + 1 if self._clock() - bot.up_since < HEALTHY_AFTER_S else 1
         self._log(name, f"crashed ({bot.crashes} of {CRASH_LIMIT})", "ERROR")
         if bot.crashes >= CRASH_LIMIT:
             del self._bots[name]
-            self._listener(Moved(name, Lifecycle.ERROR, f"crashed {bot.crashes} times: not restarted any more"))
+            self._listener(
+                Moved(name, Lifecycle.ERROR, f"crashed {bot.crashes} times: not restarted any more")
+            )
             return
         pause_s = min(BACKOFF_LIMIT_S, self._backoff_s * 2 ** (bot.crashes - 1))
         bot.restart = asyncio.get_running_loop().create_task(self._restart(name, bot, pause_s))
@@ -145,7 +153,8 @@ class SimulatedRunner:
 
     async def _restart(self, name: str, bot: _Bot, pause_s: float) -> None:
         await asyncio.sleep(pause_s + self._start_delay_s)
-        bot.restart, bot.walked_at = None, self._clock()
+        bot.restart = None
+        bot.up_since = bot.walked_at = self._clock()
         self._log(name, "restarted after a crash")
         self._listener(Moved(name, Lifecycle.PAUSED if bot.paused else Lifecycle.RUNNING))
 
@@ -181,7 +190,9 @@ class SimulatedRunner:
 
     def _log(self, name: str, message: str, level: str = "INFO") -> None:
         now = format_time(datetime.now(UTC))
-        self._listener(LogRecord(strategy_name=name, timestamp=now, level=level, message=message, logger=_LOGGER))
+        self._listener(
+            LogRecord(strategy_name=name, timestamp=now, level=level, message=message, logger=_LOGGER)
+        )
 
 
 def _ignore(event: Event) -> None:

@@ -30,6 +30,7 @@ class Voice:
         strategy_types: Sequence[str],
         heartbeat_s: float,
     ) -> None:
+        self.agent = agent
         self.session = session
         self._seq = 0
         self._presence = AgentPresence(
@@ -58,7 +59,7 @@ class Voice:
                 config=strategy.config,
                 message=strategy.message or None,
                 timestamp=now,
-                agent=self._presence.agent,
+                agent=self.agent,
                 session=self.session,
                 seq=self._next(),
                 spec_hash=strategy.spec_hash,
@@ -81,7 +82,7 @@ class Voice:
         """Proof of how many strategies there are, and which."""
         return encode(
             AgentInventory(
-                agent=self._presence.agent,
+                agent=self.agent,
                 session=self.session,
                 seq=self._next(),
                 count=len(names),

@@ -87,7 +87,7 @@ class Workshop:
             return error
         except TimeoutError:
             return Refusal(ErrorCode.TIMEOUT, f"not done within {self._timeout_s:g} s")
-        except Exception:  # a runner's bug must neither leave its sender without an answer nor end other bots
+        except Exception:  # noqa: BLE001  (a runner's bug must not leave a sender without an answer, nor end other bots)
             _log.exception("the runner failed to %s %s", work.op, work.name)
             return Refusal(ErrorCode.INTERNAL, "the runner failed; the agent's log says how")
         return None

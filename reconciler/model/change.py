@@ -71,6 +71,8 @@ class Reason(StrEnum):
     PRUNE_OFF = "removed from Git, but sync.prune is off"
     HEAL_OFF = "live differs from Git, but sync.self_heal is off"
     BASIC_REPLACE = "a field was removed in Git; this peer can only be given it anew"
+    REJECTED = "the bot refused this spec; a changed spec or `reconciler retry` goes on"
+    ACCOUNT = "this peer cannot be told which account to trade with"
 
 
 class Cost(StrEnum):
@@ -120,6 +122,7 @@ class Change(msgspec.Struct, frozen=True, gc=False):
 
     `desired`: the spec that it leads to; None for a DELETE, UNMANAGED or UNKNOWN without a file.
     `detail`: one more fact for people, such as the bot's own error message.
+    `live_digest`: sha256 over what was observed of the strategy, if the change acts.
     """
 
     target: str
@@ -132,6 +135,7 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     wave: int = 0
     detail: str = ""
     desired: StrategySpec | None = None
+    live_digest: str = ""
 
     @property
     def key(self) -> Key:
@@ -154,6 +158,7 @@ class Plan(msgspec.Struct, frozen=True, gc=False):
 
     `live_digest`: sha256 over what was observed of every strategy that the plan touches; a saved plan is
     refused when it no longer agrees.
+    `forget`: strategies of the inventory that Git does not want and that are proved absent.
     """
 
     commit: str
@@ -162,6 +167,7 @@ class Plan(msgspec.Struct, frozen=True, gc=False):
     unchanged: int
     targets: tuple[TargetSummary, ...] = ()
     live_digest: str = ""
+    forget: tuple[Key, ...] = ()
 
     @property
     def acting(self) -> tuple[Change, ...]:

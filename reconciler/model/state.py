@@ -9,7 +9,7 @@ from typing import TypeAlias
 import msgspec
 
 from reconciler.errors import Problem
-from reconciler.model.spec import DEFAULT_ACCOUNT, Config, Key, StrategySpec
+from reconciler.model.spec import DEFAULT_ACCOUNT, Config, Key, StrategySpec, Wish
 
 
 class Lifecycle(StrEnum):
@@ -134,6 +134,8 @@ class InventoryEntry(msgspec.Struct, frozen=True, gc=False):
     protect: bool = False
     retry: bool = False
     """A person asked to try again after an error (`reconciler retry`); cleared by the next success."""
+    reached: Wish | None = None
+    """The wish that was last seen fulfilled: another state after that is drift. None: never seen."""
 
     @property
     def key(self) -> Key:

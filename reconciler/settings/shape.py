@@ -1,4 +1,4 @@
-"""reconciler.yaml + environment + flags → Settings. The only place that knows where a setting came from."""
+"""What can be set, and the defaults: durations in seconds, secrets in clear. No reading, no checking."""
 
 from __future__ import annotations
 

@@ -1,0 +1,174 @@
+"""Tells the world: answers, statuses, presence, inventory, figures and logs, each where and how it belongs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from reconciler.agent.desk import Desk, Turn
+from reconciler.agent.misbehave import Meddler
+from reconciler.agent.outbox import Allowance, Coalesced, Letter, Outbox
+from reconciler.agent.records import Strategy
+from reconciler.agent.requests import Route
+from reconciler.agent.telling import Voice
+from reconciler.protocol.messages import LogRecord, Performance, Reply, encode
+from reconciler.protocol.times import format_time
+from reconciler.protocol.topics import Topics
+from reconciler.transport.base import Properties, Transport
+
+LOGS_PER_S = 200.0
+"""Log records a second at most: 10,000 bots that start at once must not drown their own statuses."""
+
+_INVENTORY_QUIET_S = 0.05
+_INVENTORY_LONGEST_S = 0.5
+"""An inventory is told when a burst of changes pauses, and twice a second during a long one."""
+
+_FAREWELL_S = 5.0
+_JSON = "application/json"
+
+
+class Herald:
+    """What `desk` knows and decided, told over `transport`.
+
+    `_owed`: strategies whose last word did not go out; they are told again at the next heartbeat.
+    """
+
+    def __init__(
+        self, topics: Topics, transport: Transport, voice: Voice, desk: Desk, meddler: Meddler
+    ) -> None:
+        self._topics = topics
+        self._presence_topic = topics.presence(voice.agent)
+        self._inventory_topic = topics.inventory(voice.agent)
+        self._transport = transport
+        self._voice = voice
+        self._desk = desk
+        self._meddler = meddler
+        self._outbox = Outbox(transport, self._on_lost)
+        self._inventory_soon = Coalesced(
+            self._tell_inventory, quiet_s=_INVENTORY_QUIET_S, longest_s=_INVENTORY_LONGEST_S
+        )
+        self._known: set[str] = set()
+        self._owed: set[str] = set()
+        self._epoch_told = 0
+        self._logs = Allowance(LOGS_PER_S)
+
+    async def run(self) -> None:
+        """Carry messages until cancelled."""
+        await self._outbox.run()
+
+    def announce(self) -> None:
+        """Tell everything that is retained: to a new connection's broker, which may have forgotten it."""
+        self.present()
+        self.make_up()
+        now = _now()
+        for strategy in self._desk.strategies.values():
+            self._status(strategy, now, changed=False)
+        self._known = set(self._desk.strategies)
+        self._tell_inventory()
+
+    def present(self) -> None:
+        """Say that we are here."""
+        self._epoch_told = self._desk.epoch
+        self._retained(self._presence_topic, self._voice.presence(self._epoch_told))
+
+    async def farewell(self) -> None:
+        """Say what is left to say, and that we go; a broker that does not listen does not keep us."""
+        self._retained(self._presence_topic, self._voice.farewell())
+        with contextlib.suppress(TimeoutError):
+            await self._outbox.empty(_FAREWELL_S)
+
+    def close(self) -> None:
+        """Say nothing any more by ourselves."""
+        self._inventory_soon.cancel()
+
+    def clear(self, names: Iterable[str]) -> None:
+        """Take back the statuses of strategies that there are no more, with the next announcement."""
+        self._owed.update(names)
+
+    # A turn.
+
+    def tell(self, turn: Turn) -> None:
+        """Send the answers of a turn, and the statuses of what it changed."""
+        for route, reply in turn.replies:
+            self._reply(route, reply)
+        now = _now() if turn.told else ""
+        for item in turn.told:
+            if isinstance(item, Strategy):
+                self._changed(item, now)
+            else:
+                self._gone(item)
+        if self._desk.epoch != self._epoch_told:
+            self.present()
+
+    def _reply(self, route: Route, reply: Reply) -> None:
+        correlation = route.correlation_data
+        properties = Properties(correlation_data=correlation, content_type=_JSON) if correlation else None
+        letter = Letter(route.topic, encode(reply), properties=properties)
+        loop = asyncio.get_running_loop()
+        for delay_s in self._meddler.delays_s():
+            if delay_s:
+                loop.call_later(delay_s, self._outbox.put, letter)
+            else:
+                self._outbox.put(letter)
+
+    def _changed(self, strategy: Strategy, now: str) -> None:
+        if strategy.name not in self._known:
+            self._known.add(strategy.name)
+            self._inventory_soon.ask()
+        if self._meddler.withholds():
+            self._owed.add(strategy.name)
+        else:
+            self._owed.discard(strategy.name)
+            self._status(strategy, now, changed=True)
+
+    def _gone(self, name: str) -> None:
+        self._known.discard(name)
+        self._owed.discard(name)
+        self._retained(self._topics.status_of(name), b"", about=name)
+        self._inventory_soon.ask()
+
+    # Messages.
+
+    def _status(self, strategy: Strategy, now: str, *, changed: bool) -> None:
+        """The retained status; a change also goes to those who listen without knowing names (Basic)."""
+        payload = self._voice.status(strategy, now)
+        self._retained(self._topics.status_of(strategy.name), payload, about=strategy.name)
+        if changed:
+            self._outbox.put(Letter(self._topics.status, payload, qos=0))
+
+    def _retained(self, topic: str, payload: bytes, *, about: str = "") -> None:
+        self._outbox.put(Letter(topic, payload, retain=True, about=about))
+
+    def _tell_inventory(self) -> None:
+        self._retained(self._inventory_topic, self._voice.inventory(self._known))
+
+    def make_up(self) -> None:
+        """Tell what is owed."""
+        owed, self._owed = self._owed, set()
+        now = _now()
+        for name in sorted(owed):
+            strategy = self._desk.strategies.get(name)
+            if strategy is not None:
+                self._status(strategy, now, changed=True)
+            else:
+                self._retained(self._topics.status_of(name), b"", about=name)
+
+    def _on_lost(self, letter: Letter) -> None:
+        if letter.about:
+            self._owed.add(letter.about)
+
+    def perform(self, figures: Performance) -> None:
+        """Tell a strategy's figures."""
+        if self._transport.connected:
+            self._outbox.put(Letter(self._topics.performance, encode(figures), qos=0))
+
+    def log(self, record: LogRecord) -> None:
+        """Pass on a bot's log record, unless there are too many at once."""
+        if self._transport.connected and self._logs.grants(asyncio.get_running_loop().time()):
+            self._outbox.put(Letter(self._topics.logs, encode(record), qos=0))
+
+
+def _now() -> str:
+    return format_time(datetime.now(UTC))

@@ -1,0 +1,1 @@
+"""`config show`, `completion`: the settings in force, and the shell's help."""

@@ -1,0 +1,121 @@
+"""
+The command `reconciler`: finds the command that is asked for and runs it.
+
+Here and nowhere else a deliberate error becomes words on stderr and an exit code; anything else is a bug and
+shows its traceback. Commands are imported when they are called, so that `reconciler --help` is quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import NamedTuple, NoReturn
+
+import click
+
+from reconciler import __version__
+from reconciler.cli.failure import INTERRUPTED, close_broken_pipe, explain
+from reconciler.cli.invocation import Invocation, Noise
+from reconciler.errors import ExitCode, ReconcilerError
+
+
+class _Entry(NamedTuple):
+    """Where a command is, and its line in `reconciler --help`; a test holds the line to the command's own."""
+
+    module: str
+    summary: str
+
+
+COMMANDS = {
+    "init": _Entry("project", "Start a repository of strategies."),
+    "validate": _Entry("checking", "Check strategy files, and show every problem with its fix."),
+    "plan": _Entry("syncing", "Show what it takes to make the bots match Git; changes nothing."),
+    "apply": _Entry("syncing", "Make the bots match Git, once."),
+    "status": _Entry("watching", "Show each strategy: wish, live state, sync, health, performance."),
+    "logs": _Entry("watching", "Print what the bots log."),
+    "retry": _Entry("syncing", "Let a strategy go on that its bot stopped with an error."),
+    "run": _Entry("processes", "Keep the bots matching Git until told to stop."),
+    "agent": _Entry("processes", "Run an agent: the end of the wire beside the bots."),
+    "demo": _Entry("processes", "See it all work, on this machine, in under a minute."),
+    "config": _Entry("configuration", "Look at the settings in force."),
+    "completion": _Entry("configuration", "Print the completion script of a shell."),
+}
+"""In the order in which people meet them."""
+
+EPILOG = """
+\b
+Exit codes, of every command:
+  0  nothing to do, or done       3  refused by a brake, or a stale plan
+  1  error                        4  live state unknown or stale
+  2  changes pending              5  invalid files
+"""
+
+
+class _Commands(click.Group):
+    """A group whose commands are imported when they are called, and listed without that."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        module = importlib.import_module(f"reconciler.cli.{entry.module}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+
+
+@click.command(cls=_Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config", metavar="FILE", help="Settings file.  [default: reconciler.yaml, if it is there]"
+)
+@click.option(
+    "--set", "sets", metavar="SECTION.KEY=VALUE", multiple=True, help="Set one setting; may be repeated."
+)
+@click.option("-v", "--verbose", count=True, help="Log what happens to stderr; -vv says more.")
+@click.version_option(__version__, message="%(prog)s %(version)s")
+@click.pass_context
+def cli(ctx: click.Context, config: str | None, sets: tuple[str, ...], verbose: int) -> None:
+    """GitOps for Hummingbot: makes running bots match the YAML in a Git repository.
+
+    \b
+    Start here:
+      reconciler demo            see it work; needs nothing but Python and git
+      reconciler init my-bots    start a repository of strategies
+    """
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False
+    ctx.obj = Invocation(config, sets, Noise.of(verbose))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line and return its exit code; everything that it prints is out by then."""
+    try:
+        code = cli.main(args=arguments, prog_name="reconciler", standalone_mode=False)
+        sys.stdout.flush()
+    except ReconcilerError as error:
+        return explain(error)
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.ERROR
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        close_broken_pipe()
+        return ExitCode.ERROR
+    return int(code or 0)
+
+
+def main() -> NoReturn:
+    """Entry point of the console script."""
+    sys.exit(run(sys.argv[1:]))

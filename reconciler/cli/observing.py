@@ -1,0 +1,114 @@
+"""The work behind `status` and `logs`: one look around, or listening."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import click
+import msgspec
+
+from reconciler.cli.output import note, say
+from reconciler.cli.overview import Row, rows
+from reconciler.cli.picture import look, patience_of
+from reconciler.cli.progress import waiting
+from reconciler.cli.signals import stop_on_signals
+from reconciler.errors import InvalidFiles, SourceError
+from reconciler.live import Live, wait_for_news
+from reconciler.model.change import Plan
+from reconciler.model.spec import Key
+from reconciler.model.state import Desired, Lifecycle, Observed
+from reconciler.plan.values import printable
+from reconciler.protocol.messages import LogRecord, MalformedMessage, Performance, decode_log
+from reconciler.reconcile import plan_of
+from reconciler.session import Session, open_session
+from reconciler.settings import Settings
+
+FIGURES_S = 6.0
+"""How long `status` waits for performance: agents send each strategy's every 5 s."""
+
+LOOK_EVERY_S = 0.1
+
+_COLOURS = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
+
+
+async def look_around(settings: Settings, wait_s: float | None, *, quick: bool) -> tuple[Plan, list[Row]]:
+    """The plan that would be made now, and a row for each strategy.
+
+    Raises:
+        ReconcilerError: the broker is out of reach, or nothing is known of what is wanted.
+    """
+    async with open_session(settings, stop=asyncio.Event(), performance=True) as session:
+        desired = await _desired(session, wait_s)
+        if not quick:
+            await _figures(session.live)
+        observed = session.live.observe()
+        plan = plan_of(session.parts, desired, session.options())
+
+        def figures(key: Key) -> Performance | None:
+            return session.live.state(key.target).performance(key.name) if key.target in observed else None
+
+        return plan, rows(plan, desired, observed, figures, datetime.now(UTC))
+
+
+async def _desired(session: Session, wait_s: float | None) -> Desired:
+    """What Git wants; if it cannot be read or is wrong, what was last in force, and a note that says so."""
+    try:
+        return await look(session, wait_s)
+    except (SourceError, InvalidFiles) as error:
+        last = session.parts.store.last_good()
+        if last is None:
+            raise
+        note(f"note: {error}; compared with {last.commit[:7]}, which is in force")
+    await session.live.settle(patience_of(session.settings) if wait_s is None else wait_s)
+    return last
+
+
+async def _figures(live: Live) -> None:
+    """Listen until every running strategy has sent its performance, within limits."""
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + FIGURES_S
+    with waiting("waiting for performance figures …"):
+        while clock() < deadline and not _all_told(live, live.observe()):
+            await asyncio.sleep(LOOK_EVERY_S)
+
+
+def _all_told(live: Live, observed: Mapping[str, Observed]) -> bool:
+    return all(
+        live.state(target).performance(name) is not None
+        for target, view in observed.items()
+        for name, seen in view.strategies.items()
+        if seen.state is Lifecycle.RUNNING
+    )
+
+
+async def listen(settings: Settings, keys: frozenset[Key], for_s: float | None, output: str) -> None:
+    """Print log records as they come, of `keys` or of all, for so long or until a signal.
+
+    Raises:
+        ReconcilerError: the broker is out of reach.
+    """
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    async with open_session(settings, stop=stop, logs=True) as session:
+        session.live.on_logs(lambda target, payload: _print(target, payload, keys, output))
+        if for_s is None:
+            await stop.wait()
+        else:
+            await wait_for_news(stop, for_s)
+
+
+def _print(target: str, payload: bytes, keys: frozenset[Key], output: str) -> None:
+    try:
+        record = decode_log(payload)
+    except MalformedMessage:
+        return
+    key = Key(target, record.strategy_name)
+    if not keys or key in keys:
+        say(_line(key, record) if output == "text" else msgspec.json.encode(record).decode())
+
+
+def _line(key: Key, record: LogRecord) -> str:
+    level = click.style(f"{record.level:<7}", fg=_COLOURS.get(record.level))
+    return f"{record.timestamp or '-'} {level} {key}: {printable(record.message)}"

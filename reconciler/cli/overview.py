@@ -1,0 +1,153 @@
+"""
+Plan × Desired × Observed × performance → one row for each strategy, as `status` shows it. Pure.
+
+Rule 1: what cannot be seen is unknown, in every column; an old value is never shown as the present one.
+Rule 2: the exit code is derived from the rows that are printed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from reconciler.errors import ExitCode
+from reconciler.model.change import Action, Change, Plan, Reason
+from reconciler.model.spec import Key
+from reconciler.model.state import Desired, Lifecycle, Observed, ObservedStrategy, Presence
+from reconciler.protocol.messages import Performance
+from reconciler.protocol.times import parse_time
+
+FORMAT = "reconciler.status/1"
+
+_SYNC = {
+    Action.BLOCKED: "blocked",
+    Action.WAIT: "waiting",
+    Action.UNKNOWN: "unknown",
+    Action.UNMANAGED: "unmanaged",
+}
+_DRIFT = {Reason.DRIFTED, Reason.STATE}
+
+_HEALTH = {
+    Lifecycle.ERROR: "error",
+    Lifecycle.STARTING: "in transit",
+    Lifecycle.STOPPING: "in transit",
+}
+
+Figures = Callable[[Key], Performance | None]
+"""The last performance heard of a strategy."""
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One strategy. None: nothing is wanted, nothing is seen, or it was not told.
+
+    `sync`: in sync, pending (Git changed), drift (the bot changed), blocked, waiting, unknown or unmanaged;
+    `why` is the sentence to it. `health`: healthy, degraded, in transit, error, absent or unknown. `age_s`:
+    since the bot's own last report, by its clock. Amounts are in the pair's quote asset.
+    """
+
+    target: str
+    name: str
+    wish: str | None
+    live: str | None
+    sync: str
+    why: str
+    health: str
+    message: str
+    net_pnl_quote: int | Decimal | None
+    volume_quote: int | Decimal | None
+    open_orders: int | None
+    age_s: float | None
+
+    @property
+    def key(self) -> Key:
+        return Key(self.target, self.name)
+
+
+def rows(
+    plan: Plan, desired: Desired, observed: Mapping[str, Observed], figures: Figures, now: datetime
+) -> list[Row]:
+    """A row for each strategy that Git wants or that is live, by name. `now` is in UTC, for ages."""
+    changes = {change.key: change for change in plan.changes}
+    live = {Key(target, name) for target, view in observed.items() for name in view.strategies}
+    keys = sorted({*desired.specs, *desired.held, *live, *changes})
+    return [_row(key, changes.get(key), desired, observed.get(key.target), figures(key), now) for key in keys]
+
+
+def _row(  # noqa: PLR0913  (one strategy from all sides)
+    key: Key,
+    change: Change | None,
+    desired: Desired,
+    view: Observed | None,
+    figures: Performance | None,
+    now: datetime,
+) -> Row:
+    spec = desired.specs.get(key)
+    presence = Presence.UNKNOWN if view is None else view.presence(key.name)
+    seen = view.strategies[key.name] if view is not None and presence is Presence.PRESENT else None
+    told = figures if seen is not None else None
+    return Row(
+        target=key.target,
+        name=key.name,
+        wish=spec.state.value if spec else None,
+        live=seen.state.value if seen else None,
+        sync=_sync(change),
+        why=_why(change),
+        health=_health(seen, presence),
+        message=seen.message if seen else "",
+        net_pnl_quote=told.net_pnl_quote if told else None,
+        volume_quote=told.volume_quote if told else None,
+        open_orders=told.open_orders if told else None,
+        age_s=_age_s(seen, now),
+    )
+
+
+def _sync(change: Change | None) -> str:
+    if change is None:
+        return "in sync"
+    return _SYNC.get(change.action) or ("drift" if change.reason in _DRIFT else "pending")
+
+
+def _why(change: Change | None) -> str:
+    if change is None:
+        return ""
+    return f"{change.reason}: {change.detail}" if change.detail else change.reason.value
+
+
+def _health(seen: ObservedStrategy | None, presence: Presence) -> str:
+    if seen is None:
+        return presence.value
+    degraded = any(condition.status for condition in seen.conditions)
+    return _HEALTH.get(seen.state) or ("degraded" if degraded else "healthy")
+
+
+def _age_s(seen: ObservedStrategy | None, now: datetime) -> float | None:
+    """A clock that is ahead of ours shows as 0."""
+    if seen is None or seen.observed_at is None:
+        return None
+    try:
+        return max(0.0, round((now - parse_time(seen.observed_at)).total_seconds(), 1))
+    except ValueError:
+        return None
+
+
+def overview_exit_code(shown: Iterable[Row]) -> ExitCode:
+    """4: something is unknown. 2: something is pending, drifted or under way. 0: all else."""
+    found = {row.sync for row in shown}
+    if "unknown" in found:
+        return ExitCode.UNKNOWN
+    return ExitCode.CHANGES if found & {"pending", "drift", "waiting"} else ExitCode.OK
+
+
+def overview_document(plan: Plan, shown: list[Row]) -> dict[str, object]:
+    """The rows for programs."""
+    return {
+        "format": FORMAT,
+        "commit": plan.commit,
+        "ref": plan.ref,
+        "exit_code": int(overview_exit_code(shown)),
+        "targets": plan.targets,
+        "strategies": shown,
+    }

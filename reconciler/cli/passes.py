@@ -1,0 +1,124 @@
+"""The work behind `plan` and `apply`: one look at Git and the bots, and at most one pass."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+
+from reconciler.cli.asking import ask
+from reconciler.cli.picture import look
+from reconciler.cli.plans import Made, plan_text
+from reconciler.cli.progress import StepCount, waiting
+from reconciler.cli.signals import stop_on_signals
+from reconciler.errors import PlanRefused, ReconcilerError
+from reconciler.model.change import Plan
+from reconciler.model.report import SyncReport
+from reconciler.model.state import Desired
+from reconciler.plan.guard import check
+from reconciler.plan.planner import PlanOptions
+from reconciler.plan.saved import refuse_if_moved
+from reconciler.reconcile import plan_of, reconcile
+from reconciler.session import Session, open_session
+from reconciler.settings import Settings
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What `apply` was asked to do. `show`: where the plan is printed before anything is done."""
+
+    saved: Plan | None
+    adopt: bool
+    yes: bool
+    wait_s: float | None
+    show: Callable[[str], None]
+
+
+async def look_and_plan(settings: Settings, wait_s: float | None, *, adopt: bool) -> Made:
+    """What it would take now.
+
+    Raises:
+        ReconcilerError: Git or the broker is out of reach, or files are wrong.
+    """
+    async with open_session(settings, stop=asyncio.Event()) as session:
+        desired = await look(session, wait_s)
+        plan = plan_of(session.parts, desired, session.options(adopt=adopt))
+        return Made(plan, _refusal(plan, session, desired))
+
+
+def _refusal(plan: Plan, session: Session, desired: Desired) -> str:
+    try:
+        check(plan, session.settings.sync, fleet=len(desired.specs))
+    except PlanRefused as refusal:
+        return str(refusal)
+    return ""
+
+
+async def look_and_apply(settings: Settings, wanted: Wanted) -> SyncReport:
+    """Show what it takes, ask if need be, and do it.
+
+    Raises:
+        PlanStale: the bots or the commit are no longer as in the plan that was saved or shown.
+        ReconcilerError: Git or the broker is out of reach, files are wrong, or the answer was no.
+    """
+    stop = asyncio.Event()
+    async with open_session(settings, stop=stop) as session:
+        desired = await look(session, wanted.wait_s)
+        job = _Job(session, desired, wanted)
+        plan = job.plan()
+        made = Made(plan, _refusal(plan, session, desired))
+        wanted.show(plan_text(made, "text", tree=settings.source.path))
+        if made.refused or not plan.acting:
+            return SyncReport(plan, refused=made.refused)
+        if not wanted.yes:
+            await job.agree(plan)
+        stop_on_signals(stop)
+        with waiting("applying …") as show:
+            return await job.apply(StepCount(plan, show))
+
+
+class _Job:
+    """One `apply`: the same plan each time that it is worked out, or a refusal."""
+
+    def __init__(self, session: Session, desired: Desired, wanted: Wanted) -> None:
+        self._session = session
+        self._desired = desired
+        self._wanted = wanted
+        saved = wanted.saved
+        self._only = frozenset(change.key for change in saved.acting) if saved else None
+
+    def plan(self) -> Plan:
+        """What is to be done now; of a saved plan's strategies only, if there is one.
+
+        Raises:
+            PlanStale: it is not what was saved.
+        """
+        plan = plan_of(self._session.parts, self._desired, self._options(), only=self._only)
+        if self._wanted.saved is not None:
+            refuse_if_moved(self._wanted.saved, plan)
+        return plan
+
+    def _options(self) -> PlanOptions:
+        """A saved plan brings along whom it takes over."""
+        options = self._session.options(adopt=self._wanted.adopt)
+        if self._only is None:
+            return options
+        return msgspec.structs.replace(options, adopt=frozenset(map(str, self._only)))
+
+    async def agree(self, shown: Plan) -> None:
+        """Ask, and see that nothing moved meanwhile.
+
+        Raises:
+            ReconcilerError: the answer is no.
+            PlanStale: what would be done now is no longer what was shown.
+        """
+        if not await ask("Apply this?"):
+            raise ReconcilerError("nothing was done")
+        now = self.plan()
+        refuse_if_moved(shown, now)
+        refuse_if_moved(now, shown)
+
+    async def apply(self, progress: StepCount) -> SyncReport:
+        return await reconcile(
+            self._session.parts, self._desired, self._options(), progress=progress, only=self._only
+        )

@@ -1,0 +1,34 @@
+"""What `plan`, `apply` and `status` have in common: read Git and look at the bots. Sends nothing."""
+
+from __future__ import annotations
+
+import asyncio
+
+from reconciler.cli.progress import waiting
+from reconciler.model.state import Desired
+from reconciler.session import Session
+from reconciler.settings import Settings
+
+
+async def look(session: Session, wait_s: float | None) -> Desired:
+    """Read what is wanted while the picture of the bots comes in, for at most `wait_s`.
+
+    None waits until the silence of a Basic peer means something (protocol.md, `basic_window`).
+
+    Raises:
+        SourceError, InvalidFiles: Git gives no revision, or one that is wrong; the bots are not waited for.
+    """
+    patience_s = patience_of(session.settings) if wait_s is None else wait_s
+    settling = asyncio.ensure_future(session.live.settle(patience_s))
+    try:
+        desired = session.desired_of(await asyncio.to_thread(session.loader.load))
+        with waiting("waiting for the bots: not all have reported yet …"):
+            await settling
+    finally:
+        settling.cancel()
+    return desired
+
+
+def patience_of(settings: Settings) -> float:
+    """The longest `basic_window`, and a second for the way."""
+    return max(target.basic_window_s for target in settings.targets.values()) + 1.0

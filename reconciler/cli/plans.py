@@ -1,0 +1,68 @@
+"""How a plan is shown, saved and read again, and the exit code that goes with it."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import msgspec
+
+from reconciler.errors import ExitCode, ReconcilerError
+from reconciler.model.change import Plan
+from reconciler.plan import saved
+from reconciler.plan.render import document, exit_code, to_markdown, to_text
+from reconciler.plan.text import DEFAULT_WIDTH
+from reconciler.protocol.canonical import wire_json
+
+
+class Made(msgspec.Struct, frozen=True):
+    """A plan, and what a brake says to it: empty, or both numbers and the command to go on."""
+
+    plan: Plan
+    refused: str = ""
+
+
+def plan_exit_code(made: Made) -> ExitCode:
+    """3 if a brake refuses the plan, else the plan's own: 0, 2 or 4."""
+    return ExitCode.REFUSED if made.refused else exit_code(made.plan)
+
+
+def plan_text(made: Made, output: str, *, tree: str, verbose: bool = False) -> str:
+    """The plan in the form asked for, without a newline at its end. `tree`: the strategies' folder."""
+    match output:
+        case "json":
+            shown = msgspec.structs.replace(document(made.plan), exit_code=int(plan_exit_code(made)))
+            return msgspec.json.format(wire_json(shown), indent=2).decode()
+        case "markdown":
+            return to_markdown(made.plan, tree=tree).removesuffix("\n")
+    return to_text(made.plan, width=_width(), colour=True, verbose=verbose, tree=tree).removesuffix("\n")
+
+
+def _width() -> int:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else DEFAULT_WIDTH
+
+
+def save(plan: Plan, path: Path) -> None:
+    """Write the plan for a later `apply`.
+
+    Raises:
+        ReconcilerError: it holds a secret, or the file cannot be written.
+    """
+    data = saved.dump(plan)
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise ReconcilerError(f"the plan is not saved: {error.strerror}: {path}") from error
+
+
+def load(path: Path) -> Plan:
+    """Read a saved plan.
+
+    Raises:
+        ReconcilerError: the file cannot be read, or is none.
+    """
+    try:
+        return saved.load(path.read_bytes())
+    except OSError as error:
+        raise ReconcilerError(f"cannot read {path}: {error.strerror}") from error

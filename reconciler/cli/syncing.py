@@ -1,0 +1,149 @@
+"""`plan`, `apply`, `retry`: what differs between Git and the bots, and making it go away once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.asking import refuse_unasked
+from reconciler.cli.invocation import Invocation, pass_invocation
+from reconciler.cli.options import (
+    StrategyKey,
+    adopt_option,
+    brake_options,
+    broker_option,
+    source_options,
+    wait_option,
+)
+from reconciler.cli.output import note, output_option, say, say_json
+from reconciler.errors import ExitCode, PlanRefused, ReconcilerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reconciler.model.spec import Key
+
+
+@click.command(short_help="Show what it takes to make the bots match Git; changes nothing.")
+@output_option("markdown")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Save the plan for `reconciler apply FILE`."
+)
+@adopt_option
+@source_options
+@broker_option
+@brake_options
+@wait_option
+@pass_invocation
+def plan(
+    invocation: Invocation, output: str, out: Path | None, adopt: bool, wait_s: float | None
+) -> ExitCode:
+    """Show what it takes to make the bots match Git; changes nothing.
+
+    \b
+    Marks: + create   ~ update    ± replace   - delete   ▶ start     ■ stop
+           ‖ pause    ▷ resume    ! blocked   … waiting  ? unknown   · unmanaged
+
+    \b
+    Examples:
+      reconciler plan
+      reconciler plan --worktree                   before you commit
+      reconciler plan --ref feature -o markdown    for a pull request
+      reconciler plan --out p.json && reconciler apply p.json
+    """
+    from reconciler.cli.passes import look_and_plan
+    from reconciler.cli.plans import plan_exit_code, plan_text, save
+
+    settings = invocation.settings()
+    made = asyncio.run(look_and_plan(settings, wait_s, adopt=adopt))
+    if out is not None:
+        save(made.plan, out)
+    say(plan_text(made, output, tree=settings.source.path, verbose=invocation.noise > 0))
+    if made.refused:
+        raise PlanRefused(made.refused)
+    return plan_exit_code(made)
+
+
+@click.command(short_help="Make the bots match Git, once.")
+@click.argument(
+    "saved", metavar="[PLAN]", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.option("--yes", "-y", is_flag=True, help="Do not ask; needed where there is no terminal.")
+@output_option()
+@adopt_option
+@source_options
+@broker_option
+@brake_options
+@wait_option
+@pass_invocation
+def apply(  # noqa: PLR0913  (click hands each option over by name)
+    invocation: Invocation, saved: Path | None, yes: bool, output: str, adopt: bool, wait_s: float | None
+) -> ExitCode:
+    """Make the bots match Git, once: show the plan, ask, do it, report.
+
+    With PLAN, a file that `plan --out` saved, exactly that plan is carried out; it is refused when the
+    commit or the bots that it was made from are no longer as they were. Ctrl-C finishes the step in flight.
+
+    \b
+    Examples:
+      reconciler apply
+      reconciler apply --yes -o json        for machines
+      reconciler apply p.json
+      reconciler apply --max-deletes 7      when a brake refused it and it is meant
+    """
+    from reconciler.cli.passes import Wanted, look_and_apply
+    from reconciler.cli.plans import load
+    from reconciler.cli.reports import report_document, report_exit_code, report_text
+
+    refuse_unasked(yes=yes)
+    settings = invocation.settings()
+    wanted = Wanted(
+        saved=load(saved) if saved else None,
+        adopt=adopt,
+        yes=yes,
+        wait_s=wait_s,
+        show=say if output == "text" else note,
+    )
+    report = asyncio.run(look_and_apply(settings, wanted))
+    if output == "json":
+        say_json(report_document(report))
+    elif report.results:
+        say(report_text(report))
+    if report.refused:
+        raise PlanRefused(report.refused)
+    return report_exit_code(report)
+
+
+@click.command(short_help="Let a strategy go on that its bot stopped with an error.")
+@click.argument("key", metavar="NAME", type=StrategyKey())
+@pass_invocation
+def retry(invocation: Invocation, key: Key) -> ExitCode:
+    """Let a strategy go on that its bot stopped with an error (kill switch, drawdown, crash limit).
+
+    Without this it stays blocked until its file changes. The next pass, of `apply` or of the service, acts.
+
+    \b
+    Examples:
+      reconciler retry btc-maker
+      reconciler retry tokyo/btc-maker     of the target tokyo
+    """
+    from reconciler.store.sqlite import open_store
+
+    with contextlib.closing(open_store(invocation.settings().store.url)) as store:
+        if not store.ask_retry(key):
+            raise _unknown(key, store.inventory())
+    say(f"{key}: the next pass tries again")
+    return ExitCode.OK
+
+
+def _unknown(key: Key, ours: Iterable[Key]) -> ReconcilerError:
+    import difflib
+
+    names = [str(each) for each in ours]
+    close = difflib.get_close_matches(str(key), names, n=1)
+    fix = f"did you mean {close[0]}?" if close else "reconciler status shows what is ours"
+    return ReconcilerError(f"{key} is not among the strategies that we manage", fix=fix)

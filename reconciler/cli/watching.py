@@ -1,0 +1,88 @@
+"""`status`, `logs`: what the bots do, as they tell it. Sends nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.invocation import Invocation, pass_invocation
+from reconciler.cli.options import StrategyKey, broker_option, source_options, wait_option
+from reconciler.cli.output import output_option, say, say_json
+from reconciler.errors import ExitCode
+
+if TYPE_CHECKING:
+    from reconciler.model.spec import Key
+
+
+@click.command(short_help="Show each strategy: wish, live state, sync, health, performance.")
+@click.argument("keys", metavar="[NAME]...", nargs=-1, type=StrategyKey())
+@click.option("--quick", is_flag=True, help="Do not wait for performance figures, which bots send every few seconds.")
+@output_option()
+@source_options
+@broker_option
+@wait_option
+@pass_invocation
+def status(
+    invocation: Invocation, keys: tuple[Key, ...], quick: bool, output: str, wait_s: float | None
+) -> ExitCode:
+    """Show each strategy: wish, live state, sync, health, performance, age of the last report.
+
+    Sync is one of in sync, pending (Git changed), drift (the bot changed), blocked, waiting, unknown and
+    unmanaged (live, but in Git nowhere and not ours). Profits are in the quote asset of each pair.
+
+    \b
+    Examples:
+      reconciler status
+      reconciler status btc-maker eth-maker
+      reconciler status -o json --quick
+    """
+    from reconciler.cli.observing import look_around
+    from reconciler.cli.overview import overview_document, overview_exit_code
+    from reconciler.cli.table import table
+
+    plan, rows = asyncio.run(look_around(invocation.settings(), wait_s, quick=quick))
+    shown = [row for row in rows if not keys or row.key in keys]
+    missing = [key for key in keys if key not in {row.key for row in rows}]
+    if missing:
+        raise click.ClickException(f"no strategy of that name, in Git or live: {', '.join(map(str, missing))}")
+    if output == "json":
+        say_json(overview_document(plan, shown))
+    else:
+        say(table(shown) if shown else "no strategies")
+    return overview_exit_code(shown)
+
+
+@click.command(short_help="Print what the bots log.")
+@click.argument("keys", metavar="[NAME]...", nargs=-1, type=StrategyKey())
+@click.option("-f", "--follow", is_flag=True, help="Go on until Ctrl-C.")
+@click.option(
+    "--for",
+    "for_s",
+    type=click.FloatRange(min=0.0),
+    default=5.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Without -f: listen this long.",
+)
+@output_option()
+@broker_option
+@pass_invocation
+def logs(
+    invocation: Invocation, keys: tuple[Key, ...], follow: bool, for_s: float, output: str
+) -> ExitCode:
+    """Print what the bots log, as it comes. Brokers keep no logs: what was said before is gone.
+
+    With -o json each record is one line.
+
+    \b
+    Examples:
+      reconciler logs -f
+      reconciler logs -f btc-maker
+      reconciler logs --for 60 -o json
+    """
+    from reconciler.cli.observing import listen
+
+    asyncio.run(listen(invocation.settings(), frozenset(keys), None if follow else for_s, output))
+    return ExitCode.OK

@@ -1,0 +1,116 @@
+"""
+Checked files of one revision → Desired.
+
+Rule 1: pure; the whole tree is judged at once: names, duplicates, targets.
+Rule 2: an invalid tree never means "nothing is desired": it is refused whole, or its bad files are held.
+Rule 3: an empty tree is refused; whoever wants no strategies says so (`allow_empty`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from pathlib import PurePosixPath
+
+import msgspec
+
+from reconciler.errors import InvalidFiles, Location, Problem, Severity
+from reconciler.model.spec import Key, StrategySpec
+from reconciler.model.state import Desired
+from reconciler.protocol.topics import is_name
+from reconciler.sources.check import Checked
+
+REJECT, SKIP = "reject", "skip"
+"""What `sync.on_invalid` may say."""
+
+
+def make_desired(  # noqa: PLR0913  (where the files come from, and two settings)
+    files: Iterable[tuple[str, Checked]],
+    *,
+    commit: str,
+    ref: str,
+    targets: Collection[str],
+    on_invalid: str = REJECT,
+    allow_empty: bool = False,
+) -> Desired:
+    """Put the files (path → Checked) of a revision together.
+
+    Raises:
+        InvalidFiles: an error under `reject`; no strategy at all unless `allow_empty`.
+    """
+    tree = _Tree(targets)
+    for path, checked in files:
+        tree.add(path, checked)
+    problems = tuple(sorted(tree.problems))
+    if not tree.specs and not tree.held and not allow_empty:
+        problems = (*problems, _empty())
+    failed = any(problem.severity is Severity.ERROR for problem in problems)
+    if failed and (on_invalid == REJECT or not (tree.specs or tree.held)):
+        raise InvalidFiles(problems)
+    return Desired(commit, ref, tree.specs, frozenset(tree.held), problems)
+
+
+def _empty() -> Problem:
+    return Problem(
+        Location("."),
+        "",
+        "no strategy files: the tree is empty",
+        "check source.path and ref, or commit a strategy",
+    )
+
+
+class _Tree:
+    """The strategies met so far, and what is wrong with them together."""
+
+    def __init__(self, targets: Collection[str]) -> None:
+        self._targets = targets
+        self.specs: dict[Key, StrategySpec] = {}
+        self.held: set[Key] = set()
+        self.problems: list[Problem] = []
+
+    def add(self, path: str, checked: Checked) -> None:
+        self.problems += checked.problems
+        stem = PurePosixPath(path).stem
+        nameless = sum(not spec.name for spec in checked.specs) + checked.broken.count("")
+        for spec in checked.specs:
+            self._add_spec(
+                spec if spec.name else _named(spec, stem), path, alone=bool(spec.name) or nameless == 1
+            )
+        for name in checked.broken:
+            self._hold(name or stem)
+
+    def _add_spec(self, spec: StrategySpec, path: str, *, alone: bool) -> None:
+        problem = self._problem(spec, path, alone=alone)
+        if problem is None:
+            self.specs[spec.key] = spec
+            return
+        self.problems.append(problem)
+        self._hold(spec.name)
+        self.specs.pop(spec.key, None)
+
+    def _problem(self, spec: StrategySpec, path: str, *, alone: bool) -> Problem | None:
+        if not alone:
+            fix = "give each document of the file a strategy_name"
+            return Problem(spec.location, "strategy_name", f"two documents would be called {spec.name}", fix)
+        if not is_name(spec.name):
+            fix = "rename the file, or set strategy_name: letters, digits, . _ and -, at most 64"
+            return Problem(
+                spec.location, "strategy_name", f"{PurePosixPath(path).stem!r} is no allowed name", fix
+            )
+        if spec.target not in self._targets:
+            fix = f"write one of {', '.join(sorted(self._targets))}, or add it to targets in reconciler.yaml"
+            return Problem(spec.location, "target", f"there is no target {spec.target!r}", fix)
+        other = self.specs.get(spec.key)
+        if other is not None:
+            what = f"strategy {spec.key} stands in {other.location} already"
+            return Problem(spec.location, "strategy_name", what, "rename or remove one of the two")
+        return None
+
+    def _hold(self, name: str) -> None:
+        """Leave a strategy alone wherever it may run: its file cannot be trusted to say where."""
+        self.held.update(Key(target, name) for target in self._targets)
+        for key in [key for key in self.specs if key.name == name]:
+            del self.specs[key]
+
+
+def _named(spec: StrategySpec, stem: str) -> StrategySpec:
+    return msgspec.structs.replace(spec, name=stem)

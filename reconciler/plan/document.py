@@ -1,0 +1,118 @@
+"""
+Plan → JSON for programs. The structs here are its documented shape; it only ever grows.
+
+The exit code is part of it: a program that keeps the output has all there is to know.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from reconciler.model.change import Change, FieldChange, Plan, Step, TargetSummary
+from reconciler.model.spec import Value
+from reconciler.plan.masking import masked
+from reconciler.plan.summary import counts, exit_code, word
+from reconciler.protocol.canonical import wire_json
+
+FORMAT = "reconciler.plan/1"
+
+
+class FieldDocument(msgspec.Struct, frozen=True):
+    """`unit`: percent, fraction, base, quote, seconds or empty. `before` is null where `added`, `after` where `removed`."""
+
+    path: str
+    before: Value
+    after: Value
+    unit: str
+    added: bool
+    removed: bool
+
+
+class StepDocument(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One command. An update has `config` (the keys that are sent) and `config_mode`."""
+
+    op: str
+    config: dict[str, Any] | None = None
+    config_mode: str | None = None
+
+
+class ChangeDocument(msgspec.Struct, frozen=True):
+    """`action`: create, update, …, blocked, waiting, unknown, unmanaged. `reason` is for programs, `why` for people.
+
+    `cost`: hot, restart, recreate or null.
+    """
+
+    target: str
+    name: str
+    action: str
+    reason: str
+    why: str
+    detail: str
+    cost: str | None
+    wave: int
+    steps: list[StepDocument]
+    fields: list[FieldDocument]
+
+
+class PlanDocument(msgspec.Struct, frozen=True):
+    """`summary`: number of changes by action, and `unchanged`."""
+
+    format: str
+    commit: str
+    ref: str
+    exit_code: int
+    summary: dict[str, int]
+    targets: tuple[TargetSummary, ...]
+    changes: list[ChangeDocument]
+
+
+def document(plan: Plan) -> PlanDocument:
+    """The plan in its documented shape, secrets masked."""
+    return PlanDocument(
+        format=FORMAT,
+        commit=plan.commit,
+        ref=plan.ref,
+        exit_code=exit_code(plan),
+        summary=counts(plan),
+        targets=plan.targets,
+        changes=[_change(change) for change in plan.changes],
+    )
+
+
+def to_json(plan: Plan) -> str:
+    """`document` as indented JSON that ends with a newline; numbers keep their digits."""
+    return msgspec.json.format(wire_json(document(plan)), indent=2).decode() + "\n"
+
+
+def _change(change: Change) -> ChangeDocument:
+    return ChangeDocument(
+        target=change.target,
+        name=change.name,
+        action=word(change.action),
+        reason=change.reason.name.lower(),
+        why=change.reason.value,
+        detail=change.detail,
+        cost=change.cost,
+        wave=change.wave,
+        steps=[_step(step) for step in change.steps],
+        fields=[_field(field) for field in change.fields],
+    )
+
+
+def _step(step: Step) -> StepDocument:
+    if step.config is None:
+        return StepDocument(step.op.value)
+    return StepDocument(step.op.value, masked(step.config), step.config_mode.value)
+
+
+def _field(field: FieldChange) -> FieldDocument:
+    return FieldDocument(
+        path=field.path,
+        before=masked(field.before, field.path),
+        after=masked(field.after, field.path),
+        unit=field.unit,
+        added=field.added,
+        removed=field.removed,
+    )

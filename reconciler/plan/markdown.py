@@ -1,0 +1,62 @@
+"""
+Plan → Markdown for the comment on a pull request. Pure.
+
+Rule 1: what a file or a bot says stays inside the code block, whatever characters it has.
+Rule 2: a long plan is folded, and one that GitHub would refuse is cut and says so.
+"""
+
+from __future__ import annotations
+
+import re
+
+from reconciler.model.change import Plan
+from reconciler.plan.summary import sentence
+from reconciler.plan.text import body, header, notes
+from reconciler.plan.values import printable
+
+FOLD_ABOVE = 20
+"""Changes; more of them are hidden behind a line that can be opened."""
+
+LONGEST = 60_000
+"""GitHub takes comments of up to 65,536 characters."""
+
+_WIDE = 160
+"""A code block scrolls sideways."""
+
+
+def to_markdown(plan: Plan, *, tree: str = "strategies") -> str:
+    """A heading with the counts, the plan as a diff, and what it does to open orders."""
+    parts = [f"### Plan: {sentence(plan)}", _details(plan, tree), *(_escaped(note) for note in notes(plan))]
+    return "\n\n".join(parts) + "\n"
+
+
+def _details(plan: Plan, tree: str) -> str:
+    block = _block(plan, tree)
+    if len(plan.changes) <= FOLD_ABOVE:
+        return block
+    return f"<details><summary>{len(plan.changes)} changes</summary>\n\n{block}\n\n</details>"
+
+
+def _block(plan: Plan, tree: str) -> str:
+    """A `diff` block: a mark at the start of a line gives it its colour."""
+    rows = ["".join(text for text, _ in line) for line in header(plan, _WIDE, tree)]
+    rows = [f"@@ {' '.join(rows)} @@"]
+    if plan.changes:
+        changes = ("".join(text for text, _ in line) for line in body(plan.changes, _WIDE, verbose=False))
+        rows += (line.removeprefix("  ") for line in changes)
+    text = _cut([printable(row) for row in rows])
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"{fence}diff\n{text}\n{fence}"
+
+
+def _cut(rows: list[str]) -> str:
+    text = "\n".join(rows)
+    if len(text) <= LONGEST:
+        return text
+    kept = text[:LONGEST].rpartition("\n")[0]
+    return f"{kept}\n… and {len(rows) - kept.count(chr(10)) - 1} more lines: reconciler plan shows them all"
+
+
+def _escaped(text: str) -> str:
+    """Outside the block: names of strategies and our own words."""
+    return re.sub(r"([\\`*_<>\[\]|#@])", r"\\\1", printable(text))

@@ -1,0 +1,266 @@
+"""The store in SQLite (WAL): read once, held in memory, written behind in short transactions.
+
+Durability: what `flush` has committed, a kill -9 of this process cannot undo. A power cut may lose the last
+moments (`synchronous=NORMAL`); the bots' own word then decides, as after any lost message.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from types import MappingProxyType
+
+import msgspec
+
+from reconciler.errors import StoreError
+from reconciler.model.change import Op
+from reconciler.model.spec import Key, StrategySpec
+from reconciler.model.state import Desired, Inventory, InventoryEntry
+from reconciler.store.lock import FileLock
+
+FORMAT = 1
+"""Of the file; a newer one is refused, since an older program would misread it."""
+
+BUSY_TIMEOUT_S = 5.0
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS rows (
+  kind TEXT NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (kind, name)
+) WITHOUT ROWID
+"""
+
+INVENTORY, OUTBOX, TOLD, FACT = "inventory", "outbox", "told", "fact"
+
+
+class _InFlight(msgspec.Struct, frozen=True):
+    spec_hash: str
+    idempotency_key: str
+
+
+class _LastGood(msgspec.Struct, frozen=True):
+    """A Desired whose specs carry their keys themselves."""
+
+    commit: str
+    ref: str
+    specs: tuple[StrategySpec, ...]
+    held: tuple[Key, ...]
+
+
+_entries = msgspec.json.Decoder(InventoryEntry, float_hook=Decimal)
+_flights = msgspec.json.Decoder(_InFlight)
+_last_good = msgspec.json.Decoder(_LastGood, float_hook=Decimal)
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+def open_store(url: str) -> SqliteStore:
+    """Open or make the store at `url`: a file's path, or `:memory:`.
+
+    Raises:
+        StoreError: the file is no store of ours, is of a newer format, or cannot be opened.
+    """
+    path = None if url == ":memory:" else Path(url)
+    try:
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        return SqliteStore(_connect(path), FileLock(path and path.with_name(path.name + ".lock")))
+    except (sqlite3.Error, OSError, msgspec.MsgspecError) as error:
+        raise StoreError(
+            f"{url}: the store cannot be used: {error}",
+            fix="move the file aside; ownership is learned again from what the bots echo",
+        ) from error
+
+
+def _connect(path: Path | None) -> sqlite3.Connection:
+    database = sqlite3.connect(path or ":memory:", timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    try:
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        if version > FORMAT:
+            raise sqlite3.DatabaseError(f"its format {version} is newer than this program's {FORMAT}")
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("PRAGMA synchronous=NORMAL")
+        database.execute(_SCHEMA)
+        database.execute(f"PRAGMA user_version={FORMAT}")
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _name(key: Key) -> str:
+    return f"{key.target}/{key.name}"
+
+
+class SqliteStore:
+    """The one implementation of `Store`; `:memory:` differs in nothing but that it is gone with the process."""
+
+    def __init__(self, database: sqlite3.Connection, lock: FileLock) -> None:
+        self._database = database
+        self._lock = lock
+        self._dirty: dict[tuple[str, str], bytes | None] = {}
+        self._inventory: dict[Key, InventoryEntry] = {}
+        self._outbox: dict[str, _InFlight] = {}
+        self._told: set[str] = set()
+        self._facts: dict[str, bytes] = {}
+        self._read_version = -1
+        self._held_by_us = b""
+        self.refresh()
+        if "controller_id" not in self._facts:
+            self._put_fact("controller_id", secrets.token_hex(16).encode())
+            self.flush()
+
+    # -- the file
+
+    def refresh(self) -> None:
+        self.flush()
+        (version,) = self._database.execute("PRAGMA data_version").fetchone()
+        if version == self._read_version:
+            return
+        self._read_version = version
+        rows: dict[str, dict[str, bytes]] = {INVENTORY: {}, OUTBOX: {}, TOLD: {}, FACT: {}}
+        for kind, name, value in self._database.execute("SELECT kind, name, value FROM rows"):
+            rows[kind][name] = value
+        entries = (_entries.decode(value) for value in rows[INVENTORY].values())
+        self._inventory = {entry.key: entry for entry in entries}
+        self._outbox = {name: _flights.decode(value) for name, value in rows[OUTBOX].items()}
+        self._told = set(rows[TOLD])
+        self._facts = rows[FACT]
+
+    def flush(self) -> None:
+        if not self._dirty:
+            return
+        puts = [(kind, name, value) for (kind, name), value in self._dirty.items() if value is not None]
+        drops = [where for where, value in self._dirty.items() if value is None]
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            self._database.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", puts)
+            self._database.executemany("DELETE FROM rows WHERE kind = ? AND name = ?", drops)
+            self._database.execute("COMMIT")
+        except sqlite3.Error as error:
+            with contextlib.suppress(sqlite3.Error):
+                self._database.execute("ROLLBACK")
+            raise StoreError(
+                f"the store cannot be written: {error}", fix="free disk space, or mend the file's rights"
+            ) from error
+        self._dirty.clear()
+
+    def close(self) -> None:
+        try:
+            self.flush()
+        finally:
+            self._database.close()
+            self._lock.close()
+
+    def _put_fact(self, name: str, value: bytes) -> None:
+        self._facts[name] = value
+        self._dirty[FACT, name] = value
+
+    # -- who we are
+
+    @property
+    def controller_id(self) -> str:
+        return self._facts["controller_id"].decode()
+
+    @property
+    def epoch(self) -> int:
+        return int(self._facts.get("epoch", b"0"))
+
+    def take_epoch(self) -> int:
+        epoch = max(self.epoch + 1, int(time.time()))
+        self._put_fact("epoch", str(epoch).encode())
+        self.flush()
+        return epoch
+
+    @contextlib.contextmanager
+    def applying(self, timeout_s: float) -> Iterator[bool]:
+        with self._lock.held(timeout_s):
+            self.refresh()
+            others = self._facts.get("applied_by", b"") != self._held_by_us or not self._held_by_us
+            if others:
+                self._held_by_us = secrets.token_hex(8).encode()
+                self._put_fact("applied_by", self._held_by_us)
+            try:
+                yield others
+            finally:
+                self.flush()
+
+    # -- what is ours
+
+    def inventory(self) -> Inventory:
+        return MappingProxyType(self._inventory)
+
+    def put(self, entry: InventoryEntry) -> None:
+        self._inventory[entry.key] = entry
+        self._dirty[INVENTORY, _name(entry.key)] = _encoder.encode(entry)
+
+    def forget(self, key: Key) -> None:
+        if self._inventory.pop(key, None) is not None:
+            self._dirty[INVENTORY, _name(key)] = None
+        for op in Op:
+            self.settle(key, op)
+
+    def ask_retry(self, key: Key) -> bool:
+        entry = self._inventory.get(key)
+        if entry is None:
+            return False
+        self.put(msgspec.structs.replace(entry, retry=True))
+        return True
+
+    def clear_retry(self, key: Key) -> None:
+        entry = self._inventory.get(key)
+        if entry is not None and entry.retry:
+            self.put(msgspec.structs.replace(entry, retry=False))
+
+    # -- steps in flight
+
+    def key_for(self, key: Key, op: Op, spec_hash: str) -> str:
+        name = f"{_name(key)}:{op}"
+        in_flight = self._outbox.get(name)
+        if in_flight is None or in_flight.spec_hash != spec_hash:
+            in_flight = _InFlight(spec_hash, secrets.token_hex(16))
+            self._outbox[name] = in_flight
+            self._dirty[OUTBOX, name] = _encoder.encode(in_flight)
+        return in_flight.idempotency_key
+
+    def settle(self, key: Key, op: Op) -> None:
+        name = f"{_name(key)}:{op}"
+        if self._outbox.pop(name, None) is not None:
+            self._dirty[OUTBOX, name] = None
+
+    # -- what people know
+
+    def tell_once(self, mark: str) -> bool:
+        if mark in self._told:
+            return False
+        self._told.add(mark)
+        self._dirty[TOLD, mark] = b""
+        return True
+
+    def untell(self, mark: str) -> bool:
+        if mark not in self._told:
+            return False
+        self._told.discard(mark)
+        self._dirty[TOLD, mark] = None
+        return True
+
+    def keep_told(self, prefix: str, marks: set[str]) -> None:
+        for mark in [told for told in self._told if told.startswith(prefix) and told not in marks]:
+            self.untell(mark)
+
+    # -- what was wanted
+
+    def last_good(self) -> Desired | None:
+        saved = self._facts.get("last_good")
+        if saved is None:
+            return None
+        last = _last_good.decode(saved)
+        return Desired(last.commit, last.ref, {spec.key: spec for spec in last.specs}, frozenset(last.held))
+
+    def keep_last_good(self, desired: Desired) -> None:
+        last = _LastGood(desired.commit, desired.ref, tuple(desired.specs.values()), tuple(desired.held))
+        self._put_fact("last_good", _encoder.encode(last))
+        self.flush()

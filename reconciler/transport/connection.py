@@ -1,0 +1,280 @@
+"""
+One connection to a broker, from the TCP handshake to its end. When it ends, everything about it ends: whoever
+waits for an answer is told at once, and nothing is carried over to the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Sequence
+
+from reconciler.errors import BrokerError, BrokerRefused
+from reconciler.settings import TlsSettings
+from reconciler.transport.address import Address, Version
+from reconciler.transport.base import Client, Message, Properties, PublishResult
+from reconciler.transport.mqtt import LARGEST, Answer, Packets, acknowledgement_name
+from reconciler.transport.tls import make_context
+from reconciler.transport.wire import Wire
+
+IN_FLIGHT = 100
+"""Unacknowledged publishes at a time, if the broker allows as many; more gains nothing."""
+
+OVERHEAD = 1_024
+"""Bytes allowed for a packet's header and properties when we compare it to the broker's limit."""
+
+LEAVE_S = 2.0
+"""How long a good-bye may take."""
+
+OTHER_VERSION = frozenset({0x81, 0x82, 0x84})
+"""Reason codes of brokers that could not read our CONNECT: malformed, protocol error, unsupported version."""
+
+PASSING = frozenset({0x80, 0x83, 0x88, 0x89, 0x97, 0x9C, 0x9F})
+"""Reason codes that may be others next time: unspecified, unavailable, busy, quota, moved, rate."""
+
+CREDENTIALS = frozenset({0x86, 0x87})
+NO_SUBSCRIBERS = 0x10
+FAILURE = 0x80
+
+
+class VersionRefused(BrokerError):
+    """The broker does not seem to speak this version of MQTT."""
+
+
+async def open_connection(
+    address: Address,
+    version: Version,
+    who: Client,
+    *,
+    tls: TlsSettings,
+    deliver: Callable[[Message], None],
+) -> Connection:
+    """Connect and be accepted. It takes as long as it takes: give it a timeout.
+
+    Raises:
+        VersionRefused: another version may do.
+        BrokerRefused, BrokerError: as `Transport.connect`.
+        SettingsError: a TLS file cannot be used.
+    """
+    wire = Wire()
+    await _reach(address, wire, tls)
+    connection = Connection(wire, address, version, deliver)
+    try:
+        await connection.be_accepted(who)
+    except BaseException:
+        wire.abort()
+        raise
+    return connection
+
+
+async def _reach(address: Address, wire: Wire, tls: TlsSettings) -> None:
+    context = make_context(tls) if address.tls else None
+    shutdown_s = LEAVE_S / 2 if context else None
+    try:
+        await asyncio.get_running_loop().create_connection(
+            lambda: wire, address.host, address.port, ssl=context, ssl_shutdown_timeout=shutdown_s
+        )
+    except ssl.SSLError as error:
+        raise _tls_refused(address, error) from error
+    except OSError as error:
+        raise BrokerError(
+            f"cannot reach the broker {address}: {error.strerror or error}",
+            fix="start the broker, or set broker.url to where it is",
+        ) from error
+
+
+def _tls_refused(address: Address, error: ssl.SSLError) -> BrokerRefused:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return BrokerRefused(
+            f"the certificate of {address} cannot be trusted: {error.verify_message}",
+            fix="set broker.tls.ca_file to the authority that signed it, and broker.url to the name it is for",
+        )
+    return BrokerRefused(
+        f"no TLS with {address}: {error.reason or error}",
+        fix="check that the port speaks TLS, and whether it wants broker.tls.cert_file and key_file",
+    )
+
+
+class Connection:
+    """An open connection; `ended` gets the reason when it is over. It never comes back."""
+
+    def __init__(
+        self, wire: Wire, address: Address, version: Version, deliver: Callable[[Message], None]
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.ended: asyncio.Future[str] = self._loop.create_future()
+        self.version = version
+        self.on_message = deliver
+        self._address = address
+        self._wire = wire
+        self._why = ""
+        self._answer: asyncio.Future[Answer] = self._loop.create_future()
+        self._acks: dict[int, asyncio.Future[int]] = {}
+        self._subacks: dict[int, asyncio.Future[list[int]]] = {}
+        self._slots = asyncio.Semaphore(IN_FLIGHT)
+        self._largest = LARGEST
+
+    # Coming and going.
+
+    async def be_accepted(self, who: Client) -> None:
+        """Introduce ourselves and wait for the answer."""
+        self._packets = Packets(self._wire, self._address, self.version, who, self)
+        self._wire.attach(read=self._packets.read, write=self._packets.write, ended=self._on_end)
+        self._timer = self._loop.call_later(1.0, self._keep_alive)
+        self._packets.connect()
+        answer = await self._answer
+        if answer.code >= FAILURE:
+            raise self._refusal(answer)
+        self._slots = asyncio.Semaphore(min(IN_FLIGHT, answer.receive_maximum))
+        self._largest = answer.largest
+
+    def _refusal(self, answer: Answer) -> BrokerError:
+        text = f"the broker {self._address} refused us: {answer.name}"
+        if answer.code in OTHER_VERSION:
+            return VersionRefused(f"{text} ({self.version})")
+        if answer.code in PASSING:
+            return BrokerError(text)
+        if answer.code in CREDENTIALS:
+            return BrokerRefused(text, fix="set broker.username and broker.password to what the broker knows")
+        return BrokerRefused(text)
+
+    async def close(self) -> None:
+        """Say good-bye, so that the broker publishes no will."""
+        self._why = self._why or "we left"
+        self._packets.leave()
+        try:
+            await asyncio.wait([self.ended], timeout=LEAVE_S)
+        finally:
+            self._wire.abort()
+
+    def _keep_alive(self) -> None:
+        self._timer = self._loop.call_later(1.0, self._keep_alive)
+        self._packets.keep_alive()
+
+    def _on_end(self, error: Exception | None) -> None:
+        """Everyone who waits for the broker learns that it will not answer."""
+        self._timer.cancel()
+        reason = self._why or (
+            f"the connection broke: {error}" if error else "the broker closed the connection"
+        )
+        self.ended.set_result(reason)
+        _fail(self._answer, self._unanswered(error, reason))
+        for ack in self._acks.values():
+            self._slots.release()
+            _fail(ack, BrokerError(f"{reason}; whether the message arrived is unknown"))
+        for suback in self._subacks.values():
+            _fail(suback, BrokerError(f"{reason}; not subscribed"))
+        self._acks.clear()
+        self._subacks.clear()
+
+    def _unanswered(self, error: Exception | None, reason: str) -> BrokerError:
+        if isinstance(error, ssl.SSLError):
+            return _tls_refused(self._address, error)
+        return VersionRefused(f"the broker {self._address} did not accept us as {self.version}: {reason}")
+
+    # What we send.
+
+    async def publish(  # noqa: PLR0913  as Transport.publish
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int,
+        retain: bool,
+        properties: Properties | None,
+        timeout_s: float,
+    ) -> PublishResult:
+        """See `Transport.publish`."""
+        if len(topic) + len(payload) + OVERHEAD > self._largest:
+            raise BrokerError(f"{len(payload)} bytes are more than {self._address} takes ({self._largest})")
+        outcome = "the message was not sent"
+        try:
+            async with asyncio.timeout(timeout_s):
+                if qos == 0:
+                    self._check_open()
+                    self._packets.publish(topic, payload, qos=0, retain=retain, properties=properties)
+                    await self._wire.drained()
+                    return PublishResult()
+                await self._slots.acquire()
+                ack = self._send(topic, payload, qos=qos, retain=retain, properties=properties)
+                outcome = "whether the message arrived is unknown"
+                return self._result(topic, await ack)
+        except TimeoutError:
+            raise BrokerError(
+                f"no acknowledgement from {self._address} in {timeout_s:g} s; {outcome}"
+            ) from None
+
+    def _send(
+        self, topic: str, payload: bytes, *, qos: int, retain: bool, properties: Properties | None
+    ) -> asyncio.Future[int]:
+        """Send in the slot that we hold; the acknowledgement frees it, whoever still waits for that."""
+        try:
+            self._check_open()
+            mid = self._packets.publish(topic, payload, qos=qos, retain=retain, properties=properties)
+        except BaseException:
+            self._slots.release()
+            raise
+        ack = self._acks[mid] = self._loop.create_future()
+        return ack
+
+    def _check_open(self) -> None:
+        if self.ended.done():
+            raise BrokerError(f"{self.ended.result()}; the message was not sent")
+
+    def _result(self, topic: str, code: int) -> PublishResult:
+        if code >= FAILURE:
+            reason = acknowledgement_name(code)
+            raise BrokerError(f"the broker {self._address} refused a message to {topic}: {reason}")
+        return PublishResult(no_subscribers=code == NO_SUBSCRIBERS)
+
+    async def subscribe(self, filters: Sequence[tuple[str, int]], timeout_s: float) -> None:
+        """Subscribe to each filter with its QoS and wait for the answer.
+
+        Raises:
+            BrokerError: no answer, or some filters refused; they are named.
+        """
+        suback = self._subacks[self._packets.subscribe(filters)] = self._loop.create_future()
+        try:
+            async with asyncio.timeout(timeout_s):
+                codes = await suback
+        except TimeoutError:
+            raise BrokerError(
+                f"no answer from {self._address} to a subscription in {timeout_s:g} s"
+            ) from None
+        refused = [text for (text, _), code in zip(filters, codes, strict=True) if code >= FAILURE]
+        if refused:
+            raise BrokerError(
+                f"the broker {self._address} refused the subscription to {', '.join(refused)}",
+                fix="let this user read these topics in the broker's access list",
+            )
+
+    # What the broker says.
+
+    def on_answer(self, answer: Answer) -> None:
+        if not self._answer.done():
+            self._answer.set_result(answer)
+
+    def on_acknowledged(self, packet_id: int, code: int) -> None:
+        ack = self._acks.pop(packet_id, None)
+        if ack is None:
+            return  # QoS 0: said when it is written
+        self._slots.release()
+        if not ack.done():
+            ack.set_result(code)
+
+    def on_subscribed(self, packet_id: int, codes: list[int]) -> None:
+        suback = self._subacks.pop(packet_id, None)
+        if suback is not None and not suback.done():
+            suback.set_result(codes)
+
+    def on_leaving(self, reason: str) -> None:
+        """Keep the reason; the wire tells of the end itself."""
+        self._why = self._why or reason
+
+
+def _fail(
+    future: asyncio.Future[Answer] | asyncio.Future[int] | asyncio.Future[list[int]], error: BrokerError
+) -> None:
+    """Tell who waits; nobody may, as after a timeout."""
+    if not future.done():
+        future.set_exception(error)

@@ -1,0 +1,205 @@
+"""
+A broker inside this process, for `memory:` and for tests. Nothing leaves the event loop.
+
+It behaves as a broker at MQTT 5 does, as far as `base.py` can tell: the same contract suite runs over both. It
+forgets as an unconfigured Mosquitto does: with the last client's reference goes the hub and what it retained.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from weakref import WeakValueDictionary
+
+from reconciler.errors import BrokerError
+from reconciler.transport.base import (
+    Client,
+    Message,
+    OnConnection,
+    OnMessage,
+    Properties,
+    PublishResult,
+    Will,
+)
+from reconciler.transport.filters import FilterSet, check_filter, check_topic
+from reconciler.transport.listeners import Listeners
+
+SLICE = 200
+"""Messages delivered to one client before the loop gets a turn."""
+
+_hubs: WeakValueDictionary[str, Hub] = WeakValueDictionary()
+
+
+def hub_named(name: str) -> Hub:
+    """The hub that everyone in this process gets for `memory:NAME`."""
+    return _hubs.setdefault(name, Hub())
+
+
+class Hub:
+    """The broker: who is here, and what is retained."""
+
+    def __init__(self) -> None:
+        self._members: dict[str, _Member] = {}
+        self._retained: dict[str, Message] = {}
+
+    def join(self, member: _Member) -> None:
+        """Let a client in; one with the same id has to go."""
+        former = self._members.pop(member.who.client_id, None)
+        if former is not None:
+            self._bury(former)
+            former.lost("another client has connected with our client id (session taken over)")
+        self._members[member.who.client_id] = member
+
+    def leave(self, member: _Member, *, abruptly: bool) -> None:
+        """Let a client go, with its will if it went `abruptly`."""
+        if self._members.get(member.who.client_id) is member:
+            del self._members[member.who.client_id]
+            if abruptly:
+                self._bury(member)
+
+    def _bury(self, member: _Member) -> None:
+        will: Will | None = member.who.will
+        if will is not None:
+            self.route(Message(will.topic, will.payload, will.retain))
+
+    def route(self, message: Message) -> bool:
+        """Give a message to all who want it, and keep it if it is to be retained; whether anyone wanted it."""
+        if message.retain:
+            self._retain(message)
+        told = Message(message.topic, message.payload, retain=False, properties=message.properties)
+        wanting = [member for member in self._members.values() if message.topic in member.wanted]
+        for member in wanting:
+            member.put(told)
+        return bool(wanting)
+
+    def _retain(self, message: Message) -> None:
+        if message.payload:
+            self._retained[message.topic] = message
+        else:
+            self._retained.pop(message.topic, None)
+
+    def retained(self, filters: FilterSet) -> list[Message]:
+        """What a new subscriber is told first."""
+        return [message for topic, message in self._retained.items() if topic in filters]
+
+
+class _Member:
+    """One client's stay at a hub, from joining to leaving."""
+
+    def __init__(self, who: Client, deliver: OnMessage, lost: Callable[[str], None]) -> None:
+        self.who = who
+        self.wanted = FilterSet()
+        self.lost = lost
+        self._deliver = deliver
+        self._inbox: deque[Message] = deque()
+        self._due = False
+
+    def put(self, message: Message) -> None:
+        self._inbox.append(message)
+        self._deliver_soon()
+
+    def _deliver_soon(self) -> None:
+        if not self._due:
+            self._due = True
+            asyncio.get_running_loop().call_soon(self._drain)
+
+    def _drain(self) -> None:
+        self._due = False
+        for _ in range(SLICE):
+            if not self._inbox:
+                return
+            self._deliver(self._inbox.popleft())
+        self._deliver_soon()
+
+    def empty(self) -> None:
+        """Forget what is not delivered yet: the connection is gone."""
+        self._inbox.clear()
+
+
+class MemoryTransport:
+    """A `Transport` to a hub. `drop` and `restore` do to it what a bad network does to a real one."""
+
+    def __init__(self, hub: Hub, who: Client) -> None:
+        self._hub = hub
+        self._who = who
+        self._listeners = Listeners()
+        self._subscriptions: set[str] = set()
+        self._member: _Member | None = None
+        self._why_not = "connect() was not called"
+
+    @property
+    def connected(self) -> bool:
+        return self._member is not None
+
+    def on_message(self, callback: OnMessage) -> None:
+        self._listeners.add_message(callback)
+
+    def on_connection(self, callback: OnConnection) -> None:
+        self._listeners.add_connection(callback)
+
+    async def connect(self) -> None:
+        """See `Transport.connect`; it cannot fail."""
+        if self._member is None:
+            self.restore()
+
+    async def close(self) -> None:
+        """See `Transport.close`."""
+        self._part("closed", abruptly=False)
+
+    def drop(self, reason: str = "the connection broke") -> None:
+        """Lose the connection: the hub publishes our will, and nobody comes back before `restore`."""
+        if self._part(reason, abruptly=True):
+            self._listeners.connection(connected=False, reason=reason)
+
+    def restore(self) -> None:
+        """Come back, with all subscriptions."""
+        self._member = _Member(self._who, self._listeners.message, self.drop)
+        self._hub.join(self._member)
+        self._member.wanted = FilterSet(self._subscriptions)
+        self._listeners.connection(connected=True, reason="connected to memory:")
+        self._tell_retained(self._member, self._member.wanted)
+
+    def _part(self, reason: str, *, abruptly: bool) -> bool:
+        member, self._member = self._member, None
+        self._why_not = reason
+        if member is not None:
+            member.empty()
+            self._hub.leave(member, abruptly=abruptly)
+        return member is not None
+
+    async def publish(  # noqa: PLR0913  as Transport.publish
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int = 1,
+        retain: bool = False,
+        properties: Properties | None = None,
+        timeout_s: float = 10.0,  # noqa: ARG002  a hub answers at once
+    ) -> PublishResult:
+        """See `Transport.publish`."""
+        check_topic(topic)
+        self._established()
+        wanted = self._hub.route(Message(topic, payload, retain, properties))
+        await asyncio.sleep(0)
+        return PublishResult(no_subscribers=qos > 0 and not wanted)
+
+    async def subscribe(self, filters: Sequence[str], *, qos: int = 1, timeout_s: float = 10.0) -> None:  # noqa: ARG002  as publish; a hub loses nothing at any QoS
+        """See `Transport.subscribe`."""
+        for text in filters:
+            check_filter(text)
+        member = self._established()
+        self._subscriptions.update(filters)
+        member.wanted = FilterSet(self._subscriptions)
+        self._tell_retained(member, FilterSet(filters))
+        await asyncio.sleep(0)
+
+    def _established(self) -> _Member:
+        if self._member is None:
+            raise BrokerError(f"not connected to the broker: {self._why_not}")
+        return self._member
+
+    def _tell_retained(self, member: _Member, filters: FilterSet) -> None:
+        for message in self._hub.retained(filters):
+            member.put(message)

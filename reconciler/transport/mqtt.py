@@ -1,0 +1,212 @@
+"""
+paho in our words: packets out, packets in. The only module that imports paho.
+
+paho keeps unacknowledged messages and sends them again when its client reconnects, so no client of ours ever
+does; its queue is off as well (docs/decisions/0020). What to wait for, and how long, is `connection.py`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties as PahoProperties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from reconciler.errors import BrokerError
+from reconciler.transport.address import Address, Version
+from reconciler.transport.base import Client, Message, Properties
+from reconciler.transport.packing import pack
+from reconciler.transport.wire import Wire
+
+KEEPALIVE_S = 15
+"""A dead peer is noticed after at most two of these: one to ask, one to wait for the answer."""
+
+RECEIVE_MAXIMUM = 65_535
+"""How many unacknowledged messages we take: with less, Mosquitto cuts a retained snapshot at QoS 1."""
+
+LARGEST = 268_435_455
+"""Bytes that an MQTT packet can have (MQTT 5, 1.5.5)."""
+
+TAKEN_OVER = 0x8E
+NONE = Properties()
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The broker's answer to CONNECT: a reason code (MQTT 5, 2.4), its name, and what it can take."""
+
+    code: int
+    name: str
+    receive_maximum: int
+    largest: int
+
+
+class Heard(Protocol):
+    """Who is told what the broker says. None of it may raise: paho would take it for a broken packet."""
+
+    def on_answer(self, answer: Answer) -> None: ...
+
+    def on_acknowledged(self, packet_id: int, code: int) -> None: ...
+
+    def on_subscribed(self, packet_id: int, codes: list[int]) -> None: ...
+
+    def on_message(self, message: Message) -> None: ...
+
+    def on_leaving(self, reason: str) -> None: ...
+
+
+class _Client(paho.Client):
+    """paho on our wire instead of a socket of its own, and without a queue: the caller gates what is in flight."""
+
+    def __init__(self, wire: Wire, client_id: str, version: Version) -> None:
+        super().__init__(
+            CallbackAPIVersion.VERSION2,
+            client_id,
+            protocol=MQTTProtocolVersion(version),
+            reconnect_on_failure=False,
+        )
+        self.max_inflight_messages = 0
+        self._wire = wire
+
+    def _create_socket(self) -> Wire:
+        return self._wire
+
+
+class Packets:
+    """Packets of one connection. `heard` is told what comes in."""
+
+    def __init__(self, wire: Wire, address: Address, version: Version, who: Client, heard: Heard) -> None:
+        self._address = address
+        self._version = version
+        self._heard = heard
+        self._client = client = _Client(wire, who.client_id, version)
+        if address.username is not None:
+            client.username_pw_set(address.username, address.password)
+        if who.will is not None:
+            client.will_set(who.will.topic, who.will.payload, who.will.qos, who.will.retain)
+        client.on_socket_register_write = lambda *_: wire.flush_soon()
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        client.on_publish = self._on_publish
+        client.on_subscribe = self._on_subscribe
+        self.read = client.loop_read
+        self.write = client.loop_write
+        self.keep_alive = client.loop_misc
+        self.leave = client.disconnect
+
+    def connect(self) -> None:
+        """Ask to be accepted, with a fresh session that ends with the connection."""
+        host, port = self._address.host, self._address.port
+        if self._version is not Version.V5:
+            self._client.connect(host, port, KEEPALIVE_S)
+            return
+        properties = PahoProperties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.ReceiveMaximum = RECEIVE_MAXIMUM
+        self._client.connect(host, port, KEEPALIVE_S, clean_start=True, properties=properties)
+
+    def publish(
+        self, topic: str, payload: bytes, *, qos: int, retain: bool, properties: Properties | None
+    ) -> int:
+        """Send a message; the packet id that its acknowledgement will have.
+
+        Raises:
+            BrokerError: it was not sent.
+        """
+        packed = _Packed(pack(properties)) if properties is not None and self._version is Version.V5 else None
+        info = self._client.publish(topic, payload, qos, retain, packed)
+        if info.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
+            raise BrokerError(f"the message was not sent: {paho.error_string(info.rc)}")
+        return info.mid
+
+    def subscribe(self, filters: Sequence[tuple[str, int]]) -> int:
+        """Send a subscription; the packet id that its answer will have.
+
+        Raises:
+            BrokerError: it was not sent.
+        """
+        _, packet_id = self._client.subscribe(list(filters))
+        if packet_id is None:
+            raise BrokerError("the connection is lost; nothing was subscribed to")
+        return packet_id
+
+    def _on_connect(
+        self,
+        _client: paho.Client,
+        _data: object,
+        _flags: object,
+        reason: ReasonCode,
+        properties: PahoProperties | None,
+    ) -> None:
+        self._heard.on_answer(
+            Answer(
+                code=reason.value,
+                name=str(reason),
+                receive_maximum=getattr(properties, "ReceiveMaximum", RECEIVE_MAXIMUM),
+                largest=getattr(properties, "MaximumPacketSize", LARGEST),
+            )
+        )
+
+    def _on_disconnect(
+        self,
+        _client: paho.Client,
+        _data: object,
+        flags: paho.DisconnectFlags,
+        reason: ReasonCode,
+        _props: object,
+    ) -> None:
+        if not flags.is_disconnect_packet_from_server:
+            self._heard.on_leaving(f"the connection broke: {reason}")
+        elif reason.value == TAKEN_OVER:
+            self._heard.on_leaving("another client has connected with our client id (session taken over)")
+        else:
+            self._heard.on_leaving(f"the broker ended the connection: {reason}")
+
+    def _on_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            return  # no subscription of ours can mean it
+        properties = _unpack(message.properties) if message.properties is not None else None
+        self._heard.on_message(Message(topic, bytes(message.payload), bool(message.retain), properties))
+
+    def _on_publish(
+        self, _client: paho.Client, _data: object, mid: int, reason: ReasonCode, _properties: object
+    ) -> None:
+        self._heard.on_acknowledged(mid, reason.value)
+
+    def _on_subscribe(
+        self, _client: paho.Client, _data: object, mid: int, reasons: list[ReasonCode], _properties: object
+    ) -> None:
+        self._heard.on_subscribed(mid, [reason.value for reason in reasons])
+
+
+def acknowledgement_name(code: int) -> str:
+    """What a PUBACK's reason code says."""
+    return str(ReasonCode(PacketTypes.PUBACK, identifier=code))
+
+
+class _Packed(PahoProperties):
+    """Properties that are packed already; paho asks for nothing but `pack`."""
+
+    def __init__(self, packed: bytes) -> None:
+        vars(self)["packed"] = packed  # paho's own __setattr__ takes the names of properties alone
+
+    def pack(self) -> bytes:
+        packed: bytes = vars(self)["packed"]
+        return packed
+
+
+def _unpack(properties: PahoProperties) -> Properties | None:
+    """Those properties of a received message that we know; None if there are none."""
+    found = Properties(
+        response_topic=getattr(properties, "ResponseTopic", None),
+        correlation_data=getattr(properties, "CorrelationData", None),
+        expiry_s=getattr(properties, "MessageExpiryInterval", None),
+        content_type=getattr(properties, "ContentType", None),
+    )
+    return None if found == NONE else found
