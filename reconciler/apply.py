@@ -16,11 +16,11 @@ from collections.abc import Callable, Iterator, Sequence
 from reconciler.confirm import Next, Verdict, judge
 from reconciler.errors import BrokerError, CommandRejected
 from reconciler.live import LOOK_EVERY_S, Ask, Live, wait_for_news
-from reconciler.model.change import Action, Change, Op, Plan, Step
+from reconciler.model.change import Change, Op, Plan, Step
 from reconciler.model.report import ChangeResult, Outcome, StepResult
 from reconciler.model.spec import Key, StrategySpec
 from reconciler.model.state import InventoryEntry, Lifecycle
-from reconciler.plan.planner import waves
+from reconciler.plan.order import LOWERS_RISK, waves
 from reconciler.protocol.canonical import spec_hash
 from reconciler.settings import SyncSettings
 from reconciler.store.base import Store
@@ -52,6 +52,7 @@ class Applier:
         self._sync = sync
         self._stop = stop
         self._clock = asyncio.get_running_loop().time
+        self._committing: asyncio.Future[None] | None = None
 
     async def apply(self, plan: Plan, progress: Progress = quiet) -> tuple[ChangeResult, ...]:
         """Carry out `plan`; one result for each change that acts, in the plan's order."""
@@ -92,7 +93,7 @@ class Applier:
             progress(change, step, result)
             if result.outcome is not Outcome.CONFIRMED:
                 return ChangeResult(change, result.outcome, tuple(done))
-        self._store.clear_retry(change.key)
+        self._record(change, commit, reached=True)
         return ChangeResult(change, Outcome.CONFIRMED, tuple(done))
 
     # -- one step
@@ -101,9 +102,10 @@ class Applier:
         """Send `step` until it is confirmed, refused, or nothing more can be known now."""
         started = self._clock()
         idempotency_key = self._store.key_for(change.key, step.op, step.spec_hash or "")
-        fresh = step.op is Op.CREATE and not self._store.knows(change.key)
+        fresh = step.op is Op.CREATE and change.key not in self._store.inventory()
         if step.op is Op.CREATE:
             self._record(change, commit)  # before it is sent: if we die now, the bot is still ours
+        await self._durable()
         verdict = Verdict(Next.WAIT)
         attempt = 0
         for attempt in range(1, self._sync.retries + 2):
@@ -166,7 +168,7 @@ class Applier:
 
     def _settle(self, change: Change, step: Step, verdict: Verdict, commit: str, *, fresh: bool) -> None:
         """Close the step in the outbox when its fate is known, and record a new spec when it took."""
-        if verdict.next is Next.WAIT or verdict.next is Next.LOOK_AGAIN and not verdict.code:
+        if verdict.next is Next.WAIT or (verdict.next is Next.LOOK_AGAIN and not verdict.code):
             return
         self._store.settle(change.key, step.op)
         if verdict.next is Next.DONE and step.op is Op.DELETE:
@@ -176,9 +178,21 @@ class Applier:
         elif verdict.next is not Next.DONE and fresh:
             self._store.forget(change.key)
 
-    def _record(self, change: Change, commit: str) -> None:
+    def _record(self, change: Change, commit: str, *, reached: bool = False) -> None:
+        """Keep what was confirmed; a change that was confirmed whole also ends a person's wish to retry."""
         if change.desired is not None:
-            self._store.put(entry_of(change.desired, commit))
+            self._store.put(entry_of(change.desired, commit, reached=reached))
+
+    async def _durable(self) -> None:
+        """Wait until what was recorded is on disk; all who ask in one turn of the loop share one commit."""
+        if self._committing is None:
+            self._committing = asyncio.ensure_future(self._commit())
+        await asyncio.shield(self._committing)
+
+    async def _commit(self) -> None:
+        await asyncio.sleep(0)
+        self._committing = None
+        self._store.flush()
 
 
 def _out_of_time(ask: Ask) -> Verdict:
@@ -196,7 +210,7 @@ def _outcome(verdict: Verdict) -> Outcome:
 
 
 def _lowers_risk(wave: Sequence[Change]) -> bool:
-    return all(change.action in {Action.STOP, Action.PAUSE, Action.DELETE} for change in wave)
+    return all(change.action in LOWERS_RISK for change in wave)
 
 
 def _skipped(change: Change, why: str, done: Sequence[StepResult] = ()) -> ChangeResult:
@@ -208,14 +222,14 @@ def _skipped(change: Change, why: str, done: Sequence[StepResult] = ()) -> Chang
 def _pause_s(attempt: int, asked_s: float | None) -> float:
     """Exponential backoff with jitter; the bot's own wish counts if it is longer."""
     backoff = min(BACKOFF_LIMIT_S, BACKOFF_FIRST_S * 2 ** (attempt - 1))
-    return max(asked_s or 0.0, backoff * random.uniform(0.5, 1.0))  # noqa: S311  (jitter, not a secret)
+    return max(asked_s or 0.0, float(backoff) * random.uniform(0.5, 1.0))  # noqa: S311  (jitter, not a secret)
 
 
 _TRANSIT = {Lifecycle.STARTING, Lifecycle.STOPPING}
 
 
-def entry_of(spec: StrategySpec, commit: str) -> InventoryEntry:
-    """What the inventory remembers of a spec that a bot has taken."""
+def entry_of(spec: StrategySpec, commit: str, *, reached: bool = False) -> InventoryEntry:
+    """What the inventory remembers of a spec that a bot has taken. `reached`: it is in the wished state, too."""
     return InventoryEntry(
         target=spec.target,
         name=spec.name,
@@ -228,4 +242,17 @@ def entry_of(spec: StrategySpec, commit: str) -> InventoryEntry:
         commit=commit,
         wave=spec.wave,
         protect=spec.protect,
+        reached=spec.state if reached else None,
+    )
+
+
+def is_entry_of(entry: InventoryEntry, spec: StrategySpec) -> bool:
+    """Whether `entry` says all that `entry_of` would say of `spec`, reached; cheaper than making one."""
+    return (
+        entry.config == spec.config
+        and entry.reached is spec.state
+        and entry.wave == spec.wave
+        and entry.protect == spec.protect
+        and (entry.strategy_type, entry.exchange, entry.trading_pair, entry.account)
+        == (spec.strategy_type, spec.exchange, spec.trading_pair, spec.account)
     )

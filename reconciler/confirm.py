@@ -30,6 +30,7 @@ GOAL_STATE = {
 }
 """The state in which each of these commands is done."""
 
+
 class Next(StrEnum):
     """What a step's caller does now."""
 
@@ -59,7 +60,7 @@ _DONE = Verdict(Next.DONE)
 _WAIT = Verdict(Next.WAIT)
 
 
-def judge(
+def judge(  # noqa: PLR0913  (everything that bears on a step, by name)
     step: Step,
     *,
     before: ObservedStrategy | None,

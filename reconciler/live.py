@@ -117,6 +117,10 @@ class Live:
         transport.on_message(self._on_message)
         transport.on_connection(self._on_connection)
 
+    def renew(self, epoch: int) -> None:
+        """Carry a new epoch from now on: another process has applied since we last did."""
+        self.identity = msgspec.structs.replace(self.identity, epoch=epoch)
+
     # -- connection
 
     async def open(self, *, performance: bool = False, logs: bool = False, timeout_s: float = 10.0) -> None:
@@ -271,7 +275,11 @@ class Live:
         extended = self.extended(key.target)
         async with contextlib.nullcontext() if extended else target.one_at_a_time:
             ask = Ask(request_id=secrets.token_hex(16), extended=extended, before=self.strategy(key))
-            meta = self._meta(target.topics, ask.request_id, idempotency_key, commit, timeout_s) if extended else None
+            meta = (
+                self._meta(target.topics, ask.request_id, idempotency_key, commit, timeout_s)
+                if extended
+                else None
+            )
             self._pending.register(
                 ask.request_id, step.op, key.name, basic=not extended, response=target.topics.response
             )

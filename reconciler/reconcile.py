@@ -12,24 +12,29 @@ change by hand all end in the same place: the next pass. `service` decides when 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+from collections.abc import AsyncIterator, Mapping
 
 import msgspec
 
-from reconciler.apply import Applier, Progress, entry_of, quiet
+from reconciler.apply import Applier, Progress, entry_of, is_entry_of, quiet
 from reconciler.catalog import Catalog
-from reconciler.errors import PlanRefused
+from reconciler.errors import PlanRefused, StoreError
 from reconciler.live import Live
 from reconciler.model.change import Plan
-from reconciler.model.report import EventKind, SyncReport
+from reconciler.model.report import SyncReport
 from reconciler.model.spec import Key
 from reconciler.model.state import Desired, Observed, Presence
-from reconciler.notify import wording
 from reconciler.notify.notifier import Notifier
-from reconciler.plan.guard import check
+from reconciler.plan.guard import check, unbraked
 from reconciler.plan.planner import PlanOptions, make_plan
 from reconciler.settings import SyncSettings
 from reconciler.store.base import Store
+
+LOCK_PATIENCE_S = 60.0
+"""Another pass with our store may be stopping bots that take their time."""
+
+LOCK_POLL_S = 0.2
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +55,9 @@ def plan_of(
 
     `only`: look at these strategies and no others, for a pass after news of a few.
     """
-    return make_plan(desired, parts.live.observe(), parts.store.inventory(), parts.catalog, options, only=only)
+    return make_plan(
+        desired, parts.live.observe(), parts.store.inventory(), parts.catalog, options, only=only
+    )
 
 
 async def reconcile(
@@ -64,22 +71,52 @@ async def reconcile(
     """Make one pass. What fails is in the report; only what is no strategy's fault is raised.
 
     Raises:
-        StoreError: another process is applying with the same store, or the store cannot be written.
+        StoreError: another process keeps applying with the same store, or the store cannot be written.
     """
     clock = asyncio.get_running_loop().time
     started = clock()
-    plan = plan_of(parts, desired, options, only=only)
-    remember(parts, desired, plan, only=only)
+    async with _alone(parts):
+        plan = plan_of(parts, desired, options, only=only)
+        remember(parts, desired, plan, only=only)
+        refused = _refusal(parts, desired, plan)
+        allowed = unbraked(plan) if refused else plan
+        await parts.notifier.starting(allowed, refused=refused, whole=only is None)
+        applier = Applier(parts.live, parts.store, parts.sync, stop=parts.stop)
+        report = SyncReport(plan, await applier.apply(allowed, progress), clock() - started, refused)
+        await parts.notifier.finished(report, whole=only is None)
+    return report
+
+
+def _refusal(parts: Parts, desired: Desired, plan: Plan) -> str:
+    """What a brake says to `plan`; even then, what only stops or pauses goes on."""
     try:
         check(plan, parts.sync, fleet=len(desired.specs))
     except PlanRefused as refusal:
-        await parts.notifier.standing(EventKind.REFUSED, [wording.refused(str(refusal))])
-        return SyncReport(plan, refused=str(refusal))
-    await parts.notifier.tell(wording.before(plan))
-    applier = Applier(parts.live, parts.store, parts.sync, stop=parts.stop)
-    report = SyncReport(plan, await applier.apply(plan, progress), clock() - started)
-    await parts.notifier.finished(report, whole=only is None)
-    return report
+        return str(refusal)
+    return ""
+
+
+@contextlib.asynccontextmanager
+async def _alone(parts: Parts) -> AsyncIterator[None]:
+    """Keep other processes with our store from applying meanwhile; after one of them, take a new epoch.
+
+    Raises:
+        StoreError: another one holds it for longer than `LOCK_PATIENCE_S`.
+    """
+    deadline = asyncio.get_running_loop().time() + LOCK_PATIENCE_S
+    while True:
+        with contextlib.ExitStack() as stack:
+            try:
+                others = stack.enter_context(parts.store.applying(0.0))
+            except StoreError:
+                if asyncio.get_running_loop().time() >= deadline:
+                    raise
+            else:
+                if others:
+                    parts.live.renew(parts.store.take_epoch())
+                yield
+                return
+        await asyncio.sleep(LOCK_POLL_S)
 
 
 def remember(parts: Parts, desired: Desired, plan: Plan, *, only: frozenset[Key] | None) -> None:
@@ -89,13 +126,10 @@ def remember(parts: Parts, desired: Desired, plan: Plan, *, only: frozenset[Key]
     inventory = parts.store.inventory()
     for key in plan.forget:
         parts.store.forget(key)
-    for key in desired.specs if only is None else only & desired.specs.keys():
-        spec = desired.specs[key]
-        known = inventory.get(key)
-        if key in changing or (known is not None and known.config == spec.config and known.wave == spec.wave):
-            continue
-        if _seen(observed, key):
-            parts.store.put(entry_of(spec, desired.commit))
+    for key in desired.specs.keys() - changing if only is None else (only & desired.specs.keys()) - changing:
+        spec, known = desired.specs[key], inventory.get(key)
+        if not (known is not None and is_entry_of(known, spec)) and _seen(observed, key):
+            parts.store.put(entry_of(spec, desired.commit, reached=True))
 
 
 def _seen(observed: Mapping[str, Observed], key: Key) -> bool:

@@ -24,6 +24,7 @@ from reconciler.notify import wording
 from reconciler.observed import AgentNews, Fold
 from reconciler.plan.planner import PlanOptions
 from reconciler.protocol.canonical import spec_hash
+from reconciler.protocol.codes import ErrorCode
 from reconciler.reconcile import Parts, plan_of, reconcile
 from reconciler.session import Session, open_session
 from reconciler.settings import Settings
@@ -37,6 +38,17 @@ TICK_S = 1.0
 
 AGAIN_S = (1.0, 60.0)
 """First and longest pause before a pass is tried again that did not end well."""
+
+SPEC_IS_WRONG = {
+    ErrorCode.INVALID_PAYLOAD,
+    ErrorCode.INVALID_CONFIG,
+    ErrorCode.UNKNOWN_STRATEGY_TYPE,
+    ErrorCode.UNSUPPORTED_EXCHANGE,
+    ErrorCode.INVALID_TRADING_PAIR,
+    ErrorCode.UNSUPPORTED_OPERATION,
+    ErrorCode.IMMUTABLE_FIELD,
+}
+"""Refusals that sending the same spec again does not change."""
 
 log = logging.getLogger("reconciler")
 
@@ -83,7 +95,6 @@ class Triggers:
         self._keys = set()
         self._event.clear()
         return keys
-
 
 
 class Service:
@@ -133,7 +144,7 @@ class Service:
         if self._desired is None or not self._parts.live.connected:
             return
         settings = self._session.settings
-        options = self._session.options(rejected=self._rejected)
+        options = self._session.options(rejected=self._still_rejected())
         if not settings.sync.auto:
             await self._report_only(options)
             return
@@ -146,13 +157,20 @@ class Service:
         plan = plan_of(self._parts, self._desired, options)
         await self._parts.notifier.standing(EventKind.PENDING, wording.pending(plan))
 
+    def _still_rejected(self) -> dict[Key, str]:
+        """What bots refused, less what a person asked to try again."""
+        inventory = self._parts.store.inventory()
+        asked = {key for key in self._rejected if key in inventory and inventory[key].retry}
+        self._rejected = {key: hash_ for key, hash_ in self._rejected.items() if key not in asked}
+        return self._rejected
+
     def _learn(self, report: SyncReport) -> None:
         """Remember what a bot refused for good, and try soon again what is not known."""
         for result in report.results:
-            if result.outcome is Outcome.FAILED and result.change.desired is not None:
-                self._rejected[result.change.key] = spec_hash(result.change.desired)
-            elif result.outcome is Outcome.CONFIRMED:
+            if result.outcome is Outcome.CONFIRMED:
                 self._rejected.pop(result.change.key, None)
+            elif result.change.desired is not None and result.steps[-1].code in SPEC_IS_WRONG:
+                self._rejected[result.change.key] = spec_hash(result.change.desired)
         self._unseen = any(change.action is Action.UNKNOWN for change in report.plan.changes)
         open_ends = {Outcome.UNKNOWN, Outcome.SKIPPED}
         unsure = self._unseen or any(result.outcome in open_ends for result in report.results)
@@ -172,9 +190,7 @@ class Service:
             await notifier.tell([event])
             return
         except InvalidFiles as error:
-            await notifier.standing(
-                EventKind.INVALID, [wording.invalid(error.problems, revision.commit)]
-            )
+            await notifier.standing(EventKind.INVALID, [wording.invalid(error.problems, revision.commit)])
             return
         back = Event(EventKind.SOURCE_BACK, Level.INFO, "Git can be read again")
         await notifier.solved(EventKind.SOURCE_LOST, "git", back)
@@ -227,6 +243,8 @@ class Service:
             await asyncio.sleep(TICK_S)
             self._parts.live.tick()
             await self._parts.live.ask_again()
+            if self._parts.store.refresh():
+                self._triggers.whole()
 
     def _tell_soon(self, event: Event) -> None:
         task = asyncio.ensure_future(self._parts.notifier.tell([event]))
@@ -264,9 +282,7 @@ async def _background(*works: Coroutine[None, None, None]) -> AsyncIterator[None
                 task.cancel()
 
 
-async def serve(
-    read_settings: Callable[[], Settings], *, stop: asyncio.Event, reload: asyncio.Event
-) -> None:
+async def serve(read_settings: Callable[[], Settings], *, stop: asyncio.Event, reload: asyncio.Event) -> None:
     """Run the service until `stop`; at `reload` finish the step in flight and go on with new settings.
 
     Raises:
@@ -297,7 +313,7 @@ def _reread(read_settings: Callable[[], Settings], old: Settings) -> Settings:
     try:
         settings = read_settings()
     except SettingsError as error:
-        log.error("settings not reloaded: %s", error)
+        log.warning("settings not reloaded: %s", error)
         return old
     log.info("settings reloaded")
     return settings

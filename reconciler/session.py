@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator
+import secrets
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from reconciler.catalog import Catalog
 from reconciler.catalog.packaged import load_catalog
 from reconciler.desired import make_desired
 from reconciler.live import Identity, Live
+from reconciler.model.spec import Key
 from reconciler.model.state import Desired
 from reconciler.notify.notifier import Notifier
 from reconciler.plan.planner import PlanOptions
+from reconciler.protocol.times import format_time
 from reconciler.reconcile import Parts
 from reconciler.settings import Settings, SourceSettings
 from reconciler.sources.load import Loader, Revision, open_source
@@ -51,14 +54,17 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
             on_invalid=self.settings.sync.on_invalid,
         )
 
-    def options(self, *, adopt: bool = False) -> PlanOptions:
-        """How to plan, as of now."""
+    def options(
+        self, *, adopt: frozenset[str] | bool = False, rejected: Mapping[Key, str] | None = None
+    ) -> PlanOptions:
+        """How to plan, as of now. `rejected`: spec hashes that bots refused for good."""
         return PlanOptions(
             owner=self.live.identity.owner,
             prune=self.settings.sync.prune,
             self_heal=self.settings.sync.self_heal,
             adopt=adopt,
-            now_utc=datetime.now(UTC).isoformat(),
+            now_utc=format_time(datetime.now(UTC)),
+            rejected=rejected or {},
         )
 
 
@@ -100,7 +106,10 @@ async def open_session(
                     store=store,
                     catalog=catalog,
                     notifier=Notifier(
-                        live.notify, store, settings.notifications, default_target=next(iter(settings.targets))
+                        live.notify,
+                        store,
+                        settings.notifications,
+                        default_target=next(iter(settings.targets)),
                     ),
                     sync=settings.sync,
                     stop=stop,
@@ -128,6 +137,4 @@ def make_live(settings: Settings, store: Store) -> Live:
 
 def _process_mark() -> str:
     """Two processes of one controller (a service and a `plan`) must not evict each other at the broker."""
-    import secrets
-
     return secrets.token_hex(3)

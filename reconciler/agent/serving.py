@@ -120,11 +120,10 @@ class Agent:
             for ended in (self._end, *tasks):
                 if ended.done():
                     ended.result()
+        finally:
             self._leaving = True
             await self._workshop.close()
             await self._herald.farewell()
-        finally:
-            self._leaving = True
             await _cancel(tasks)
 
     async def _leave(self) -> None:

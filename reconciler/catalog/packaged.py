@@ -27,9 +27,15 @@ def examples_dir() -> Path:
     return _data("examples")
 
 
-def schema_text(name: str) -> bytes:
+def schema_names() -> list[str]:
+    """The schemas that editors need: paths below the schemas' folder."""
+    folder = schemas_dir()
+    return sorted(file.relative_to(folder).as_posix() for file in folder.rglob(f"*{_SUFFIX}"))
+
+
+def schema_text(name: str) -> str:
     """A schema file by its path below the schemas' folder."""
-    return (schemas_dir() / name).read_bytes()
+    return (schemas_dir() / name).read_text(encoding="utf-8")
 
 
 @cache
@@ -37,4 +43,4 @@ def load_catalog() -> Catalog:
     """The catalog of the schemas that we ship; read once."""
     files = sorted((schemas_dir() / "strategies").glob(f"*{_SUFFIX}"))
     strategies = {file.name.removesuffix(_SUFFIX): file.read_bytes() for file in files}
-    return Catalog.from_schemas(schema_text("strategy.schema.json"), strategies)
+    return Catalog.from_schemas(schema_text("strategy.schema.json").encode(), strategies)

@@ -84,7 +84,7 @@ def _missing(name: str, path: tuple[str | int, ...], owner: str) -> Violation:
 
 
 def _type(value: Any, schema: Schema) -> tuple[str, str]:  # noqa: ANN401
-    wanted = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    wanted: list[str] = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     words = " or ".join(_TYPES.get(name, name) for name in wanted)
     fix = f"write {words}"
     if "string" in wanted and isinstance(value, bool | int | Decimal):

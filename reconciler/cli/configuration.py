@@ -1,1 +1,67 @@
-"""`config show`, `completion`: the settings in force, and the shell's help."""
+"""`config show`, `completion`: the settings in force, and the help of the shell."""
+
+from __future__ import annotations
+
+import click
+
+from reconciler.cli.command import command
+from reconciler.cli.invocation import Invocation, pass_invocation
+from reconciler.cli.output import note, output_option, say, say_json
+from reconciler.errors import ExitCode
+
+
+
+@click.group(short_help="Show the settings in force and where each came from.")
+def config() -> None:
+    """Look at the settings."""
+
+
+@config.command("show")
+@output_option()
+@pass_invocation
+def show(invocation: Invocation, output: str) -> ExitCode:
+    """Show each setting in force and where it came from; secrets are masked.
+
+    What comes first wins: --set and options, the environment (RECONCILER_SECTION__KEY), the file, defaults.
+    """
+    loaded = invocation.load()
+    described = loaded.describe()
+    if output == "json":
+        say_json([{"key": key, "value": value, "origin": origin} for key, value, origin in described])
+    else:
+        say(_table(described))
+    for problem in loaded.warnings:
+        note(f"warning: {problem}")
+    return ExitCode.OK
+
+
+def _table(described: list[tuple[str, str, str]]) -> str:
+    keys = max(len(key) for key, _, _ in described)
+    values = min(40, max(len(value) for _, value, _ in described))
+    return "\n".join(_line(key.ljust(keys), value.ljust(values), origin) for key, value, origin in described)
+
+
+def _line(key: str, value: str, origin: str) -> str:
+    """What nobody set is dim, so that the rest stands out."""
+    line = f"{key}  {value}  {origin}"
+    return click.style(line, dim=True) if origin == "default" else line
+
+
+@command(
+    "Print what makes a shell complete our commands.",
+    examples=[
+        ("completion bash >> ~/.bashrc", ""),
+        ("completion fish > ~/.config/fish/completions/reconciler.fish", ""),
+    ],
+)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> ExitCode:
+    """Print the line that makes a shell complete commands, options and values.
+
+    To try it in the present shell:  eval "$(reconciler completion bash)"
+    """
+    if shell == "fish":
+        say("_RECONCILER_COMPLETE=fish_source reconciler | source")
+    else:
+        say(f'eval "$(_RECONCILER_COMPLETE={shell}_source reconciler)"')
+    return ExitCode.OK

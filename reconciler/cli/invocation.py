@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from reconciler.cli.noise import Noise
-from reconciler.settings import Settings
+from reconciler.cli.noise import Noise, log_to_stderr
+from reconciler.cli.output import note
+from reconciler.errors import SettingsError
+
+if TYPE_CHECKING:
+    from reconciler.settings import Loaded, Settings
+
+DEFAULT_FILE = Path("reconciler.yaml")
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -19,22 +27,46 @@ class Invocation:
     `flags`: settings by dotted name that options of the command line set; they come before all else.
     """
 
-    def __init__(self, config: str | None, sets: tuple[str, ...], noise: Noise) -> None:
-        self.config = config
+    def __init__(self, config: Path | None, sets: tuple[str, ...], noise: Noise) -> None:
         self.noise = noise
-        self.flags: dict[str, str] = {}
-        self._sets = sets
+        self.flags = dict(map(_setting, sets))
+        self._config = config
 
-    def settings(self) -> Settings:
-        """The settings in force.
+    def load(self) -> Loaded:
+        """The settings in force and where each came from, read anew at each call.
 
         Raises:
             SettingsError: the file, the environment or an option is wrong.
         """
-        raise NotImplementedError
+        from reconciler.settings import load_settings
+
+        file = self._config or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
+        return load_settings(file, environ=os.environ, flags=self.flags)
+
+    def settings(self) -> Settings:
+        """The settings in force; what works but should not be so is said on stderr.
+
+        Raises:
+            SettingsError: as `load`.
+        """
+        loaded = self.load()
+        for problem in loaded.warnings:
+            note(f"warning: {problem}")
+        return loaded.settings
+
+    def log(self, *, long_running: bool = False) -> None:
+        """Begin to log to stderr, as much as was asked for."""
+        log_to_stderr(self.noise, long_running=long_running)
 
 
 pass_invocation = click.make_pass_decorator(Invocation)
+
+
+def _setting(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise SettingsError(f"--set {text}: this sets nothing", fix="write --set SECTION.KEY=VALUE")
+    return key, value
 
 
 def setting_option(key: str, *names: str, **attributes: Any) -> Callable[[_Command], _Command]:  # noqa: ANN401  (click's)
@@ -42,7 +74,8 @@ def setting_option(key: str, *names: str, **attributes: Any) -> Callable[[_Comma
 
     def remember(ctx: click.Context, parameter: click.Parameter, value: object) -> None:
         del parameter
-        if value is not None:
-            ctx.ensure_object(Invocation).flags[key] = str(value)
+        invocation = ctx.find_object(Invocation)
+        if value is not None and invocation is not None:
+            invocation.flags[key] = str(value)
 
     return click.option(*names, callback=remember, expose_value=False, **attributes)

@@ -10,13 +10,15 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 import click
 
 from reconciler import __version__
 from reconciler.cli.failure import INTERRUPTED, close_broken_pipe, explain
-from reconciler.cli.invocation import Invocation, Noise
+from reconciler.cli.invocation import Invocation
+from reconciler.cli.noise import Noise
 from reconciler.errors import ExitCode, ReconcilerError
 
 
@@ -28,28 +30,29 @@ class _Entry(NamedTuple):
 
 
 COMMANDS = {
-    "init": _Entry("project", "Start a repository of strategies."),
-    "validate": _Entry("checking", "Check strategy files, and show every problem with its fix."),
-    "plan": _Entry("syncing", "Show what it takes to make the bots match Git; changes nothing."),
-    "apply": _Entry("syncing", "Make the bots match Git, once."),
-    "status": _Entry("watching", "Show each strategy: wish, live state, sync, health, performance."),
-    "logs": _Entry("watching", "Print what the bots log."),
-    "retry": _Entry("syncing", "Let a strategy go on that its bot stopped with an error."),
-    "run": _Entry("processes", "Keep the bots matching Git until told to stop."),
-    "agent": _Entry("processes", "Run an agent: the end of the wire beside the bots."),
     "demo": _Entry("processes", "See it all work, on this machine, in under a minute."),
-    "config": _Entry("configuration", "Look at the settings in force."),
-    "completion": _Entry("configuration", "Print the completion script of a shell."),
+    "init": _Entry("project", "Start a repository of strategies."),
+    "validate": _Entry("checking", "Check strategy files; every problem with its fix."),
+    "plan": _Entry("syncing", "Show what it takes to make the bots match Git."),
+    "apply": _Entry("syncing", "Make the bots match Git, once."),
+    "status": _Entry("watching", "Show each strategy: wish, live, sync, health, performance."),
+    "logs": _Entry("watching", "Print what the bots log."),
+    "retry": _Entry("syncing", "Let a strategy go on that stopped with an error."),
+    "run": _Entry("processes", "Keep the bots matching Git until told to stop."),
+    "agent": _Entry("processes", "Be the end of the wire beside the bots."),
+    "config": _Entry("configuration", "Show the settings in force and where each came from."),
+    "completion": _Entry("configuration", "Print what makes a shell complete our commands."),
 }
 """In the order in which people meet them."""
 
-EPILOG = """
-\b
-Exit codes, of every command:
-  0  nothing to do, or done       3  refused by a brake, or a stale plan
-  1  error                        4  live state unknown or stale
-  2  changes pending              5  invalid files
-"""
+MEANINGS = {
+    ExitCode.OK: "nothing to do, or done",
+    ExitCode.ERROR: "error",
+    ExitCode.CHANGES: "changes pending",
+    ExitCode.REFUSED: "refused: by a brake, or because a saved plan is out of date",
+    ExitCode.UNKNOWN: "live state unknown or stale",
+    ExitCode.INVALID: "invalid files",
+}
 
 
 class _Commands(click.Group):
@@ -73,10 +76,18 @@ class _Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
 
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Exit codes, of every command"):
+            formatter.write_dl([(str(int(code)), meaning) for code, meaning in MEANINGS.items()])
 
-@click.command(cls=_Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
-    "--config", metavar="FILE", help="Settings file.  [default: reconciler.yaml, if it is there]"
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Settings file.  [default: reconciler.yaml, if it is there]",
 )
 @click.option(
     "--set", "sets", metavar="SECTION.KEY=VALUE", multiple=True, help="Set one setting; may be repeated."
@@ -84,14 +95,8 @@ class _Commands(click.Group):
 @click.option("-v", "--verbose", count=True, help="Log what happens to stderr; -vv says more.")
 @click.version_option(__version__, message="%(prog)s %(version)s")
 @click.pass_context
-def cli(ctx: click.Context, config: str | None, sets: tuple[str, ...], verbose: int) -> None:
-    """GitOps for Hummingbot: makes running bots match the YAML in a Git repository.
-
-    \b
-    Start here:
-      reconciler demo            see it work; needs nothing but Python and git
-      reconciler init my-bots    start a repository of strategies
-    """
+def cli(ctx: click.Context, config: Path | None, sets: tuple[str, ...], verbose: int) -> None:
+    """GitOps for Hummingbot: makes running bots match the YAML in a Git repository."""
     if os.environ.get("NO_COLOR"):
         ctx.color = False
     ctx.obj = Invocation(config, sets, Noise.of(verbose))

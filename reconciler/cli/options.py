@@ -53,7 +53,9 @@ _BRAKES: tuple[tuple[str, type, str], ...] = (
 
 _METAVARS = {int: "N", float: "PART"}
 
-adopt_option = click.option("--adopt", is_flag=True, help="Take over live strategies in Git that are not ours.")
+adopt_option = click.option(
+    "--adopt", is_flag=True, help="Take over live strategies in Git that are not ours."
+)
 
 wait_option = click.option(
     "--wait",

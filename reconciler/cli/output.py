@@ -15,7 +15,12 @@ def output_option(*more: str) -> Callable[[_Command], _Command]:
     """`-o`, with text, json and what else a command has."""
     forms = ("text", "json", *more)
     return click.option(
-        "-o", "--output", type=click.Choice(forms), default="text", show_default=True, help="Form of the output."
+        "-o",
+        "--output",
+        type=click.Choice(forms),
+        default="text",
+        show_default=True,
+        help="Form of the output.",
     )
 
 

@@ -48,9 +48,15 @@ async def _run(invocation: Invocation) -> None:
 
 @click.command(short_help="Run an agent: the end of the wire beside the bots.")
 @click.option(
-    "--runner", type=click.Choice(["simulated"]), default="simulated", show_default=True, help="What runs the bots."
+    "--runner",
+    type=click.Choice(["simulated"]),
+    default="simulated",
+    show_default=True,
+    help="What runs the bots.",
 )
-@click.option("--name", default="agent", show_default=True, help="What the agent calls itself; one name, one agent.")
+@click.option(
+    "--name", default="agent", show_default=True, help="What the agent calls itself; one name, one agent."
+)
 @click.option("--root", default="hummingbot", show_default=True, help="Root of all topics.")
 @broker_option
 @click.option(
@@ -58,10 +64,20 @@ async def _run(invocation: Invocation) -> None:
     type=click.Path(file_okay=False, path_type=Path),
     help="Where it keeps its strategies.  [default: .reconciler/agent/NAME]",
 )
-@click.option("--account", "accounts", multiple=True, help="A credentials profile that it holds; may be repeated.")
+@click.option(
+    "--account", "accounts", multiple=True, help="A credentials profile that it holds; may be repeated."
+)
 @click.option("--heartbeat", type=click.FloatRange(min=0.1), default=10.0, show_default=True, help="Seconds.")
-@click.option("--start-delay", type=click.FloatRange(min=0.0), default=0.3, show_default=True, help="Seconds that a simulated bot takes to come up.")
-@click.option("--fault", "faults", metavar="FAULT=VALUE", multiple=True, help="Misbehave on purpose; may be repeated.")
+@click.option(
+    "--start-delay",
+    type=click.FloatRange(min=0.0),
+    default=0.3,
+    show_default=True,
+    help="Seconds that a simulated bot takes to come up.",
+)
+@click.option(
+    "--fault", "faults", metavar="FAULT=VALUE", multiple=True, help="Misbehave on purpose; may be repeated."
+)
 @click.option("--seed", type=int, help="Of all chance, for runs that can be repeated.")
 @pass_invocation
 def agent(invocation: Invocation, **given: object) -> ExitCode:

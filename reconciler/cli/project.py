@@ -67,12 +67,12 @@ def init(folder: Path) -> ExitCode:
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, bytes]]:
-    from reconciler.catalog.packaged import schema_names, schema_text
+    from reconciler.catalog.packaged import schemas_dir
 
     yield folder / "reconciler.yaml", SETTINGS.encode()
     yield folder / "strategies" / "btc-maker.yaml", SAMPLE.encode()
-    for name in schema_names():
-        yield folder / "schemas" / name, schema_text(name).encode()
+    for file in sorted(schemas_dir().rglob("*.schema.json")):
+        yield folder / "schemas" / file.relative_to(schemas_dir()), file.read_bytes()
 
 
 def _write(path: Path, content: bytes) -> bool:

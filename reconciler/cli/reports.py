@@ -24,7 +24,12 @@ CROWD = 40
 """More confirmed strategies than this become one line: a screen holds no more."""
 
 _MARKS = {Outcome.CONFIRMED: "✓", Outcome.FAILED: "✗", Outcome.UNKNOWN: "?", Outcome.SKIPPED: "·"}
-_COLOURS = {Outcome.CONFIRMED: "green", Outcome.FAILED: "red", Outcome.UNKNOWN: "magenta", Outcome.SKIPPED: "yellow"}
+_COLOURS = {
+    Outcome.CONFIRMED: "green",
+    Outcome.FAILED: "red",
+    Outcome.UNKNOWN: "magenta",
+    Outcome.SKIPPED: "yellow",
+}
 
 
 def report_exit_code(report: SyncReport) -> ExitCode:

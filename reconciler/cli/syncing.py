@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 @click.command(short_help="Show what it takes to make the bots match Git; changes nothing.")
 @output_option("markdown")
 @click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Save the plan for `reconciler apply FILE`."
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Save the plan for `reconciler apply FILE`.",
 )
 @adopt_option
 @source_options

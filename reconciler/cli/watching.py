@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Show each strategy: wish, live state, sync, health, performance.")
 @click.argument("keys", metavar="[NAME]...", nargs=-1, type=StrategyKey())
-@click.option("--quick", is_flag=True, help="Do not wait for performance figures, which bots send every few seconds.")
+@click.option(
+    "--quick", is_flag=True, help="Do not wait for performance figures, which bots send every few seconds."
+)
 @output_option()
 @source_options
 @broker_option
@@ -46,7 +48,9 @@ def status(
     shown = [row for row in rows if not keys or row.key in keys]
     missing = [key for key in keys if key not in {row.key for row in rows}]
     if missing:
-        raise click.ClickException(f"no strategy of that name, in Git or live: {', '.join(map(str, missing))}")
+        raise click.ClickException(
+            f"no strategy of that name, in Git or live: {', '.join(map(str, missing))}"
+        )
     if output == "json":
         say_json(overview_document(plan, shown))
     else:
@@ -69,9 +73,7 @@ def status(
 @output_option()
 @broker_option
 @pass_invocation
-def logs(
-    invocation: Invocation, keys: tuple[Key, ...], follow: bool, for_s: float, output: str
-) -> ExitCode:
+def logs(invocation: Invocation, keys: tuple[Key, ...], follow: bool, for_s: float, output: str) -> ExitCode:
     """Print what the bots log, as it comes. Brokers keep no logs: what was said before is gone.
 
     With -o json each record is one line.

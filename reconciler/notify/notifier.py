@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 
 from reconciler.errors import BrokerError
+from reconciler.model.change import Plan
 from reconciler.model.report import Event, EventKind, Level, SyncReport
 from reconciler.notify import wording
 from reconciler.protocol.messages import Notification, encode
@@ -58,13 +59,19 @@ class Notifier:
         self._store.keep_told(f"{kind}|", {_mark(kind, event.subject) for event in current})
         await self.tell(current)
 
+    async def starting(self, plan: Plan, *, refused: str, whole: bool) -> None:
+        """Tell that a pass begins, and what a brake refused; a whole pass also says what is refused no more."""
+        if refused or whole:
+            await self.standing(EventKind.REFUSED, [wording.refused(refused)] if refused else [])
+        await self.tell(wording.before(plan))
+
     async def finished(self, report: SyncReport, *, whole: bool) -> None:
         """Tell the end of a pass; after a pass over everything, also what stays blocked or is so no more."""
-        await self.tell(wording.after(report))
+        events = wording.after(report)
+        await self.tell(events)
         if whole:
-            self._store.keep_told(f"{EventKind.REFUSED}|", set())
-            failed = {event.subject for event in wording.after(report) if event.kind is EventKind.FAILED}
-            self._store.keep_told(f"{EventKind.FAILED}|", {_mark(EventKind.FAILED, s) for s in failed})
+            failed = {_mark(event.kind, event.subject) for event in events if event.subject}
+            self._store.keep_told(f"{EventKind.FAILED}|", failed)
             await self.standing(EventKind.BLOCKED, wording.standing(report.plan))
 
     async def solved(self, kind: EventKind, subject: str, event: Event) -> None:

@@ -102,9 +102,7 @@ def invalid(problems: Sequence[Problem], commit: str) -> Event:
     """A revision whose files are wrong; what was in force stays in force."""
     first = problems[0]
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    message = (
-        f"{short(commit)} is not applied: {first.location}: {first.path}: {first.what}; fix: {first.fix}{more}"
-    )
+    message = f"{short(commit)} is not applied: {first.location}: {first.path}: {first.what}; fix: {first.fix}{more}"
     return Event(EventKind.INVALID, Level.ERROR, message, subject=f"{commit}:{message}")
 
 

@@ -50,10 +50,13 @@ def make_plan(  # noqa: PLR0913  (the four sides of a plan, how to make it, and 
     )
 
 
-def _all_keys(desired: Desired, observed: Mapping[str, Observed], inventory: Inventory) -> set[Key]:
-    keys = {*desired.specs, *desired.held, *inventory}
+def _all_keys(desired: Desired, observed: Mapping[str, Observed], inventory: Inventory) -> dict[Key, None]:
+    """Every strategy that anybody names, once. In the order of Git, in which memory is read twice as fast."""
+    keys = dict.fromkeys(desired.specs)
+    keys.update(dict.fromkeys(desired.held))
+    keys.update(dict.fromkeys(inventory))
     for target, view in observed.items():
-        keys.update(Key(target, name) for name in view.strategies)
+        keys.update((Key(target, name), None) for name in view.strategies)
     return keys
 
 

@@ -28,8 +28,8 @@ class Store(Protocol):
     def take_epoch(self) -> int:
         """Take and keep a new epoch: above the last one, and not below the Unix time in seconds."""
 
-    def refresh(self) -> None:
-        """Take in what another process wrote."""
+    def refresh(self) -> bool:
+        """Take in what another process wrote; whether there was anything."""
 
     def flush(self) -> None:
         """Write what waits."""
@@ -45,9 +45,6 @@ class Store(Protocol):
 
     def ask_retry(self, key: Key) -> bool:
         """Note that a person wants an error retried; False if the strategy is not ours."""
-
-    def clear_retry(self, key: Key) -> None:
-        """The retry has been made."""
 
     def key_for(self, key: Key, op: Op, spec_hash: str) -> str:
         """The idempotency key of a step in flight, or a new one that is in flight from now on."""

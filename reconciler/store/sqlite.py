@@ -78,9 +78,7 @@ def open_store(url: str) -> SqliteStore:
 def _connect(path: Path | None) -> sqlite3.Connection:
     database = sqlite3.connect(path or ":memory:", timeout=BUSY_TIMEOUT_S, isolation_level=None)
     try:
-        (version,) = database.execute("PRAGMA user_version").fetchone()
-        if version > FORMAT:
-            raise sqlite3.DatabaseError(f"its format {version} is newer than this program's {FORMAT}")
+        _refuse_newer(database)
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=NORMAL")
         database.execute(_SCHEMA)
@@ -89,6 +87,12 @@ def _connect(path: Path | None) -> sqlite3.Connection:
         database.close()
         raise
     return database
+
+
+def _refuse_newer(database: sqlite3.Connection) -> None:
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if version > FORMAT:
+        raise sqlite3.DatabaseError(f"its format {version} is newer than this program's {FORMAT}")
 
 
 def _name(key: Key) -> str:
@@ -115,11 +119,11 @@ class SqliteStore:
 
     # -- the file
 
-    def refresh(self) -> None:
+    def refresh(self) -> bool:
         self.flush()
         (version,) = self._database.execute("PRAGMA data_version").fetchone()
         if version == self._read_version:
-            return
+            return False
         self._read_version = version
         rows: dict[str, dict[str, bytes]] = {INVENTORY: {}, OUTBOX: {}, TOLD: {}, FACT: {}}
         for kind, name, value in self._database.execute("SELECT kind, name, value FROM rows"):
@@ -129,6 +133,7 @@ class SqliteStore:
         self._outbox = {name: _flights.decode(value) for name, value in rows[OUTBOX].items()}
         self._told = set(rows[TOLD])
         self._facts = rows[FACT]
+        return True
 
     def flush(self) -> None:
         if not self._dirty:
@@ -209,11 +214,6 @@ class SqliteStore:
             return False
         self.put(msgspec.structs.replace(entry, retry=True))
         return True
-
-    def clear_retry(self, key: Key) -> None:
-        entry = self._inventory.get(key)
-        if entry is not None and entry.retry:
-            self.put(msgspec.structs.replace(entry, retry=False))
 
     # -- steps in flight
 

@@ -563,7 +563,7 @@ def test_without_self_heal_what_vanished_stays_away() -> None:
     assert (found.action, found.reason) == (Action.BLOCKED, Reason.HEAL_OFF)
 
 
-IGNORING = {"ignore_drift": ("config.order_amount",)}
+IGNORING: dict[str, Any] = {"ignore_drift": ("config.order_amount",)}
 
 
 def test_ignored_drift_is_left() -> None:
@@ -597,7 +597,7 @@ def test_removing_a_key_keeps_ignored_drift() -> None:
 
 
 def test_a_hash_alone_tells_equal_from_drifted() -> None:
-    silent = {"config": None}
+    silent: dict[str, Any] = {"config": None}
 
     assert plan_one(spec(), live(spec(), **silent), spec()) is None
     assert plan_one(spec(), live(spec(), **silent)) is None
@@ -818,11 +818,12 @@ def test_the_order_of_the_input_does_not_matter(
 ) -> None:
     wanted, peer = world
     plan = plan_for(wanted, peer.observe(), peer.inventory.values())
-    lists = [list(wanted), list(peer.strategies.values()), list(peer.inventory.values())]
-    for one in lists:
-        chance.shuffle(one)
+    specs, now, memory = list(wanted), list(peer.strategies.values()), list(peer.inventory.values())
+    chance.shuffle(specs)
+    chance.shuffle(now)
+    chance.shuffle(memory)
 
-    assert plan_for(lists[0], seen(*lists[1], extended=not peer.basic), lists[2]) == plan  # type: ignore[arg-type]
+    assert plan_for(specs, seen(*now, extended=not peer.basic), memory) == plan
 
 
 @given(worlds())

@@ -1,0 +1,37 @@
+"""How every command of ours reads in `--help`: what it does, its options, and examples that work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+Example = tuple[str, str]
+"""What to type after `reconciler`, and what it is for; the latter may be empty."""
+
+
+class Command(click.Command):
+    """A command with examples; a test sees to it that each of them is accepted."""
+
+    def __init__(self, *args: Any, examples: Sequence[Example] = (), **attributes: Any) -> None:  # noqa: ANN401  (click's)
+        super().__init__(*args, **attributes)
+        self.examples = tuple(examples)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples, lined up, each on a line of its own."""
+        super().format_epilog(ctx, formatter)
+        program = ctx.find_root().info_name
+        lines = [(f"{program} {line}", what) for line, what in self.examples]
+        widest = max((len(line) for line, what in lines if what), default=0)
+        with formatter.section("Examples"):
+            for line, what in lines:
+                shown = f"{line:<{widest}}   # {what}" if what else line
+                formatter.write(f"{'':>{formatter.current_indent}}{shown}\n")
+
+
+def command(
+    summary: str, *, examples: Sequence[Example], epilog: str | None = None
+) -> Callable[[Callable[..., Any]], Command]:
+    """Make a function a command; `summary` is its line in the list of commands."""
+    return click.command(cls=Command, short_help=summary, examples=examples, epilog=epilog)

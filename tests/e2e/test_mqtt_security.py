@@ -1,0 +1,204 @@
+"""Passwords, access lists and TLS, with a real Mosquitto: who is refused hears why, once."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reconciler.errors import BrokerError, BrokerRefused, SettingsError
+from reconciler.settings import BrokerSettings, TlsSettings
+from reconciler.transport.base import Transport
+from reconciler.transport.link import MAX_REFUSALS
+from tests.brokers import Mosquitto
+from tests.e2e.conftest import Certificates
+from tests.listening import Ear
+
+To = Callable[..., Transport]
+Start = Callable[..., Mosquitto]
+
+
+def set_password(file: Path, user: str, password: str) -> None:
+    file.touch(0o600)
+    subprocess.run(["mosquitto_passwd", "-b", file, user, password], check=True, capture_output=True)
+
+
+@pytest.fixture
+def passwords(tmp_path: Path) -> Path:
+    file = tmp_path / "passwords"
+    set_password(file, "desk", "right")
+    return file
+
+
+@pytest.fixture
+def guarded(mosquitto_factory: Start, passwords: Path) -> Mosquitto:
+    """A broker that wants a password."""
+    return mosquitto_factory(f"listener {{port}} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}")
+
+
+def as_user(broker: Mosquitto, password: str | None, username: str | None = "desk") -> BrokerSettings:
+    return BrokerSettings(url=broker.url, username=username, password=password)
+
+
+async def test_the_right_password_opens(transport_to: To, guarded: Mosquitto) -> None:
+    transport = transport_to(as_user(guarded, "right"))
+
+    await transport.connect()
+
+    assert transport.connected
+
+
+async def test_a_password_may_stand_in_the_url(transport_to: To, guarded: Mosquitto) -> None:
+    transport = transport_to(BrokerSettings(url=guarded.url.replace("//", "//desk:right@")))
+
+    await transport.connect()
+
+    assert transport.connected
+
+
+@pytest.mark.parametrize(("username", "password"), [("desk", "wrong"), ("stranger", "right"), (None, None)])
+async def test_a_wrong_password_is_refused_once(
+    transport_to: To, guarded: Mosquitto, username: str | None, password: str | None
+) -> None:
+    transport = transport_to(as_user(guarded, password, username))
+
+    with pytest.raises(BrokerRefused, match="Not authorized") as caught:
+        await transport.connect()
+
+    assert "broker.username" in caught.value.fix
+    assert "wrong" not in f"{caught.value} {caught.value.fix}"
+    assert guarded.log.read_text().count("New connection from") <= 2  # one of them looked whether it listens
+
+
+async def test_a_password_that_stops_working_is_not_tried_for_ever(
+    transport_to: To, guarded: Mosquitto, passwords: Path
+) -> None:
+    transport = transport_to(as_user(guarded, "right"))
+    ear = Ear(transport)
+    await transport.connect()
+    guarded.stop()
+    set_password(passwords, "desk", "changed")
+    guarded.start()
+
+    last = await ear.lost(1 + MAX_REFUSALS)
+
+    assert "given up after 3 refusals" in last
+    with pytest.raises(BrokerError, match="Not authorized"):
+        await transport.publish("a", b"x")
+    set_password(passwords, "desk", "right")
+    guarded.stop()
+    guarded.start()
+    await transport.connect()
+    assert ear.connection[-1][0]
+
+
+async def test_a_filter_that_the_access_list_forbids_is_named(
+    transport_to: To, mosquitto_factory: Start, tmp_path: Path
+) -> None:
+    acl = tmp_path / "acl"
+    acl.write_text("topic readwrite mine/#\n")
+    broker = mosquitto_factory(f"listener {{port}} 127.0.0.1\nallow_anonymous true\nacl_file {acl}")
+    transport = transport_to(BrokerSettings(url=broker.url))
+    await transport.connect()
+
+    with pytest.raises(BrokerError, match=r"refused a message to theirs/a: Not authorized"):
+        await transport.publish("theirs/a", b"x")
+    await transport.subscribe(["mine/#"])
+    result = await transport.publish("mine/a", b"x")
+
+    assert not result.no_subscribers
+
+
+@pytest.fixture
+def tls_broker(mosquitto_factory: Start, certificates: Certificates) -> Callable[..., Mosquitto]:
+    """`tls_broker(alternative, *more configuration)`: a broker with a certificate for that name."""
+
+    def start(alternative: str = "IP:127.0.0.1", *more: str) -> Mosquitto:
+        cert, key = certificates.pair(f"server-{len(alternative)}", alternative)
+        lines = (
+            "listener {port} 127.0.0.1",
+            "allow_anonymous true",
+            f"cafile {certificates.ca}",
+            f"certfile {cert}",
+            f"keyfile {key}",
+            *more,
+        )
+        return mosquitto_factory("\n".join(lines))
+
+    return start
+
+
+def over_tls(broker: Mosquitto, tls: TlsSettings) -> BrokerSettings:
+    return BrokerSettings(url=broker.url.replace("mqtt:", "mqtts:"), tls=tls)
+
+
+async def test_tls_with_the_right_authority_carries_messages(
+    transport_to: To, tls_broker: Callable[..., Mosquitto], certificates: Certificates
+) -> None:
+    transport = transport_to(over_tls(tls_broker(), TlsSettings(ca_file=str(certificates.ca))))
+    ear = Ear(transport)
+    payload = b"x" * 300_000
+
+    await transport.connect()
+    await transport.subscribe(["a"])
+    await transport.publish("a", payload)
+
+    assert (await ear.hear())[0].payload == payload
+    assert ear.connection[0][1].startswith("connected to mqtts://")
+
+
+async def test_a_certificate_of_an_unknown_authority_is_refused(
+    transport_to: To, tls_broker: Callable[..., Mosquitto], certificates: Certificates
+) -> None:
+    transport = transport_to(over_tls(tls_broker(), TlsSettings(ca_file=str(certificates.stranger))))
+
+    with pytest.raises(BrokerRefused, match="cannot be trusted") as caught:
+        await transport.connect()
+
+    assert "broker.tls.ca_file" in caught.value.fix
+
+
+async def test_a_certificate_for_another_name_is_refused(
+    transport_to: To, tls_broker: Callable[..., Mosquitto], certificates: Certificates
+) -> None:
+    broker = tls_broker("DNS:other.example")
+
+    with pytest.raises(BrokerRefused, match=r"cannot be trusted: .*127\.0\.0\.1"):
+        await transport_to(over_tls(broker, TlsSettings(ca_file=str(certificates.ca)))).connect()
+
+
+async def test_a_broker_that_wants_a_certificate_refuses_who_has_none(
+    transport_to: To, tls_broker: Callable[..., Mosquitto], certificates: Certificates
+) -> None:
+    broker = tls_broker("IP:127.0.0.1", "require_certificate true")
+    cert, key = certificates.pair("client", "DNS:client")
+    ca = str(certificates.ca)
+
+    with pytest.raises(BrokerRefused) as caught:
+        await transport_to(over_tls(broker, TlsSettings(ca_file=ca))).connect()
+    shown = transport_to(over_tls(broker, TlsSettings(ca_file=ca, cert_file=str(cert), key_file=str(key))))
+    await shown.connect()
+
+    assert "broker.tls.cert_file" in caught.value.fix
+    assert shown.connected
+
+
+async def test_tls_to_a_port_without_is_refused(transport_to: To, mosquitto: Mosquitto) -> None:
+    with pytest.raises(BrokerError):
+        await transport_to(over_tls(mosquitto, TlsSettings())).connect()
+
+
+@pytest.mark.parametrize(
+    ("files", "named"),
+    [
+        ({"ca_file": "/no/such.crt"}, r"broker\.tls\.ca_file /no/such\.crt"),
+        ({"cert_file": "/no/such.crt", "key_file": "/no/such.key"}, r"broker\.tls\.cert_file /no/such\.crt"),
+    ],
+)
+async def test_a_tls_file_that_cannot_be_read_is_a_setting_to_mend(
+    transport_to: To, mosquitto: Mosquitto, files: dict[str, str], named: str
+) -> None:
+    with pytest.raises(SettingsError, match=named):
+        await transport_to(over_tls(mosquitto, TlsSettings(**files))).connect()

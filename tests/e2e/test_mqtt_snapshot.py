@@ -1,0 +1,43 @@
+"""Ten thousand retained messages on an unmodified Mosquitto (`mosquitto -p PORT`) arrive, all of them."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from reconciler.transport.address import Address, Version
+from reconciler.transport.base import Client
+from reconciler.transport.link import MqttTransport
+from tests.brokers import Mosquitto
+from tests.listening import Ear
+
+COUNT = 10_000
+STATUS = b'{"strategy_name":"mm-00000","state":"running","config":{' + b'"bid_spread":0.1,' * 15 + b'"x":0}}'
+
+
+def transport(broker: Mosquitto, name: str, version: Version) -> MqttTransport:
+    address = Address(host=broker.host, port=broker.port, versions=(version,))
+
+    async def where() -> Address:
+        return address
+
+    return MqttTransport(where, Client(name))
+
+
+@pytest.mark.parametrize(("version", "qos"), [(Version.V5, 0), (Version.V5, 1), (Version.V311, 0)])
+async def test_a_large_snapshot_arrives_whole(mosquitto: Mosquitto, version: Version, qos: int) -> None:
+    writer, reader = transport(mosquitto, "writer", version), transport(mosquitto, "reader", version)
+    ear = Ear(reader)
+    await writer.connect()
+    await reader.connect()
+    await asyncio.gather(
+        *(writer.publish(f"bot/status/mm-{n:05}", STATUS, retain=True) for n in range(COUNT))
+    )
+
+    await reader.subscribe(["bot/status/+"], qos=qos)
+    await ear.hear(COUNT)
+
+    assert {message.topic for message in ear.messages} == {f"bot/status/mm-{n:05}" for n in range(COUNT)}
+    await writer.close()
+    await reader.close()
