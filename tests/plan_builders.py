@@ -18,6 +18,10 @@ NOW = "2026-11-23T05:00:00Z"
 CONFIG = {"bid_spread": Decimal("0.1"), "order_amount": Decimal("0.01"), "leverage": 2}
 
 
+BASIC: dict[str, Any] = {"extended": False}
+"""What is different about the view of a Basic peer."""
+
+
 class FakeCatalog:
     """`leverage` and `mode` need a restart; everything else is hot."""
 
@@ -127,6 +131,13 @@ def plan_one(
     return plan.changes[0] if plan.changes else None
 
 
-def ops(change: Change) -> str:
+def change(desired: StrategySpec | None, now: ObservedStrategy | None, *args: Any, **how: Any) -> Change:
+    """As `plan_one`, for a strategy that does need a change."""
+    found = plan_one(desired, now, *args, **how)
+    assert found is not None
+    return found
+
+
+def ops(of: Change) -> str:
     """The commands of a change, as they are read in a plan."""
-    return " ".join(step.op.value for step in change.steps)
+    return " ".join(step.op.value for step in of.steps)

@@ -61,6 +61,7 @@ class Herald:
     def announce(self) -> None:
         """Tell everything that is retained: to a new connection's broker, which may have forgotten it."""
         self.present()
+        self._owed -= self._desk.strategies.keys()
         self.make_up()
         now = _now()
         for strategy in self._desk.strategies.values():
@@ -105,7 +106,7 @@ class Herald:
     def _reply(self, route: Route, reply: Reply) -> None:
         correlation = route.correlation_data
         properties = Properties(correlation_data=correlation, content_type=_JSON) if correlation else None
-        letter = Letter(route.topic, encode(reply), properties=properties)
+        letter = Letter(route.topic, encode(reply), qos=0, properties=properties)
         loop = asyncio.get_running_loop()
         for delay_s in self._meddler.delays_s():
             if delay_s:

@@ -10,7 +10,6 @@ from reconciler.cli.output import note, output_option, say, say_json
 from reconciler.errors import ExitCode
 
 
-
 @click.group(short_help="Show the settings in force and where each came from.")
 def config() -> None:
     """Look at the settings."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from reconciler.cli.noise import Noise, log_to_stderr
 from reconciler.cli.output import note
 from reconciler.errors import SettingsError
 
@@ -24,11 +23,12 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 class Invocation:
     """What was given before and with the command; commands get it with `@pass_invocation`.
 
-    `flags`: settings by dotted name that options of the command line set; they come before all else.
+    `verbosity`: how often -v was given. `flags`: settings by dotted name that options of the command line set;
+    they come before all else.
     """
 
-    def __init__(self, config: Path | None, sets: tuple[str, ...], noise: Noise) -> None:
-        self.noise = noise
+    def __init__(self, config: Path | None, sets: tuple[str, ...], verbosity: int) -> None:
+        self.verbosity = verbosity
         self.flags = dict(map(_setting, sets))
         self._config = config
 
@@ -56,7 +56,9 @@ class Invocation:
 
     def log(self, *, long_running: bool = False) -> None:
         """Begin to log to stderr, as much as was asked for."""
-        log_to_stderr(self.noise, long_running=long_running)
+        from reconciler.cli.noise import log_to_stderr
+
+        log_to_stderr(self.verbosity, long_running=long_running)
 
 
 pass_invocation = click.make_pass_decorator(Invocation)

@@ -18,7 +18,6 @@ import click
 from reconciler import __version__
 from reconciler.cli.failure import INTERRUPTED, close_broken_pipe, explain
 from reconciler.cli.invocation import Invocation
-from reconciler.cli.noise import Noise
 from reconciler.errors import ExitCode, ReconcilerError
 
 
@@ -82,7 +81,9 @@ class _Commands(click.Group):
             formatter.write_dl([(str(int(code)), meaning) for code, meaning in MEANINGS.items()])
 
 
-@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.option(
     "--config",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -99,7 +100,7 @@ def cli(ctx: click.Context, config: Path | None, sets: tuple[str, ...], verbose:
     """GitOps for Hummingbot: makes running bots match the YAML in a Git repository."""
     if os.environ.get("NO_COLOR"):
         ctx.color = False
-    ctx.obj = Invocation(config, sets, Noise.of(verbose))
+    ctx.obj = Invocation(config, sets, verbose)
 
 
 def run(arguments: list[str]) -> int:

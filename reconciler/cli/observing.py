@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from reconciler.cli.output import note, say
-from reconciler.cli.overview import Row, rows
+from reconciler.cli.overview import Row, Sides, rows
 from reconciler.cli.picture import look, patience_of
 from reconciler.cli.progress import waiting
 from reconciler.cli.signals import stop_on_signals
@@ -49,7 +49,7 @@ async def look_around(settings: Settings, wait_s: float | None, *, quick: bool) 
         def figures(key: Key) -> Performance | None:
             return session.live.state(key.target).performance(key.name) if key.target in observed else None
 
-        return plan, rows(plan, desired, observed, figures, datetime.now(UTC))
+        return plan, rows(Sides(plan, desired, observed, figures, datetime.now(UTC)))
 
 
 async def _desired(session: Session, wait_s: float | None) -> Desired:
@@ -70,7 +70,7 @@ async def _figures(live: Live) -> None:
     clock = asyncio.get_running_loop().time
     deadline = clock() + FIGURES_S
     with waiting("waiting for performance figures …"):
-        while clock() < deadline and not _all_told(live, live.observe()):
+        while clock() < deadline and not _all_told(live, live.observe()):  # noqa: ASYNC110  (figures are no news)
             await asyncio.sleep(LOOK_EVERY_S)
 
 

@@ -66,7 +66,7 @@ wait_option = click.option(
 )
 
 
-class StrategyKey(click.ParamType):
+class StrategyKey(click.ParamType[Key]):
     """`NAME`, or `TARGET/NAME` where there are several targets."""
 
     name = "name"

@@ -66,28 +66,30 @@ class Row(msgspec.Struct, frozen=True):
         return Key(self.target, self.name)
 
 
-def rows(
-    plan: Plan, desired: Desired, observed: Mapping[str, Observed], figures: Figures, now: datetime
-) -> list[Row]:
-    """A row for each strategy that Git wants or that is live, by name. `now` is in UTC, for ages."""
-    changes = {change.key: change for change in plan.changes}
-    live = {Key(target, name) for target, view in observed.items() for name in view.strategies}
-    keys = sorted({*desired.specs, *desired.held, *live, *changes})
-    return [_row(key, changes.get(key), desired, observed.get(key.target), figures(key), now) for key in keys]
+class Sides(msgspec.Struct, frozen=True):
+    """What there is to know. `now` is in UTC, for ages."""
+
+    plan: Plan
+    desired: Desired
+    observed: Mapping[str, Observed]
+    figures: Figures
+    now: datetime
 
 
-def _row(  # noqa: PLR0913  (one strategy from all sides)
-    key: Key,
-    change: Change | None,
-    desired: Desired,
-    view: Observed | None,
-    figures: Performance | None,
-    now: datetime,
-) -> Row:
-    spec = desired.specs.get(key)
+def rows(sides: Sides) -> list[Row]:
+    """A row for each strategy that Git wants or that is live, by name."""
+    changes = {change.key: change for change in sides.plan.changes}
+    live = {Key(target, name) for target, view in sides.observed.items() for name in view.strategies}
+    keys = sorted({*sides.desired.specs, *sides.desired.held, *live, *changes})
+    return [_row(key, changes.get(key), sides) for key in keys]
+
+
+def _row(key: Key, change: Change | None, sides: Sides) -> Row:
+    spec = sides.desired.specs.get(key)
+    view = sides.observed.get(key.target)
     presence = Presence.UNKNOWN if view is None else view.presence(key.name)
     seen = view.strategies[key.name] if view is not None and presence is Presence.PRESENT else None
-    told = figures if seen is not None else None
+    told = sides.figures(key) if seen is not None else None
     return Row(
         target=key.target,
         name=key.name,
@@ -100,7 +102,7 @@ def _row(  # noqa: PLR0913  (one strategy from all sides)
         net_pnl_quote=told.net_pnl_quote if told else None,
         volume_quote=told.volume_quote if told else None,
         open_orders=told.open_orders if told else None,
-        age_s=_age_s(seen, now),
+        age_s=_age_s(seen, sides.now),
     )
 
 

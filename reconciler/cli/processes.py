@@ -8,17 +8,26 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.command import command
 from reconciler.cli.invocation import Invocation, pass_invocation
-from reconciler.cli.noise import log_to_stderr
 from reconciler.cli.options import brake_options, broker_option, source_options
+from reconciler.cli.output import say
 from reconciler.cli.signals import reload_on_signal, stop_on_signals
-from reconciler.errors import ExitCode
+from reconciler.errors import ExitCode, SettingsError
 
 if TYPE_CHECKING:
     from reconciler.agent.settings import AgentSettings
+    from reconciler.settings import Settings
 
 
-@click.command(short_help="Keep the bots matching Git until told to stop.")
+@command(
+    "Keep the bots matching Git until told to stop.",
+    examples=[
+        ("run", ""),
+        ("run --worktree", "follow the files as you save them"),
+        ("--set sync.auto=false run", "say what differs, change nothing"),
+    ],
+)
 @source_options
 @broker_option
 @brake_options
@@ -28,14 +37,8 @@ def run(invocation: Invocation) -> ExitCode:
 
     A pass at the start, on new commits, on changes of what is live, and every sync.interval. SIGTERM and
     Ctrl-C finish the step in flight and leave; SIGHUP reads the settings again. The log goes to stderr.
-
-    \b
-    Examples:
-      reconciler run
-      reconciler run --worktree          follow the files as you save them
-      reconciler --set sync.auto=false run     say what differs, change nothing
     """
-    log_to_stderr(invocation.noise, long_running=True)
+    invocation.log(long_running=True)
     asyncio.run(_run(invocation))
     return ExitCode.OK
 
@@ -43,10 +46,23 @@ def run(invocation: Invocation) -> ExitCode:
 async def _run(invocation: Invocation) -> None:
     from reconciler.service import serve
 
-    await serve(invocation.settings, stop=stop_on_signals(), reload=reload_on_signal())
+    stop, reload = asyncio.Event(), asyncio.Event()
+    stop_on_signals(stop)
+    reload_on_signal(reload)
+    await serve(invocation.settings, stop=stop, reload=reload)
 
 
-@click.command(short_help="Run an agent: the end of the wire beside the bots.")
+@command(
+    "Be the end of the wire beside the bots.",
+    examples=[
+        ("agent --broker mqtt://localhost:1883", ""),
+        ("agent --name tokyo --account desk-1 --account desk-2", ""),
+        (
+            "agent --fault lose=0.2 --fault refuse=bid_spread,leverage",
+            "see what the reconciler does about it",
+        ),
+    ],
+)
 @click.option(
     "--runner",
     type=click.Choice(["simulated"]),
@@ -54,9 +70,7 @@ async def _run(invocation: Invocation) -> None:
     show_default=True,
     help="What runs the bots.",
 )
-@click.option(
-    "--name", default="agent", show_default=True, help="What the agent calls itself; one name, one agent."
-)
+@click.option("--name", default="agent", show_default=True, help="Its own name; no two agents share one.")
 @click.option("--root", default="hummingbot", show_default=True, help="Root of all topics.")
 @broker_option
 @click.option(
@@ -65,44 +79,91 @@ async def _run(invocation: Invocation) -> None:
     help="Where it keeps its strategies.  [default: .reconciler/agent/NAME]",
 )
 @click.option(
-    "--account", "accounts", multiple=True, help="A credentials profile that it holds; may be repeated."
+    "--account",
+    "accounts",
+    multiple=True,
+    default=("default",),
+    show_default=True,
+    help="A credentials profile that it holds; may be repeated.",
 )
-@click.option("--heartbeat", type=click.FloatRange(min=0.1), default=10.0, show_default=True, help="Seconds.")
+@click.option(
+    "--heartbeat",
+    "heartbeat_s",
+    type=click.FloatRange(min=0.1),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Between two signs of life.",
+)
 @click.option(
     "--start-delay",
+    "start_delay_s",
     type=click.FloatRange(min=0.0),
     default=0.3,
     show_default=True,
-    help="Seconds that a simulated bot takes to come up.",
+    metavar="SECONDS",
+    help="That a simulated bot takes to come up.",
 )
-@click.option(
-    "--fault", "faults", metavar="FAULT=VALUE", multiple=True, help="Misbehave on purpose; may be repeated."
-)
+@click.option("--fault", "faults", metavar="FAULT=VALUE", multiple=True, help="Misbehave; may be repeated.")
 @click.option("--seed", type=int, help="Of all chance, for runs that can be repeated.")
 @pass_invocation
-def agent(invocation: Invocation, **given: object) -> ExitCode:
-    """Run an agent: it takes commands from the broker and runs the bots.
+def agent(invocation: Invocation, /, faults: tuple[str, ...], **options: object) -> ExitCode:
+    """Be the end of the wire beside the bots: take commands from the broker and run the bots.
 
     Broker, user and password come from the settings, as for every command. With broker.api_key and
-    broker.api_secret set, it refuses commands that are not signed with them.
+    broker.api_secret set, commands that are not signed with them are refused.
 
-    \b
-    Faults, to see what the reconciler does about them: lose, double, reorder, silent (chance that an answer
-    or status is), delay_s (longest delay of an answer), drift, crash (chance in a second), refuse, ignore
-    (fields of config).
-
-    \b
-    Examples:
-      reconciler agent --broker mqtt://localhost:1883
-      reconciler agent --name tokyo --account desk-1 --account desk-2
-      reconciler agent --fault lose=0.2 --fault refuse=bid_spread,leverage
+    Faults: lose, double, reorder (chance that an answer is), silent (chance that a status waits for the next
+    heartbeat), delay_s (longest delay of an answer), drift, crash (chance in a second that a running bot
+    does), refuse, ignore (fields of config).
     """
-    log_to_stderr(invocation.noise, long_running=True)
-    asyncio.run(_agent(_agent_settings(invocation, given)))
+    invocation.log(long_running=True)
+    asyncio.run(_agent(_agent_settings(invocation.settings(), faults, options)))
     return ExitCode.OK
+
+
+def _agent_settings(ours: Settings, faults: tuple[str, ...], options: dict[str, object]) -> AgentSettings:
+    """All other options are named as the fields that they set."""
+    import msgspec
+
+    from reconciler.agent.main import AgentSettings
+    from reconciler.agent.misbehave import parse_faults
+
+    broker = ours.broker
+    settings = AgentSettings(broker=broker, shared_dir=Path(ours.store.url).parent)
+    settings = msgspec.structs.replace(settings, **options)
+    if broker.api_key and broker.api_secret:
+        settings = msgspec.structs.replace(settings, api_keys={broker.api_key: broker.api_secret})
+    return msgspec.structs.replace(settings, faults=parse_faults(dict(map(_fault, faults))))
+
+
+def _fault(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise SettingsError(f"--fault {text}: this says not how much", fix="write --fault lose=0.2")
+    return name, value
 
 
 async def _agent(settings: AgentSettings) -> None:
     from reconciler.agent.main import run_agent
 
-    await run_agent(settings, stop=stop_on_signals())
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    await run_agent(settings, stop=stop)
+
+
+@command(
+    "See it all work, on this machine, in under a minute.",
+    examples=[("demo", ""), ("demo --keep", "leave everything running, to go on by hand")],
+)
+@click.option("--keep", is_flag=True, help="Leave it running, and say how to go on.")
+def demo(keep: bool) -> ExitCode:
+    """See it all work, on this machine: a Git repository, a broker, an agent with simulated bots, and the service.
+
+    Everything lives in a temporary folder and on 127.0.0.1; nothing is left behind without --keep. Git is all
+    that has to be there.
+    """
+    from reconciler.demo import run_demo
+
+    asyncio.run(run_demo(say, keep=keep))
+    return ExitCode.OK

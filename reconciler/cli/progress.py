@@ -32,7 +32,7 @@ def waiting(message: str) -> Iterator[Show]:
     timer.daemon = True
     timer.start()
     try:
-        yield lambda text: status.update(text)
+        yield status.update
     finally:
         timer.cancel()
         timer.join()

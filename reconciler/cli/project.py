@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from reconciler.cli.command import command
 from reconciler.cli.output import note, say
 from reconciler.errors import ExitCode
 
@@ -44,18 +45,15 @@ IGNORED = ".reconciler/"
 """The state file, the cache and the private clone: of this machine, not of the repository."""
 
 
-@click.command(short_help="Start a repository of strategies.")
+@command(
+    "Start a repository of strategies.", examples=[("init", "in the current folder"), ("init my-bots", "")]
+)
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(file_okay=False, path_type=Path))
 def init(folder: Path) -> ExitCode:
     """Start a repository of strategies.
 
     Writes reconciler.yaml, one strategy, the schemas that editors check it with, and a line in .gitignore.
     What is there already stays as it is.
-
-    \b
-    Examples:
-      reconciler init              in the current folder
-      reconciler init my-bots
     """
     written = [path for path, text in _files(folder) if _write(path, text)]
     written += _ignore(folder / ".gitignore")

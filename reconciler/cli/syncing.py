@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.asking import refuse_unasked
+from reconciler.cli.command import command
 from reconciler.cli.invocation import Invocation, pass_invocation
 from reconciler.cli.options import (
     StrategyKey,
@@ -28,7 +29,15 @@ if TYPE_CHECKING:
     from reconciler.model.spec import Key
 
 
-@click.command(short_help="Show what it takes to make the bots match Git; changes nothing.")
+@command(
+    "Show what it takes to make the bots match Git.",
+    examples=[
+        ("plan", ""),
+        ("plan --worktree", "before you commit"),
+        ("plan --ref feature -o markdown", "for a pull request"),
+        ("plan --out p.json", "to carry out exactly this later: apply p.json"),
+    ],
+)
 @output_option("markdown")
 @click.option(
     "--out",
@@ -46,31 +55,32 @@ def plan(
 ) -> ExitCode:
     """Show what it takes to make the bots match Git; changes nothing.
 
-    \b
-    Marks: + create   ~ update    ± replace   - delete   ▶ start     ■ stop
-           ‖ pause    ▷ resume    ! blocked   … waiting  ? unknown   · unmanaged
-
-    \b
-    Examples:
-      reconciler plan
-      reconciler plan --worktree                   before you commit
-      reconciler plan --ref feature -o markdown    for a pull request
-      reconciler plan --out p.json && reconciler apply p.json
+    Marks: + create, ~ update, ± replace, - delete, ▶ start, ■ stop, ‖ pause, ▷ resume, ! blocked, … waiting,
+    ? unknown, · unmanaged.
     """
     from reconciler.cli.passes import look_and_plan
     from reconciler.cli.plans import plan_exit_code, plan_text, save
 
+    invocation.log()
     settings = invocation.settings()
     made = asyncio.run(look_and_plan(settings, wait_s, adopt=adopt))
     if out is not None:
         save(made.plan, out)
-    say(plan_text(made, output, tree=settings.source.path, verbose=invocation.noise > 0))
+    say(plan_text(made, output, tree=settings.source.path, verbose=invocation.verbosity > 0))
     if made.refused:
         raise PlanRefused(made.refused)
     return plan_exit_code(made)
 
 
-@click.command(short_help="Make the bots match Git, once.")
+@command(
+    "Make the bots match Git, once.",
+    examples=[
+        ("apply", ""),
+        ("apply --yes -o json", "for machines"),
+        ("apply p.json", "what `plan --out p.json` saved"),
+        ("apply --max-deletes 7", "when a brake refused it and it is meant"),
+    ],
+)
 @click.argument(
     "saved", metavar="[PLAN]", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
@@ -82,26 +92,20 @@ def plan(
 @brake_options
 @wait_option
 @pass_invocation
-def apply(  # noqa: PLR0913  (click hands each option over by name)
+def apply(  # noqa: PLR0913, PLR0917  (click's: one for each option)
     invocation: Invocation, saved: Path | None, yes: bool, output: str, adopt: bool, wait_s: float | None
 ) -> ExitCode:
     """Make the bots match Git, once: show the plan, ask, do it, report.
 
     With PLAN, a file that `plan --out` saved, exactly that plan is carried out; it is refused when the
     commit or the bots that it was made from are no longer as they were. Ctrl-C finishes the step in flight.
-
-    \b
-    Examples:
-      reconciler apply
-      reconciler apply --yes -o json        for machines
-      reconciler apply p.json
-      reconciler apply --max-deletes 7      when a brake refused it and it is meant
     """
     from reconciler.cli.passes import Wanted, look_and_apply
     from reconciler.cli.plans import load
     from reconciler.cli.reports import report_document, report_exit_code, report_text
 
     refuse_unasked(yes=yes)
+    invocation.log()
     settings = invocation.settings()
     wanted = Wanted(
         saved=load(saved) if saved else None,
@@ -120,18 +124,16 @@ def apply(  # noqa: PLR0913  (click hands each option over by name)
     return report_exit_code(report)
 
 
-@click.command(short_help="Let a strategy go on that its bot stopped with an error.")
+@command(
+    "Let a strategy go on that stopped with an error.",
+    examples=[("retry btc-maker", ""), ("retry tokyo/btc-maker", "of the target tokyo")],
+)
 @click.argument("key", metavar="NAME", type=StrategyKey())
 @pass_invocation
 def retry(invocation: Invocation, key: Key) -> ExitCode:
     """Let a strategy go on that its bot stopped with an error (kill switch, drawdown, crash limit).
 
     Without this it stays blocked until its file changes. The next pass, of `apply` or of the service, acts.
-
-    \b
-    Examples:
-      reconciler retry btc-maker
-      reconciler retry tokyo/btc-maker     of the target tokyo
     """
     from reconciler.store.sqlite import open_store
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.command import command
 from reconciler.cli.invocation import Invocation, pass_invocation
 from reconciler.cli.options import StrategyKey, broker_option, source_options, wait_option
 from reconciler.cli.output import output_option, say, say_json
@@ -16,7 +17,14 @@ if TYPE_CHECKING:
     from reconciler.model.spec import Key
 
 
-@click.command(short_help="Show each strategy: wish, live state, sync, health, performance.")
+@command(
+    "Show each strategy: wish, live, sync, health, performance.",
+    examples=[
+        ("status", ""),
+        ("status btc-maker eth-maker", ""),
+        ("status --quick -o json", "without figures of performance"),
+    ],
+)
 @click.argument("keys", metavar="[NAME]...", nargs=-1, type=StrategyKey())
 @click.option(
     "--quick", is_flag=True, help="Do not wait for performance figures, which bots send every few seconds."
@@ -33,17 +41,12 @@ def status(
 
     Sync is one of in sync, pending (Git changed), drift (the bot changed), blocked, waiting, unknown and
     unmanaged (live, but in Git nowhere and not ours). Profits are in the quote asset of each pair.
-
-    \b
-    Examples:
-      reconciler status
-      reconciler status btc-maker eth-maker
-      reconciler status -o json --quick
     """
     from reconciler.cli.observing import look_around
     from reconciler.cli.overview import overview_document, overview_exit_code
     from reconciler.cli.table import table
 
+    invocation.log()
     plan, rows = asyncio.run(look_around(invocation.settings(), wait_s, quick=quick))
     shown = [row for row in rows if not keys or row.key in keys]
     missing = [key for key in keys if key not in {row.key for row in rows}]
@@ -58,7 +61,14 @@ def status(
     return overview_exit_code(shown)
 
 
-@click.command(short_help="Print what the bots log.")
+@command(
+    "Print what the bots log.",
+    examples=[
+        ("logs -f", ""),
+        ("logs -f btc-maker", ""),
+        ("logs --for 60 -o json", "a minute, one record a line"),
+    ],
+)
 @click.argument("keys", metavar="[NAME]...", nargs=-1, type=StrategyKey())
 @click.option("-f", "--follow", is_flag=True, help="Go on until Ctrl-C.")
 @click.option(
@@ -74,17 +84,9 @@ def status(
 @broker_option
 @pass_invocation
 def logs(invocation: Invocation, keys: tuple[Key, ...], follow: bool, for_s: float, output: str) -> ExitCode:
-    """Print what the bots log, as it comes. Brokers keep no logs: what was said before is gone.
-
-    With -o json each record is one line.
-
-    \b
-    Examples:
-      reconciler logs -f
-      reconciler logs -f btc-maker
-      reconciler logs --for 60 -o json
-    """
+    """Print what the bots log, as it comes. Brokers keep no logs: what was said before is gone."""
     from reconciler.cli.observing import listen
 
+    invocation.log()
     asyncio.run(listen(invocation.settings(), frozenset(keys), None if follow else for_s, output))
     return ExitCode.OK

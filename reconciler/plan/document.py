@@ -81,9 +81,9 @@ def document(plan: Plan) -> PlanDocument:
     )
 
 
-def to_json(plan: Plan) -> str:
-    """`document` as indented JSON that ends with a newline; numbers keep their digits."""
-    return msgspec.json.format(wire_json(document(plan)), indent=2).decode() + "\n"
+def to_json(shown: PlanDocument) -> str:
+    """Indented JSON that ends with a newline; numbers keep their digits."""
+    return msgspec.json.format(wire_json(shown), indent=2).decode() + "\n"
 
 
 def _change(change: Change) -> ChangeDocument:

@@ -158,11 +158,12 @@ def without_drift(case: Case, gap: Gap) -> Gap:
 def hash_after(case: Case, patch: Config) -> str | None:
     """`spec_hash` once `patch` is merged into what the peer holds; None if that cannot be known.
 
-    What it holds is known if its hash proves it, or if it holds no key that Git does not declare.
+    A peer that reports a hash proves by it what it holds. Without one, it is known as long as there is no key
+    that Git does not declare: who set that, or whether the bot filled it in, cannot be told.
     """
-    held = _proved(case)
-    if held is not None:
-        return _hash(case, {**held, **patch})
+    if case.live.spec_hash is not None:
+        held = _proved(case)
+        return None if held is None else _hash(case, {**held, **patch})
     known = known_config(case)
     complete = known is not None and same_value({**known, **patch}, case.spec.config)
     return spec_hash(case.spec) if complete else None
@@ -173,8 +174,6 @@ def _proved(case: Case) -> Config | None:
     wants of that. None if it is none of them.
     """
     live, entry = case.live, case.entry
-    if live.spec_hash is None:
-        return None
     if entry is not None and live.spec_hash == entry.spec_hash:
         return entry.config
     reported = live.config or {}

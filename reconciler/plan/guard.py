@@ -63,7 +63,6 @@ def _overruns(plan: Plan, sync: SyncSettings, fleet: int) -> Iterator[_Overrun]:
 def _too_much_at_once(plan: Plan, sync: SyncSettings, existing: int) -> Iterator[_Overrun]:
     """`existing`: strategies that Git wanted or wants and that are not just being created."""
     changed = sum(map(_alters, plan.acting))
-    existing = max(existing, changed)
     allowed = Decimal(str(sync.max_change_fraction))
     if existing >= sync.min_fleet and changed > allowed * existing:
         needed = (Decimal(changed) / existing).quantize(Decimal("0.01"), ROUND_CEILING)

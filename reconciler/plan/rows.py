@@ -105,7 +105,7 @@ class Rows(msgspec.Struct, frozen=True):
 
     def _create(self, key: Key, spec: StrategySpec, *, presumed: bool = False) -> Change:
         entry = self.inventory.get(key)
-        lost = entry is not None and entry.reached is not None and not presumed
+        lost = entry is not None and entry.reached is not None
         after = spec_hash(spec)
         change = Change(
             *key,
@@ -124,13 +124,9 @@ class Rows(msgspec.Struct, frozen=True):
 
     def _presumed_absent(self, key: Key) -> bool:
         view = self.observed.get(key.target)
-        return (
-            view is not None
-            and view.connected
-            and view.presumed_absent
-            and key.name not in view.unbelievable
-            and key.name not in view.strategies
-        )
+        if view is None or not view.connected:
+            return False
+        return view.presumed_absent and key.name not in view.unbelievable
 
     def _is_rejected(self, change: Change, spec: StrategySpec) -> bool:
         """A refusal holds back what raises risk, until the spec changes or a person asks to try again."""

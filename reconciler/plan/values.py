@@ -14,7 +14,7 @@ import msgspec
 
 from reconciler.model.change import FieldChange
 from reconciler.model.spec import StrategySpec, Value
-from reconciler.plan.masking import MASK, masked
+from reconciler.plan.masking import masked
 from reconciler.protocol.canonical import wire_json
 
 ABSENT = "(not set)"
@@ -28,7 +28,9 @@ _PLAIN_DIGITS = 18
 
 def field_line(field: FieldChange, spec: StrategySpec | None, *, verbose: bool = False) -> str:
     """Such as `config.bid_spread: 0.1 → 0.12 %`."""
-    field = _masked(field)
+    field = msgspec.structs.replace(
+        field, before=masked(field.before, field.path), after=masked(field.after, field.path)
+    )
     before = ABSENT if field.added else value_text(field.before, verbose=verbose)
     after = REMOVED if field.removed else value_text(field.after, verbose=verbose)
     unit = unit_sign(field.unit, spec)
@@ -41,14 +43,6 @@ def field_line(field: FieldChange, spec: StrategySpec | None, *, verbose: bool =
         if field.unit != "fraction"
         else _fraction(field, before, after)
     )
-
-
-def _masked(field: FieldChange) -> FieldChange:
-    """Both sides in the clear or both masked: one side alone would give the other's kind away."""
-    before, after = masked(field.before, field.path), masked(field.after, field.path)
-    if MASK in (before, after):
-        before, after = MASK, MASK
-    return msgspec.structs.replace(field, before=before, after=after)
 
 
 def _fraction(field: FieldChange, before: str, after: str) -> str:

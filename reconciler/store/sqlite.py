@@ -78,21 +78,24 @@ def open_store(url: str) -> SqliteStore:
 def _connect(path: Path | None) -> sqlite3.Connection:
     database = sqlite3.connect(path or ":memory:", timeout=BUSY_TIMEOUT_S, isolation_level=None)
     try:
-        _refuse_newer(database)
+        version = _format_of(database)
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=NORMAL")
-        database.execute(_SCHEMA)
-        database.execute(f"PRAGMA user_version={FORMAT}")
+        if version != FORMAT:
+            database.execute(_SCHEMA)
+            database.execute(f"PRAGMA user_version={FORMAT}")
     except BaseException:
         database.close()
         raise
     return database
 
 
-def _refuse_newer(database: sqlite3.Connection) -> None:
+def _format_of(database: sqlite3.Connection) -> int:
+    """The file's format, 0 for a new one; one that is newer than ours is an error."""
     (version,) = database.execute("PRAGMA user_version").fetchone()
     if version > FORMAT:
         raise sqlite3.DatabaseError(f"its format {version} is newer than this program's {FORMAT}")
+    return int(version)
 
 
 def _name(key: Key) -> str:

@@ -62,6 +62,11 @@ class EmbeddedBroker:
         self._process: BrokerProcess | None = None
         self._guard: asyncio.Task[None] | None = None
 
+    @property
+    def owned(self) -> bool:
+        """Whether it is our child."""
+        return self._process is not None
+
     async def start(self) -> str:
         """Make sure that it runs; its URL.
 

@@ -17,6 +17,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from reconciler.protocol.canonical import inventory_digest
+from tests.brokers import Mosquitto
 
 PROGRAM = Path(__file__).parents[1] / "agent_process.py"
 PATIENCE_S = 30.0
@@ -118,14 +119,14 @@ class Watcher:
 
 
 @pytest.fixture
-def watcher(mosquitto: Any) -> Iterator[Watcher]:
+def watcher(mosquitto: Mosquitto) -> Iterator[Watcher]:
     watcher = Watcher(mosquitto.port)
     yield watcher
     watcher.close()
 
 
 @pytest.fixture
-def start(mosquitto: Any, watcher: Watcher, tmp_path: Path) -> Iterator[Starter]:
+def start(mosquitto: Mosquitto, watcher: Watcher, tmp_path: Path) -> Iterator[Starter]:
     """Starts agents on one state folder, and waits until each has announced itself."""
     started: list[AgentProcess] = []
 
@@ -285,7 +286,7 @@ def test_a_second_agent_under_the_same_root_is_refused(
 
 
 def test_a_broker_that_comes_back_empty_is_told_everything_again(
-    start: Starter, watcher: Watcher, mosquitto: Any
+    start: Starter, watcher: Watcher, mosquitto: Mosquitto
 ) -> None:
     start()
     names = [f"s{number}" for number in range(50)]
@@ -338,7 +339,7 @@ def test_a_retained_command_is_left_alone(start: Starter, watcher: Watcher) -> N
     assert answer["error_code"] == "NOT_FOUND"
 
 
-def test_an_unreachable_broker_is_said_and_ends_the_agent(start: Starter, mosquitto: Any) -> None:
+def test_an_unreachable_broker_is_said_and_ends_the_agent(start: Starter, mosquitto: Mosquitto) -> None:
     mosquitto.stop()
 
     agent = start(wait=False)

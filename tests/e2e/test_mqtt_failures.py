@@ -194,7 +194,7 @@ async def test_a_broker_that_comes_back_finds_us_subscribed(transport_to: To, mo
     await ear.back()
     await transport.publish("a/b", b"again")
 
-    assert "shutting down" in reason
+    assert "closed the connection" in reason
     assert [message.payload for message in await ear.hear()] == [b"again"]
 
 

@@ -51,9 +51,9 @@ def test_a_status_from_before_the_command_proves_nothing() -> None:
 def test_a_status_from_before_the_command_and_an_answer_confirm() -> None:
     old = seen()
 
-    assert verdict(Step(Op.UPDATE, config={}, spec_hash="sha256:new"), before=old, now=old, reply=SUCCESS).next is (
-        Next.DONE
-    )
+    assert verdict(
+        Step(Op.UPDATE, config={}, spec_hash="sha256:new"), before=old, now=old, reply=SUCCESS
+    ).next is (Next.DONE)
 
 
 def test_a_basic_answer_alone_confirms() -> None:

@@ -1,56 +1,19 @@
-"""What a plan looks like: text, JSON and Markdown; units, masks, and nothing that a terminal would act on."""
+"""What a plan looks like to people: lines, units, masks, and nothing that a terminal would act on."""
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 import pytest
 
-from reconciler.model.change import Action, Change, Cost, FieldChange, Op, Plan, Reason, Step, TargetSummary
+from reconciler.model.change import Action, FieldChange, Reason
 from reconciler.plan.masking import MASK, is_secret
-from reconciler.plan.render import Style, lines, to_json, to_markdown, to_text
+from reconciler.plan.render import Style, document, lines, to_json, to_markdown, to_text
 from reconciler.plan.values import field_line, value_text
-from tests.plan_builders import COMMIT, live, plan_for, seen, spec, with_config
-
-SEEN = TargetSummary("default", 3, connected=True, complete=True, extended=True, age_s=0.4)
-
-
-def change(
-    name: str, action: Action, reason: Reason, ops: str = "", *fields: FieldChange, **other: Any
-) -> Change:
-    steps = tuple(Step(Op(op)) for op in ops.split())
-    return Change("default", name, action, reason, steps=steps, fields=fields, desired=spec(name), **other)
-
-
-def plan(*changes: Change, **other: Any) -> Plan:
-    return Plan(COMMIT, "main", changes, **{"unchanged": 12, "targets": (SEEN,), **other})
-
-
-SAMPLE = plan(
-    change("eth-maker", Action.CREATE, Reason.NEW, "create start"),
-    change(
-        "btc-maker",
-        Action.UPDATE,
-        Reason.CHANGED,
-        "update",
-        FieldChange("config.bid_spread", Decimal("0.1"), Decimal("0.12"), "percent"),
-        cost=Cost.HOT,
-    ),
-    change(
-        "sol-arb",
-        Action.REPLACE,
-        Reason.IDENTITY_CHANGED,
-        "stop delete create start",
-        FieldChange("trading_pair", "SOL-USDT", "SOL-USDC"),
-        cost=Cost.RECREATE,
-    ),
-    change("old-maker", Action.DELETE, Reason.REMOVED, "stop delete"),
-    change("doge-maker", Action.BLOCKED, Reason.NOT_OURS),
-)
-"""The plan that design.md shows."""
+from tests.plan_builders import live, plan_for, seen, spec, with_config
+from tests.plan_sample import SAMPLE, SEEN, plan_with, shown
 
 
 def test_a_plan_reads_as_in_the_design() -> None:
@@ -75,7 +38,7 @@ Open orders are cancelled: old-maker.
 
 
 def test_an_empty_plan_says_so() -> None:
-    assert to_text(plan()) == (
+    assert to_text(plan_with()) == (
         "strategies @ 9f3c2ab (main)      live: 3 strategies on default, complete, 0.4 s old\n"
         "\n"
         "Plan: nothing to do, 12 unchanged.\n"
@@ -104,7 +67,7 @@ def test_a_narrow_terminal_gets_the_reason_on_a_line_of_its_own() -> None:
 
 
 def test_the_working_tree_has_no_ref() -> None:
-    assert to_text(msgspec.structs.replace(plan(), commit="worktree"), tree="bots").startswith(
+    assert to_text(msgspec.structs.replace(plan_with(), commit="worktree"), tree="bots").startswith(
         "bots @ worktree  "
     )
 
@@ -120,40 +83,46 @@ def test_the_working_tree_has_no_ref() -> None:
     ],
 )
 def test_the_header_says_what_was_seen(seen_as: dict[str, Any], text: str) -> None:
-    assert f"live: {text}\n" in to_text(plan(targets=(msgspec.structs.replace(SEEN, **seen_as),)))
+    assert f"live: {text}\n" in to_text(plan_with(targets=(msgspec.structs.replace(SEEN, **seen_as),)))
 
 
 def test_a_strategy_of_another_target_is_named_with_it() -> None:
     other = msgspec.structs.replace(SAMPLE.changes[0], target="hk")
 
-    assert "+ hk/eth-maker" in to_text(plan(other))
+    assert "+ hk/eth-maker" in to_text(plan_with(other))
 
 
 def test_a_long_name_pushes_only_its_own_line() -> None:
-    text = to_text(plan(change("n" * 64, Action.CREATE, Reason.NEW, "create"), SAMPLE.changes[0]), width=200)
+    text = to_text(
+        plan_with(shown("n" * 64, Action.CREATE, Reason.NEW, "create"), SAMPLE.changes[0]), width=200
+    )
 
     assert f"  + {'n' * 64}  create   " in text
     assert "  + eth-maker" + " " * 31 + "create, start" in text
 
 
 def test_a_bots_own_words_follow_the_reason() -> None:
-    text = to_text(plan(change("mm", Action.BLOCKED, Reason.BOT_ERROR, detail="drawdown limit")), width=300)
+    text = to_text(
+        plan_with(shown("mm", Action.BLOCKED, Reason.BOT_ERROR, detail="drawdown limit")), width=300
+    )
 
     assert f"{Reason.BOT_ERROR}: drawdown limit\n" in text
 
 
 def test_what_is_not_managed_is_one_line_with_a_count_unless_verbose() -> None:
-    foreign = [change(f"f{n}", Action.UNMANAGED, Reason.NOT_OURS_UNMANAGED) for n in range(9)]
+    foreign = [shown(f"f{n}", Action.UNMANAGED, Reason.NOT_OURS_UNMANAGED) for n in range(9)]
 
-    assert "  · 9 unmanaged: f0, f1, f2 and 6 more   not in Git and not ours\n" in to_text(plan(*foreign))
-    assert "  · f8 " in to_text(plan(*foreign), verbose=True)
+    assert "  · 9 unmanaged: f0, f1, f2 and 6 more   not in Git and not ours\n" in to_text(
+        plan_with(*foreign)
+    )
+    assert "  · f8 " in to_text(plan_with(*foreign), verbose=True)
 
 
 def test_a_few_unknown_strategies_are_named_and_many_are_counted() -> None:
-    unknown = [change(f"u{n}", Action.UNKNOWN, Reason.UNSEEN) for n in range(11)]
+    unknown = [shown(f"u{n}", Action.UNKNOWN, Reason.UNSEEN) for n in range(11)]
 
-    assert "  ? u9 " in to_text(plan(*unknown[:10]))
-    assert "  ? 11 unknown: u0, u1, u2 and 8 more   live state unknown\n" in to_text(plan(*unknown))
+    assert "  ? u9 " in to_text(plan_with(*unknown[:10]))
+    assert "  ? 11 unknown: u0, u1, u2 and 8 more   live state unknown\n" in to_text(plan_with(*unknown))
 
 
 def test_a_restart_says_what_it_does_to_open_orders() -> None:
@@ -164,6 +133,12 @@ def test_a_restart_says_what_it_does_to_open_orders() -> None:
     assert "  ~ mm             stop, update, start (restart)   a changed field needs a restart\n" in text
     assert "      config.leverage: 2 → 9\n" in text
     assert text.endswith("Open orders are cancelled and placed anew: mm.\n")
+
+
+def test_a_pause_cancels_open_orders_too() -> None:
+    text = to_text(plan_with(shown("mm", Action.PAUSE, Reason.STATE, "pause")))
+
+    assert text.endswith("Open orders are cancelled: mm.\n")
 
 
 # Fields.
@@ -190,7 +165,7 @@ def test_a_restart_says_what_it_does_to_open_orders() -> None:
         ),
         (FieldChange("config.a", Decimal("0.1"), None, removed=True), "config.a: 0.1 → (removed)"),
         (FieldChange("config.a", None, 5, added=True), "config.a: (not set) → 5"),
-        (FieldChange("config.a", True, None), "config.a: true → null"),
+        (FieldChange("config.a", before=True, after=None), "config.a: true → null"),
         (FieldChange("config.a", [1, Decimal("2.0")], {"x": "y"}), 'config.a: [1,2] → {"x":"y"}'),
         (FieldChange("state", "error", "running"), "state: error → running"),
         (FieldChange("config.a", "", " x"), 'config.a: "" → " x"'),
@@ -241,7 +216,7 @@ def test_a_secret_is_shown_in_no_form() -> None:
     wanted = with_config(api_key="77aa77", deep={"password": "letmein"}, venues=[{"secret": "trustno1"}])
     found = plan_for([wanted], seen(live(before)))
 
-    shown = to_text(found, verbose=True) + to_json(found) + to_markdown(found)
+    shown = to_text(found, verbose=True) + to_json(document(found)) + to_markdown(found)
 
     assert not [
         word for word in ("5f3a9c", "hunter2", "swordfish", "77aa77", "letmein", "trustno1") if word in shown
@@ -251,7 +226,7 @@ def test_a_secret_is_shown_in_no_form() -> None:
 
 def test_nothing_that_a_bot_says_reaches_the_terminal_as_a_command() -> None:
     text = to_text(
-        plan(change("mm", Action.BLOCKED, Reason.BOT_ERROR, detail="\x1b[2J\u202eevil\nPlan: fine"))
+        plan_with(shown("mm", Action.BLOCKED, Reason.BOT_ERROR, detail="\x1b[2J\u202eevil\nPlan: fine"))
     )
 
     assert "\\u001b[2J\\u202eevil\\u000aPlan: fine" in text
@@ -260,114 +235,6 @@ def test_nothing_that_a_bot_says_reaches_the_terminal_as_a_command() -> None:
 def test_nothing_that_a_file_says_reaches_the_terminal_as_a_command() -> None:
     field = FieldChange("config.a", "\x1b[31m", ["\x9b31m"])
 
-    shown = to_text(plan(change("mm", Action.UPDATE, Reason.CHANGED, "update", field)))
+    text = to_text(plan_with(shown("mm", Action.UPDATE, Reason.CHANGED, "update", field)))
 
-    assert all(char.isprintable() or char == "\n" for char in shown)
-
-
-# JSON.
-
-
-def test_json_has_its_documented_shape_and_its_exit_code() -> None:
-    found = plan_for([with_config(bid_spread=Decimal("0.120"))], seen(live(spec())))
-
-    text = to_json(found)
-
-    assert json.loads(text) == {
-        "format": "reconciler.plan/1",
-        "commit": COMMIT,
-        "ref": "main",
-        "exit_code": 2,
-        "summary": {
-            **dict.fromkeys(("create", "replace", "delete", "start", "resume", "pause", "stop"), 0),
-            **dict.fromkeys(("blocked", "waiting", "unknown", "unmanaged", "unchanged"), 0),
-            "update": 1,
-        },
-        "targets": [
-            {
-                "target": "default",
-                "live": 1,
-                "connected": True,
-                "complete": True,
-                "extended": True,
-                "age_s": 0.4,
-            }
-        ],
-        "changes": [
-            {
-                "target": "default",
-                "name": "mm",
-                "action": "update",
-                "reason": "changed",
-                "why": "changed in Git",
-                "detail": "",
-                "cost": "hot",
-                "wave": 0,
-                "steps": [{"op": "update", "config": {"bid_spread": 0.12}, "config_mode": "merge"}],
-                "fields": [
-                    {
-                        "path": "config.bid_spread",
-                        "before": 0.1,
-                        "after": 0.12,
-                        "unit": "percent",
-                        "added": False,
-                        "removed": False,
-                    }
-                ],
-            }
-        ],
-    }
-    assert '"after": 0.120' in text
-
-
-# Markdown.
-
-
-def test_markdown_is_a_heading_a_diff_and_a_warning() -> None:
-    assert (
-        to_markdown(SAMPLE)
-        == """\
-### Plan: 1 to create, 1 to update, 1 to replace, 1 to delete, 1 blocked, 12 unchanged
-
-```diff
-@@ strategies @ 9f3c2ab (main)      live: 3 strategies on default, complete, 0.4 s old @@
-+ eth-maker      create, start           new in Git
-~ btc-maker      update (hot)            changed in Git
-    config.bid_spread: 0.1 → 0.12 %
-± sol-arb        stop, delete, create, start   trading_pair cannot change in place
-    trading_pair: SOL-USDT → SOL-USDC
-- old-maker      stop, delete            removed from Git
-! doge-maker     blocked                 live strategy is not ours; adopt: true takes it over
-```
-
-Open orders are cancelled and placed anew: sol-arb.
-
-Open orders are cancelled: old-maker.
-"""
-    )
-
-
-def test_a_long_plan_is_folded() -> None:
-    many = [change(f"s{n}", Action.CREATE, Reason.NEW, "create") for n in range(21)]
-
-    assert "<details>" not in to_markdown(plan(*many[:20]))
-    assert "<details><summary>21 changes</summary>\n\n```diff\n" in to_markdown(plan(*many))
-
-
-def test_a_plan_too_long_for_a_comment_is_cut_and_says_so() -> None:
-    many = [change(f"s{n:05}", Action.CREATE, Reason.NEW, "create start") for n in range(10_000)]
-
-    text = to_markdown(plan(*many))
-
-    shown = text.count("\n+ s")
-    assert len(text) < 65_536
-    assert f"… and {10_000 - shown} more lines: reconciler plan shows them all\n```" in text
-
-
-def test_a_value_cannot_break_out_of_its_code_block() -> None:
-    field = FieldChange("config.a", "x", "```\n# Approved")
-
-    text = to_markdown(plan(change("mm", Action.UPDATE, Reason.CHANGED, "update", field)))
-
-    assert text.count("````") == 2
-    assert "\n# Approved" not in text
+    assert all(char.isprintable() or char == "\n" for char in text)

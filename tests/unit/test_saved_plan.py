@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 
 import msgspec
 import pytest
 
 from reconciler.errors import PlanStale, ReconcilerError
+from reconciler.model.change import Plan
 from reconciler.model.spec import StrategySpec, Suspend
 from reconciler.model.state import ObservedStrategy
 from reconciler.plan.saved import dump, load, refuse_if_moved
@@ -17,8 +17,8 @@ from tests.plan_builders import entry, live, plan_for, seen, spec, with_config
 CHANGED = with_config(bid_spread=Decimal("0.120"))
 
 
-def plan(wanted: StrategySpec = CHANGED, *now: ObservedStrategy, **how: Any):
-    return plan_for([wanted], seen(*(now or [live(spec())])), [entry(spec())], **how)
+def plan(wanted: StrategySpec = CHANGED, *now: ObservedStrategy) -> Plan:
+    return plan_for([wanted], seen(*(now or [live(spec())])), [entry(spec())])
 
 
 def test_a_plan_comes_back_as_it_went() -> None:
@@ -55,7 +55,7 @@ def test_a_plan_that_was_cut_short_is_refused() -> None:
 
 
 def test_another_version_is_named() -> None:
-    with pytest.raises(ReconcilerError, match="'reconciler.saved-plan/2'; this version reads") as caught:
+    with pytest.raises(ReconcilerError, match=r"'reconciler\.saved-plan/2'; this version reads") as caught:
         load(b'{"format":"reconciler.saved-plan/2"}')
     assert caught.value.fix == "make it again: reconciler plan --out FILE"
 
@@ -97,7 +97,7 @@ def test_another_commit_refuses_it_and_says_which() -> None:
     ids=["state", "the field", "another field", "done already"],
 )
 def test_a_strategy_that_moved_refuses_it_and_is_named(now: ObservedStrategy) -> None:
-    with pytest.raises(PlanStale, match="no longer as they were when the plan was made: mm$"):
+    with pytest.raises(PlanStale, match=r"no longer as they were when the plan was made: mm$"):
         refuse_if_moved(plan(), plan(CHANGED, now))
 
 

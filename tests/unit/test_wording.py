@@ -77,7 +77,9 @@ def test_a_timeout_is_a_warning_and_called_unknown() -> None:
 
 
 def test_an_invalid_revision_gives_place_cause_fix_and_how_many_more() -> None:
-    problem = Problem(Location("strategies/a.yaml", 3, 8), "state", "'paussed' is not allowed", "write paused")
+    problem = Problem(
+        Location("strategies/a.yaml", 3, 8), "state", "'paussed' is not allowed", "write paused"
+    )
 
     event = wording.invalid([problem, problem], COMMIT)
 

@@ -1,0 +1,205 @@
+"""
+A private bare repository that follows one ref of an address.
+
+Rule 1: only what is asked for is fetched: the branch or tag; everything only for a bare commit id.
+Rule 2: one process at a time; so a lock file that git finds there was left by one that died.
+Rule 3: a clone is a cache: broken, it is put aside and made again; its address stays out of its files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import fcntl
+import hashlib
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from reconciler.errors import SourceError
+from reconciler.sources.git import Git, masked
+
+ASK_TIMEOUT_S = 30.0
+"""A host that does not answer within this is out of reach."""
+
+FETCH_TIMEOUT_S = 120.0
+
+FIRST_FETCH_TIMEOUT_S = 1800.0
+"""The whole history of a large repository over a slow line; the host has just answered a question."""
+
+TIDY_EVERY = 1000
+"""Fetches between two of git's own clean-ups, which take a while."""
+
+COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_ABBREVIATED = re.compile(r"[0-9a-f]{7,64}")
+_KINDS = ("heads", "tags")
+_STAYS = "check the address, the network and the credentials; the last good revision stays in force"
+
+
+class Clone:
+    """The clone of `address` below `cache_dir`; `git` reads it."""
+
+    def __init__(self, address: str, ref: str, cache_dir: Path, *, patience: float = 1.0) -> None:
+        mark = hashlib.sha256(address.encode()).hexdigest()[:16]
+        self._folder = (cache_dir / "git" / mark).absolute()
+        self._address = address
+        self._ref = ref
+        self._patience = patience
+        self._kind: str | None = None
+        self._fetches = 0
+        config = {"remote.origin.url": address, "http.lowSpeedLimit": "1000", "http.lowSpeedTime": "30"}
+        self.git = Git(self._folder, environment=_as_environment(config))
+
+    def fetch(self) -> None:
+        """Bring what `ref` names up to date.
+
+        Raises:
+            SourceError: the address is out of reach or has no such ref.
+        """
+        with self._alone():
+            self._prepare()
+            try:
+                self._follow()
+            except _NoSuchRef:
+                raise
+            except SourceError as error:
+                if self._is_sound():
+                    raise self._unreachable(error) from error
+                self._remake()
+                self._follow()
+
+    def distrust(self) -> None:
+        """Something in the clone cannot be read: make it again at the next fetch."""
+        (self._folder / "HEAD").unlink(missing_ok=True)
+
+    # -- what to fetch
+
+    def _follow(self) -> None:
+        if COMMIT.fullmatch(self._ref) and self._has_commit():
+            return
+        kind = self._kind or next(filter(self._has, _KINDS), None)
+        if kind is not None and self._try(kind):
+            return
+        offered = self._offered()
+        self._kind = next((kind for kind in _KINDS if f"refs/{kind}/{self._ref}" in offered), None)
+        if self._kind is not None:
+            self._fetch(f"+refs/{self._kind}/{self._ref}:refs/{self._kind}/{self._ref}")
+        elif _ABBREVIATED.fullmatch(self._ref):
+            self._fetch("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+        else:
+            raise no_such_ref(self._address, self._ref, sorted(offered))
+
+    def _has_commit(self) -> bool:
+        return self.git.try_run("cat-file", "-e", f"{self._ref}^{{commit}}") is not None
+
+    def _has(self, kind: str) -> bool:
+        name = f"refs/{kind}/{self._ref}"
+        return self.git.try_run("rev-parse", "--verify", "--quiet", name) is not None
+
+    def _try(self, kind: str) -> bool:
+        """Fetch what it was last time; False if it is that no more."""
+        ref = f"refs/{kind}/{self._ref}"
+        try:
+            self._fetch(f"+{ref}:{ref}")
+        except SourceError as error:
+            if "couldn't find remote ref" not in str(error):
+                raise
+            self.git.run("update-ref", "-d", ref)
+            self._kind = None
+            return False
+        self._kind = kind
+        return True
+
+    def _offered(self) -> set[str]:
+        try:
+            out = self.git.run(
+                "ls-remote", "--heads", "--tags", "--refs", "--quiet", "origin",
+                timeout_s=ASK_TIMEOUT_S * self._patience,
+            )  # fmt: skip
+        except SourceError as error:
+            raise self._unreachable(error) from error
+        return {line.partition("\t")[2] for line in out.decode(errors="replace").splitlines()}
+
+    def _fetch(self, *refspecs: str) -> None:
+        limit_s = FETCH_TIMEOUT_S if self._kind else FIRST_FETCH_TIMEOUT_S
+        tidy = "1" if self._fetches % TIDY_EVERY == TIDY_EVERY - 1 else "0"
+        self._fetches += 1
+        self.git.run(
+            "-c", f"gc.auto={tidy}", "-c", "gc.autoDetach=false",
+            "fetch", "--quiet", "--force", "--no-tags", "--no-write-fetch-head", "origin", *refspecs,
+            timeout_s=limit_s * self._patience,
+        )  # fmt: skip
+
+    def _unreachable(self, error: SourceError) -> SourceError:
+        return SourceError(f"cannot fetch {masked(self._address)}: {reason(error)}", fix=_STAYS)
+
+    # -- the folder
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other processes away; the lock ends with the process that holds it."""
+        self._folder.parent.mkdir(parents=True, exist_ok=True)
+        deadline = time.monotonic() + FETCH_TIMEOUT_S * self._patience
+        with self._folder.with_suffix(".lock").open("a") as lock:
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    if time.monotonic() >= deadline:
+                        what = f"another process is still fetching {masked(self._address)}"
+                        raise SourceError(what, fix="wait for it, or stop it") from None
+                    time.sleep(0.05)
+                else:
+                    break
+            yield
+
+    def _prepare(self) -> None:
+        if not (self._folder / "HEAD").is_file():
+            self._remake()
+        for place in ("*.lock", "refs/**/*.lock", "objects/info/*.lock", "objects/pack/tmp_*"):
+            for leftover in self._folder.glob(place):
+                leftover.unlink(missing_ok=True)
+
+    def _is_sound(self) -> bool:
+        """Whether git can read the refs and what they point to."""
+        return self.git.try_run("for-each-ref", "--format=%(objecttype) %(tree)") is not None
+
+    def _remake(self) -> None:
+        """Begin with an empty repository; what was there is put aside, for one that wants to look at it."""
+        aside = self._folder.with_suffix(".broken")
+        if self._folder.exists():
+            shutil.rmtree(aside, ignore_errors=True)
+            self._folder.rename(aside)
+        self._folder.mkdir()
+        self.git.run("init", "--quiet", "--bare")
+        self._kind = None
+
+
+class _NoSuchRef(SourceError):
+    """The address answers, and has no such ref: nothing to repair here."""
+
+
+def no_such_ref(repository: str, ref: str, refs: list[str]) -> SourceError:
+    """What to say when `ref` is none of `refs` (full names)."""
+    names = list(dict.fromkeys(re.sub(r"^refs/(heads|tags|remotes)/", "", full) for full in refs))
+    near = difflib.get_close_matches(ref, names, 1)
+    listed = f"there are: {', '.join(names[:5])}" if names else "it has no commits yet"
+    fix = f"did you mean {near[0]}?" if near else f"set source.ref; {listed}"
+    return _NoSuchRef(f"{masked(repository)} has no branch, tag or commit {ref!r}", fix=fix)
+
+
+def reason(error: SourceError) -> str:
+    """The telling line of git's complaint."""
+    lines = str(error).splitlines()
+    telling = [line for line in lines if line.startswith(("fatal:", "error:", "ssh:"))]
+    return (telling or lines or ["no reason given"])[0]
+
+
+def _as_environment(config: dict[str, str]) -> dict[str, str]:
+    """Configuration that neither the list of processes nor a file shows."""
+    found = {"GIT_CONFIG_COUNT": str(len(config))}
+    for number, (key, value) in enumerate(config.items()):
+        found |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return found

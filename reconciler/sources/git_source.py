@@ -1,0 +1,215 @@
+"""
+One repository at one ref → revisions: a folder that is read as it is, or an address behind a private clone.
+
+Rule 1: nothing is ever written to a repository that is not ours.
+Rule 2: a revision that nobody allowed has signed is no revision.
+Rule 3: a symbolic link is followed within the strategies' folder and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from reconciler.errors import SourceError
+from reconciler.settings import SourceSettings
+from reconciler.sources.clone import COMMIT, Clone, no_such_ref
+from reconciler.sources.git import Git, is_remote, masked
+from reconciler.sources.links import follow
+from reconciler.sources.tree import Head, TreeFile
+
+_LINK, _SUBMODULE = "120000", "160000"
+
+
+class GitSource:
+    """The strategies' folder of one repository at one ref. `patience`: stretches all time limits of fetching."""
+
+    def __init__(self, settings: SourceSettings, cache_dir: Path, *, patience: float = 1.0) -> None:
+        self._settings = settings
+        self._clone = None
+        self.ref = settings.ref
+        self.path = settings.path.strip("/")
+        if is_remote(settings.repository):
+            self._clone = Clone(settings.repository, settings.ref, cache_dir, patience=patience)
+        self._git = self._clone.git if self._clone else None
+        self._folder = self.path
+        self._spelling = ""
+        self._verified = ""
+        self._has_links = False
+
+    # -- revisions
+
+    def refresh(self) -> Head:
+        """Fetch if there is something to fetch from, and say which revision `ref` is now.
+
+        Raises:
+            SourceError: out of reach, no repository, no such ref or folder, or not signed as it must be.
+        """
+        if self._clone is not None:
+            self._clone.fetch()
+        head = self._head()
+        self._verify(head.commit)
+        return head
+
+    def _head(self) -> Head:
+        git = self._opened()
+        for spelling in filter(None, (self._spelling, *_spellings(self.ref))):
+            found = git.try_run("rev-parse", f"{spelling}^{{commit}}", f"{spelling}:{self._folder}")
+            if found is not None:
+                self._spelling = spelling
+                return Head(*found.decode().split())
+        self._spelling = ""
+        raise self._explained(git)
+
+    def _opened(self) -> Git:
+        if self._git is None:
+            git_dir, below = find_repository(Path(self._settings.repository))
+            self._folder = f"{below}/{self.path}".strip("/")
+            self._git = Git(git_dir)
+            self._refuse_inside(self._settings.allowed_signers, git_dir)
+        return self._git
+
+    def _refuse_inside(self, signers: str | None, git_dir: Path) -> None:
+        """Whoever can commit must not be able to add himself to the signers."""
+        if signers is not None and git_dir.name == ".git":
+            if Path(signers).resolve().is_relative_to(git_dir.parent.resolve()):
+                raise SourceError(
+                    f"source.allowed_signers {signers} is inside of the repository that it guards",
+                    fix="put it where a commit cannot change it",
+                )
+
+    def _explained(self, git: Git) -> SourceError:
+        """Say why a ref could not be read."""
+        where = masked(self._settings.repository)
+        commit = git.try_run("rev-parse", "--verify", "--quiet", f"{self.ref}^{{commit}}")
+        if commit is not None:
+            fix = "set source.path to the folder of the strategies, or commit it"
+            return SourceError(f"{where} has no folder {self.path!r} at {self.ref}", fix=fix)
+        refs = git.try_run("for-each-ref", "--format=%(refname)")
+        if refs is None:
+            self._distrust()
+            return SourceError(f"{where} cannot be read by git", fix="repair the repository: git fsck")
+        return no_such_ref(where, self.ref, refs.decode(errors="replace").split())
+
+    def _verify(self, commit: str) -> None:
+        signers = self._settings.allowed_signers
+        if signers is None or commit == self._verified:
+            return
+        if not Path(signers).is_file():
+            raise SourceError(f"source.allowed_signers: there is no file {signers}", fix="make it, or mend the path")
+        option = f"gpg.ssh.allowedSignersFile={signers}"
+        if self._opened().try_run("-c", option, "verify-commit", commit) is None:
+            raise SourceError(
+                f"commit {commit[:7]} is not signed by an allowed signer",
+                fix=f"sign it (git commit -S, gpg.format ssh) with a key that {signers} lists",
+            )
+        self._verified = commit
+
+    # -- contents
+
+    def tree(self, head: Head) -> dict[str, TreeFile]:
+        """All files below the strategies' folder; links and submodules as what they stand for."""
+        files: dict[str, TreeFile] = {}
+        links: dict[str, str] = {}
+        for entry in _entries(self._read("ls-tree", "-r", "-z", head.tree)):
+            mode, _, blob, path = entry
+            if mode == _LINK:
+                links[path] = blob
+            files[path] = _file(mode, blob)
+        self._has_links = bool(links)
+        if links:
+            files |= self._followed(links, files)
+        return {self._placed(path): file for path, file in files.items()}
+
+    def _followed(self, links: dict[str, str], files: dict[str, TreeFile]) -> dict[str, TreeFile]:
+        texts = dict(self.blobs(set(links.values())))
+        targets = {path: (texts[blob] or b"").decode(errors="replace") for path, blob in links.items()}
+        return follow(targets, files)
+
+    def changed(self, old: Head, new: Head) -> dict[str, TreeFile | None] | None:
+        """The files that differ; None if links are about, since they differ with what they point to."""
+        out = self._opened().try_run("diff-tree", "-r", "-z", "--no-renames", old.tree, new.tree)
+        if out is None or self._has_links:
+            return None
+        fields = out.decode(errors="surrogateescape").split("\0")
+        files: dict[str, TreeFile | None] = {}
+        for meta, path in zip(fields[::2], fields[1::2], strict=False):
+            _, mode, _, blob, status = meta.split(" ")
+            if mode == _LINK:
+                return None
+            files[self._placed(path)] = None if status == "D" else _file(mode, blob)
+        return files
+
+    def blobs(self, ids: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
+        """The contents of blobs by one process; None for one that is larger than a strategy file may be."""
+        try:
+            yield from self._opened().blobs(ids)
+        except SourceError:
+            self._distrust()
+            raise
+
+    def describe(self, commit: str) -> str:
+        """Short id, author and subject of a commit, for people."""
+        text = self._read("show", "-s", "--format=%h %an: %s", commit).decode(errors="replace").strip()
+        return "".join(letter for letter in text if letter.isprintable())
+
+    def _read(self, *arguments: str) -> bytes:
+        try:
+            return self._opened().run(*arguments)
+        except SourceError:
+            self._distrust()
+            raise
+
+    def _distrust(self) -> None:
+        if self._clone is not None:
+            self._clone.distrust()
+
+    def _placed(self, path: str) -> str:
+        return f"{self.path}/{path}" if self.path else path
+
+
+def _spellings(ref: str) -> tuple[str, ...]:
+    """What `ref` may mean, likeliest first. A branch comes before a tag, whatever git itself prefers."""
+    if ref.startswith("-"):
+        return ()
+    named = (f"refs/heads/{ref}", f"refs/tags/{ref}", ref)
+    return named[::-1] if COMMIT.fullmatch(ref) else named
+
+
+def find_repository(folder: Path) -> tuple[Path, str]:
+    """The git directory that `folder` belongs to, and the folder's path within its tree.
+
+    Raises:
+        SourceError: no repository is there or above.
+    """
+    whole = folder.resolve()
+    if not whole.is_dir():
+        raise SourceError(f"there is no folder {folder}", fix="set source.repository")
+    if all((whole / part).exists() for part in ("HEAD", "objects", "refs")):
+        return whole, ""
+    for place in (whole, *whole.parents):
+        git = place / ".git"
+        if git.exists():
+            below = whole.relative_to(place).as_posix()
+            return (_linked(git) if git.is_file() else git), "" if below == "." else below
+    raise SourceError(f"{folder} is no Git repository", fix="run git init there, or set source.repository")
+
+
+def _linked(file: Path) -> Path:
+    """Where the `.git` file of a submodule or of a second working tree points to."""
+    target = file.read_text(errors="replace").removeprefix("gitdir:").strip()
+    return (file.parent / target).resolve()
+
+
+def _entries(listing: bytes) -> Iterator[tuple[str, str, str, str]]:
+    """(mode, type, id, path) of each line of `ls-tree -z`."""
+    for line in listing.decode(errors="surrogateescape").split("\0")[:-1]:
+        meta, _, path = line.partition("\t")
+        mode, kind, blob = meta.split(" ")
+        yield mode, kind, blob, path
+
+
+def _file(mode: str, blob: str) -> TreeFile:
+    if mode == _SUBMODULE:
+        return TreeFile("", "a submodule: the strategies in it are not read", "commit the files themselves")
+    return TreeFile(blob)

@@ -1,0 +1,139 @@
+"""Two validators, one verdict; and what the planner and the agent ask the catalog for."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.catalog import Catalog
+from reconciler.catalog.packaged import load_catalog, schema_text, schemas_dir
+from reconciler.catalog.units import as_percent, convert
+from reconciler.catalog.violations import explain
+
+PMM = "pure_market_making"
+GOOD: dict[str, Any] = {"bid_spread": 1, "ask_spread": Decimal("0.1"), "order_amount": 1}
+
+values = (
+    st.none()
+    | st.booleans()
+    | st.integers(-200, 200)
+    | st.decimals(-200, 200, places=3)
+    | st.sampled_from(["", "x", "0.1%", "mid_price", "external_market", "1,2", "buy"])
+    | st.just({"a": ["buy", 1, Decimal("0.1")]})
+    | st.lists(st.integers(0, 2), max_size=3)
+)
+field_names = sorted(load_catalog().fields(PMM))
+
+
+@given(st.dictionaries(st.sampled_from([*field_names, "unknown"]), values, max_size=6))
+def test_the_fast_validator_and_the_explaining_one_give_the_same_verdict(some) -> None:
+    catalog = load_catalog()
+    config = GOOD | some
+
+    assert catalog.is_valid(PMM, config) == (catalog.violations(PMM, config) == [])
+
+
+@given(st.dictionaries(st.sampled_from(["state", "wave", "labels", "exchange", "x"]), values, max_size=4))
+def test_so_they_do_on_the_file_itself(some) -> None:
+    catalog = load_catalog()
+    data = {"strategy_type": PMM, "exchange": "binance", "trading_pair": "A-B", "config": {}} | some
+
+    assert catalog.envelope_is_valid(data) == (catalog.envelope_violations(data) == [])
+
+
+def test_whole_decimals_are_whole_numbers_to_both() -> None:
+    catalog = load_catalog()
+
+    assert catalog.is_valid(PMM, GOOD | {"order_levels": Decimal("2.0")})
+    assert catalog.violations(PMM, GOOD | {"order_levels": Decimal("2.0")}) == []
+
+
+def test_a_bot_is_sent_numbers_never_percent_signs() -> None:
+    assert not load_catalog().is_valid(PMM, GOOD | {"bid_spread": "0.1%"})
+
+
+def test_every_field_says_its_unit_and_whether_it_applies_live() -> None:
+    schema = json.loads(schema_text(f"strategies/{PMM}.schema.json"))
+
+    for name, field in schema["properties"].items():
+        assert field["x-apply"] in {"hot", "restart"}, name
+        assert "x-unit" in field, name
+        assert field["description"].endswith("."), name
+
+
+def test_what_is_not_known_needs_a_restart_and_has_no_unit() -> None:
+    catalog = load_catalog()
+
+    assert (catalog.apply_mode(PMM, "bid_spread"), catalog.unit(PMM, "bid_spread")) == ("hot", "percent")
+    assert (catalog.apply_mode(PMM, "nonsense"), catalog.unit("nonsense", "x")) == ("restart", "")
+
+
+def test_defaults_fill_only_what_is_left_out() -> None:
+    full = load_catalog().with_defaults(PMM, {"order_levels": 3})
+
+    assert full["order_levels"] == 3
+    assert full["max_order_age"] == 1800
+
+
+def test_another_schema_needs_no_code() -> None:
+    schema = (
+        b'{"type":"object","properties":{"a":{"type":"number","x-unit":"base"}},"additionalProperties":false}'
+    )
+    catalog = Catalog.from_schemas(schema_text("strategy.schema.json").encode(), {"other": schema})
+
+    assert catalog.types == ("other",)
+    assert catalog.is_valid("other", {"a": 1})
+    assert catalog.violations("other", {"b": 1})[0].key
+
+
+def test_the_schema_hash_changes_with_any_schema() -> None:
+    envelope = schema_text("strategy.schema.json").encode()
+    one = Catalog.from_schemas(envelope, {"a": b'{"properties":{}}'})
+    two = Catalog.from_schemas(envelope, {"a": b'{"properties":{} }'})
+
+    assert one.schema_hash != two.schema_hash
+
+
+def test_schemas_are_valid_and_the_editors_envelope_names_every_type() -> None:
+    from jsonschema import Draft202012Validator
+
+    envelope = json.loads(schema_text("strategy.schema.json"))
+    named = {branch["if"]["properties"]["strategy_type"]["const"] for branch in envelope["allOf"]}
+
+    for file in schemas_dir().rglob("*.schema.json"):
+        Draft202012Validator.check_schema(json.loads(file.read_text()))
+    assert named == set(load_catalog().types)
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "value"),
+    [
+        ("0.1%", "percent", "0.1"),
+        ("10bps", "percent", "0.1"),
+        ("0.1%", "fraction", "0.001"),
+        ("10bps", "fraction", "0.001"),
+        ("-5 %", "percent", "-5"),
+    ],
+)
+def test_units_convert_exactly(text: str, unit: str, value: str) -> None:
+    assert convert(text, unit) == Decimal(value)
+
+
+@pytest.mark.parametrize(("text", "unit"), [("0.1%", "base"), ("1 percent", "percent"), ("%", "percent")])
+def test_what_is_no_percentage_is_not_converted(text: str, unit: str) -> None:
+    assert convert(text, unit) is None
+
+
+def test_a_fraction_is_shown_as_a_percentage() -> None:
+    assert as_percent(Decimal("0.001"), "fraction") == Decimal("0.1")
+
+
+def test_an_explanation_cuts_long_values() -> None:
+    (violation,) = explain({"a": "x" * 500}, {"properties": {"a": {"enum": ["y"]}}}, "it")
+
+    assert len(violation.what) < 100
