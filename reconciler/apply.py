@@ -59,11 +59,13 @@ class Applier:
         results: dict[Key, ChangeResult] = {}
         healthy = True
         for wave in waves(plan):
-            if healthy or _lowers_risk(wave):
+            if _lowers_risk(wave):
                 await self._wave(wave, plan.commit, results, progress)
+            elif healthy:
+                await self._wave(wave, plan.commit, results, progress)
+                healthy = all(results[change.key].outcome is Outcome.CONFIRMED for change in wave)
             else:
                 results.update((change.key, _skipped(change, UNHEALTHY)) for change in wave)
-            healthy = healthy and all(results[change.key].outcome is Outcome.CONFIRMED for change in wave)
         return tuple(results[change.key] for change in plan.acting)
 
     async def _wave(

@@ -97,7 +97,7 @@ class Stage:
         shutil.copytree(examples_dir() / "strategies", self.folder / "strategies")
         shutil.copytree(schemas_dir(), self.folder / "schemas")
         settings = (examples_dir() / SETTINGS).read_text()
-        (self.folder / SETTINGS).write_text(re.sub(r"url: mqtt\S*", "url: embedded:", settings))
+        (self.folder / SETTINGS).write_text(re.sub(r"url: mqtt\S*", "url: 'embedded:'", settings))
         (self.folder / ".gitignore").write_text(".reconciler/\n")
 
     async def git(self, *arguments: str) -> str:

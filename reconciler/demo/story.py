@@ -68,19 +68,19 @@ class _Teller:
         Raises:
             DemoFailed: it ends with another exit code than `wanted`.
         """
-        line = f"reconciler {' '.join(arguments)}"
-        self.typed(line)
+        command = f"reconciler {' '.join(arguments)}"
+        self.typed(command)
         code, output = await self.stage.reconciler(*arguments)
         for line in _indented(output):
             self.say(line)
-        expect(code, wanted, line)
+        expect(code, wanted, command)
 
     async def commit(self, message: str) -> None:
         self.typed(f"git commit --all --message '{message}'")
         await self.stage.commit(message)
 
     async def hears(self, last: str) -> None:
-        """Show what the service says, until a line has `last` in it.
+        """Show what the service says, until a line matches `last`.
 
         Raises:
             DemoFailed: it does not say so in time.
@@ -91,7 +91,7 @@ class _Teller:
             self.stage.check()
             for line in self.service.news():
                 self.say(_service_line(line))
-                if last in line:
+                if re.search(last, line):
                     return
             await asyncio.sleep(LOOK_EVERY_S)
         raise DemoFailed(f"the service did not say {last!r} within {PATIENCE_S:g} s")
@@ -123,7 +123,7 @@ async def _first_sync(teller: _Teller) -> None:
     await teller.run("plan", wanted=ExitCode.CHANGES)
     teller.typed("reconciler run &")
     teller.service = await stage.start("service", "run")
-    await teller.hears("finished")
+    await teller.hears(r"Sync of \w+ finished")
     await teller.run("status", "--quick")
 
 
@@ -134,7 +134,7 @@ async def _spread(teller: _Teller) -> None:
     _edit(file, r"bid_spread: .*", "bid_spread: 0.25%")
     await teller.run("plan", "--worktree", wanted=ExitCode.CHANGES)
     await teller.commit("Widen a spread")
-    await teller.hears("finished")
+    await teller.hears(r"Sync of \w+ finished")
     await teller.agree()
 
 
@@ -163,7 +163,7 @@ async def _by_hand(teller: _Teller) -> None:
     topic, payload = "hummingbot/strategy/update", f'{{"strategy_name":"{name}","config":{{"bid_spread":9}}}}'
     teller.typed(f"mosquitto_pub -t {topic} -m '{payload}'")
     await teller.stage.publish(topic, payload.encode())
-    await teller.hears("finished")
+    await teller.hears(r"Sync of \w+ finished")
     await teller.agree()
 
 
@@ -174,7 +174,7 @@ async def _deleted(teller: _Teller) -> None:
     file.unlink()
     await teller.run("plan", "--worktree", wanted=ExitCode.CHANGES)
     await teller.commit(f"Retire {file.stem}")
-    await teller.hears("finished")
+    await teller.hears(r"Sync of \w+ finished")
     await teller.agree()
 
 
@@ -186,7 +186,7 @@ async def _broker_lost(teller: _Teller) -> None:
     await teller.hears("Broker lost")
     _edit(file, r"ask_spread: .*", "ask_spread: 0.3%")
     await teller.commit("Widen the other side")
-    await teller.hears("finished")
+    await teller.hears(r"Sync of \w+ finished")
     await teller.agree()
 
 

@@ -5,6 +5,7 @@ What cannot be delivered now (broker away) waits in memory, at most `BACKLOG` me
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
@@ -40,6 +41,7 @@ class Notifier:
         self._settings = settings
         self._default_target = default_target
         self._waiting: deque[tuple[str, str, bytes]] = deque(maxlen=BACKLOG)
+        self._sending = asyncio.Lock()
 
     async def tell(self, events: Iterable[Event]) -> None:
         """Log and publish `events`, leaving out what was told before and still stands."""
@@ -81,12 +83,15 @@ class Notifier:
 
     async def flush(self) -> None:
         """Send what waits; what cannot be sent keeps waiting."""
-        while self._waiting:
-            try:
-                await self._publish(*self._waiting[0])
-            except BrokerError:
-                return
-            self._waiting.popleft()
+        async with self._sending:
+            while self._waiting:
+                first = self._waiting[0]
+                try:
+                    await self._publish(*first)
+                except BrokerError:
+                    return
+                if self._waiting[0] is first:  # else a full backlog has dropped it meanwhile
+                    self._waiting.popleft()
 
     def _target(self, event: Event) -> str:
         return event.key.target if event.key else self._default_target

@@ -113,13 +113,15 @@ class Git:
                 yield process.stdout
 
     @contextlib.contextmanager
-    def _process(self, arguments: tuple[str, ...], stdin: IO[bytes] | int = subprocess.DEVNULL) -> Iterator[Any]:
+    def _process(
+        self, arguments: tuple[str, ...], stdin: IO[bytes] | int = subprocess.DEVNULL
+    ) -> Iterator[Any]:
         """A running git; whatever happens, it and what it started are gone afterwards."""
         from git import Git as Command
         from git.exc import GitCommandNotFound
 
         try:
-            process = Command(str(self.git_dir)).execute(
+            process: Any = Command(str(self.git_dir)).execute(
                 ["git", *self._options, *arguments],
                 istream=stdin,  # type: ignore[arg-type]  # the stubs leave out that Popen takes files of all kinds
                 as_process=True,

@@ -9,7 +9,9 @@ Rule 3: a symbolic link is followed within the strategies' folder and nowhere el
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import IO
 
 from reconciler.errors import SourceError
 from reconciler.settings import SourceSettings
@@ -35,6 +37,7 @@ class GitSource:
         self._folder = self.path
         self._spelling = ""
         self._verified = ""
+        self._last: Head | None = None
         self._has_links = False
 
     # -- revisions
@@ -52,12 +55,23 @@ class GitSource:
         return head
 
     def _head(self) -> Head:
+        """One git call as long as `ref` has not moved; a commit's tree never changes."""
         git = self._opened()
+        commit = self._resolved(git)
+        if self._last is None or self._last.commit != commit:
+            tree = git.try_run("rev-parse", "--verify", "--quiet", f"{commit}:{self._folder}")
+            if tree is None:
+                where = f"{masked(self._settings.repository)} has no folder {self.path!r} at {self.ref}"
+                raise SourceError(where, fix="set source.path to the folder of the strategies, or commit it")
+            self._last = Head(commit, tree.decode().strip())
+        return self._last
+
+    def _resolved(self, git: Git) -> str:
         for spelling in filter(None, (self._spelling, *_spellings(self.ref))):
-            found = git.try_run("rev-parse", f"{spelling}^{{commit}}", f"{spelling}:{self._folder}")
+            found = git.try_run("rev-parse", "--verify", "--quiet", f"{spelling}^{{commit}}")
             if found is not None:
                 self._spelling = spelling
-                return Head(*found.decode().split())
+                return found.decode().strip()
         self._spelling = ""
         raise self._explained(git)
 
@@ -71,20 +85,15 @@ class GitSource:
 
     def _refuse_inside(self, signers: str | None, git_dir: Path) -> None:
         """Whoever can commit must not be able to add himself to the signers."""
-        if signers is not None and git_dir.name == ".git":
-            if Path(signers).resolve().is_relative_to(git_dir.parent.resolve()):
-                raise SourceError(
-                    f"source.allowed_signers {signers} is inside of the repository that it guards",
-                    fix="put it where a commit cannot change it",
-                )
+        if signers is None or git_dir.name != ".git":
+            return
+        if Path(signers).resolve().is_relative_to(git_dir.parent.resolve()):
+            what = f"source.allowed_signers {signers} is inside of the repository that it guards"
+            raise SourceError(what, fix="put it where a commit cannot change it")
 
     def _explained(self, git: Git) -> SourceError:
         """Say why a ref could not be read."""
         where = masked(self._settings.repository)
-        commit = git.try_run("rev-parse", "--verify", "--quiet", f"{self.ref}^{{commit}}")
-        if commit is not None:
-            fix = "set source.path to the folder of the strategies, or commit it"
-            return SourceError(f"{where} has no folder {self.path!r} at {self.ref}", fix=fix)
         refs = git.try_run("for-each-ref", "--format=%(refname)")
         if refs is None:
             self._distrust()
@@ -96,7 +105,9 @@ class GitSource:
         if signers is None or commit == self._verified:
             return
         if not Path(signers).is_file():
-            raise SourceError(f"source.allowed_signers: there is no file {signers}", fix="make it, or mend the path")
+            raise SourceError(
+                f"source.allowed_signers: there is no file {signers}", fix="make it, or mend the path"
+            )
         option = f"gpg.ssh.allowedSignersFile={signers}"
         if self._opened().try_run("-c", option, "verify-commit", commit) is None:
             raise SourceError(
@@ -111,8 +122,7 @@ class GitSource:
         """All files below the strategies' folder; links and submodules as what they stand for."""
         files: dict[str, TreeFile] = {}
         links: dict[str, str] = {}
-        for entry in _entries(self._read("ls-tree", "-r", "-z", head.tree)):
-            mode, _, blob, path = entry
+        for mode, blob, path in _entries(self._read("ls-tree", "-r", "-z", head.tree)):
             if mode == _LINK:
                 links[path] = blob
             files[path] = _file(mode, blob)
@@ -131,7 +141,7 @@ class GitSource:
         out = self._opened().try_run("diff-tree", "-r", "-z", "--no-renames", old.tree, new.tree)
         if out is None or self._has_links:
             return None
-        fields = out.decode(errors="surrogateescape").split("\0")
+        fields = out.decode(errors="replace").split("\0")
         files: dict[str, TreeFile | None] = {}
         for meta, path in zip(fields[::2], fields[1::2], strict=False):
             _, mode, _, blob, status = meta.split(" ")
@@ -147,6 +157,10 @@ class GitSource:
         except SourceError:
             self._distrust()
             raise
+
+    def batch(self, ids: Iterable[str]) -> AbstractContextManager[IO[bytes]]:
+        """`git cat-file --batch` over `ids`: its output, for another process to read."""
+        return self._opened().batch(ids)
 
     def describe(self, commit: str) -> str:
         """Short id, author and subject of a commit, for people."""
@@ -201,12 +215,12 @@ def _linked(file: Path) -> Path:
     return (file.parent / target).resolve()
 
 
-def _entries(listing: bytes) -> Iterator[tuple[str, str, str, str]]:
-    """(mode, type, id, path) of each line of `ls-tree -z`."""
-    for line in listing.decode(errors="surrogateescape").split("\0")[:-1]:
+def _entries(listing: bytes) -> Iterator[tuple[str, str, str]]:
+    """(mode, id, path) of each line of `ls-tree -z`."""
+    for line in listing.decode(errors="replace").split("\0")[:-1]:
         meta, _, path = line.partition("\t")
-        mode, kind, blob = meta.split(" ")
-        yield mode, kind, blob, path
+        mode, _, blob = meta.split(" ")
+        yield mode, blob, path
 
 
 def _file(mode: str, blob: str) -> TreeFile:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Protocol
+from contextlib import AbstractContextManager
+from typing import IO, Protocol
 
 import msgspec
 
@@ -43,3 +44,6 @@ class Source(Protocol):
 
     def blobs(self, ids: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
         """The contents of files by id, in that order; None for one larger than a strategy file may be."""
+
+    def batch(self, ids: Iterable[str]) -> AbstractContextManager[IO[bytes]] | None:
+        """The contents of files as one stream in the form of `git cat-file --batch`; None if it has none."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from reconciler.errors import SourceError
 from reconciler.settings import SourceSettings
 from reconciler.sources.git import is_remote
+from reconciler.sources.git_source import find_repository
 
 SETTLE_MS = 50
 """An editor writes a file in several steps, git a ref in three."""
@@ -16,32 +18,37 @@ STEP_MS = 10
 
 async def watch_source(settings: SourceSettings) -> AsyncIterator[None]:
     """Yield after each change worth a look; ends at once for a source that only polling can see."""
-    folders = _folders(settings)
+    folders = watched_folders(settings)
     if not folders:
         return
     from watchfiles import awatch
 
-    async for _ in awatch(
-        *folders, watch_filter=_is_worth_a_look, debounce=SETTLE_MS, step=STEP_MS, recursive=True
-    ):
+    async for _ in awatch(*folders, watch_filter=_is_worth_a_look, debounce=SETTLE_MS, step=STEP_MS):
         yield
 
 
-def _folders(settings: SourceSettings) -> list[Path]:
+def watched_folders(settings: SourceSettings) -> list[Path]:
+    """Where a change shows; empty if nowhere on this machine."""
     if settings.worktree:
-        folder = Path(settings.repository) / settings.path
+        folder = Path(settings.repository, settings.path)
         return [folder] if folder.is_dir() else []
     if is_remote(settings.repository):
         return []
-    root = Path(settings.repository)
-    git = root / ".git" if (root / ".git").is_dir() else root
-    return [git] if (git / "HEAD").is_file() else []
+    try:
+        git_dir, _ = find_repository(Path(settings.repository))
+    except SourceError:
+        return []
+    return [place for place in (_shared(git_dir) / "refs", _shared(git_dir) / "reftable") if place.is_dir()]
+
+
+def _shared(git_dir: Path) -> Path:
+    """Where the refs are: a second working tree of a repository has those of the first."""
+    pointer = git_dir / "commondir"
+    return (git_dir / pointer.read_text().strip()).resolve() if pointer.is_file() else git_dir
 
 
 def _is_worth_a_look(change: object, path: str) -> bool:
-    """Strategy files, refs and packed refs; not the objects and locks that git writes on the way."""
+    """All but what editors and git write on the way."""
     del change
     name = Path(path).name
-    if name.endswith((".yaml", ".yml")):
-        return True
-    return ("/refs/" in path and not name.endswith(".lock")) or name in {"packed-refs", "HEAD"}
+    return not name.startswith(".") and not name.endswith((".lock", "~", ".swp", ".tmp"))

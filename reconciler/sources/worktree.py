@@ -3,91 +3,120 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import os
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from reconciler.errors import SourceError
-from reconciler.sources.documents import MAX_BYTES, is_strategy_file
-from reconciler.sources.git import Head, TreeFile
+from reconciler.sources.documents import MAX_BYTES
+from reconciler.sources.links import refused
+from reconciler.sources.tree import Head, TreeFile
 
 WORKTREE = "worktree"
 """Stands for a commit where there is none."""
 
+SETTLED_S = 0.1
+"""A file changed less than this before it was read may change again within the same tick of its clock."""
+
 
 class WorktreeSource:
-    """The files below `root`/`path`. A file's id is a hash of its bytes, so that caches work as for Git."""
+    """The files below `root`/`path`; ids are those that Git would give, so that caches serve both."""
 
     def __init__(self, root: Path, path: str) -> None:
         self.ref = WORKTREE
         self.path = path.strip("/")
-        self._root = root
+        self._folder = root / self.path
         self._files: dict[str, TreeFile] = {}
+        self._stamps: dict[str, tuple[int, ...]] = {}
         self._texts: dict[str, bytes | None] = {}
-        self._stamps: dict[str, tuple[int, int]] = {}
+        self._places: dict[str, Path] = {}
 
     def refresh(self) -> Head:
-        """Look at the files; those with the size and time that they had are not read again.
+        """Look at the files; those with the size and times that they had are not read again.
 
         Raises:
             SourceError: the folder is not there or cannot be read.
         """
-        folder = self._root / self.path
-        if not folder.is_dir():
-            raise SourceError(f"there is no folder {folder}", fix="make it, or set source.path")
+        if not self._folder.is_dir():
+            raise SourceError(f"there is no folder {self._folder}", fix="make it, or set source.path")
+        self._texts, self._places = {}, {}
         try:
-            self._look(folder)
+            self._files = {path: self._file(path, file) for path, file in sorted(self._walk())}
         except OSError as error:
-            raise SourceError(
-                f"cannot read {error.filename}: {error.strerror}", fix="mend its rights"
-            ) from error
-        listing = "\n".join(f"{path} {file.blob} {file.link}" for path, file in sorted(self._files.items()))
-        return Head(WORKTREE, hashlib.sha256(listing.encode()).hexdigest())
+            what = f"cannot read {error.filename or self._folder}: {error.strerror}"
+            raise SourceError(what, fix="mend its rights") from error
+        listing = "\n".join(f"{path}\t{file.blob}\t{file.problem}" for path, file in self._files.items())
+        return Head(WORKTREE, hashlib.sha256(listing.encode(errors="replace")).hexdigest())
 
-    def _look(self, folder: Path) -> None:
-        found: dict[str, TreeFile] = {}
-        texts: dict[str, bytes | None] = {}
-        for file in sorted(folder.rglob("*.y*ml")):
-            path = file.relative_to(self._root).as_posix()
-            if not is_strategy_file(file.relative_to(folder).as_posix()):
-                continue
-            if file.is_symlink() and not self._inside(file):
-                found[path] = TreeFile(_id(path.encode()), link=True)
-                texts[found[path].blob] = b""
-            elif file.is_file():
-                found[path] = self._file(path, file, texts)
-        self._files, self._texts = found, texts
+    def _walk(self) -> Iterator[tuple[str, Path]]:
+        """Every file, and every link to whatever; folders whose name hides them are passed by."""
+        for place, folders, names in os.walk(self._folder, onerror=_raise):
+            links = [name for name in folders if Path(place, name).is_symlink()]
+            folders[:] = [name for name in folders if not name.startswith((".", "_")) and name not in links]
+            for name in (*names, *links):
+                file = Path(place, name)
+                yield self._placed(file), file
 
-    def _inside(self, link: Path) -> bool:
-        return link.resolve().is_relative_to(self._root.resolve())
+    def _placed(self, file: Path) -> str:
+        below = file.relative_to(self._folder).as_posix()
+        return f"{self.path}/{below}" if self.path else below
 
-    def _file(self, path: str, file: Path, texts: dict[str, bytes | None]) -> TreeFile:
+    def _file(self, path: str, file: Path) -> TreeFile:
+        if file.is_symlink() and (why := self._refusal(file)):
+            return refused(why)
         stat = file.stat()
-        stamp = (stat.st_mtime_ns, stat.st_size)
+        stamp = (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino)
         known = self._files.get(path)
-        if known is not None and self._stamps.get(path) == stamp and known.blob in self._texts:
-            texts[known.blob] = self._texts[known.blob]
-            return known
-        text = file.read_bytes() if stat.st_size <= MAX_BYTES else None
-        blob = _id(text if text is not None else f"{path} {stamp}".encode())
-        self._stamps[path] = stamp
-        texts[blob] = text
+        if known is None or known.problem or self._stamps.get(path) != stamp:
+            known = self._read(file, stat.st_size)
+            settled = time.time() - stat.st_mtime > SETTLED_S
+            self._stamps[path] = stamp if settled else ()
+        self._places[known.blob] = file
+        return known
+
+    def _refusal(self, link: Path) -> str:
+        """Why a link is not followed; empty if it is."""
+        target = link.resolve()
+        if not target.is_relative_to(self._folder.resolve()):
+            return "leaves the folder of the strategies"
+        return "" if target.is_file() else "points to a folder or to nothing"
+
+    def _read(self, file: Path, size: int) -> TreeFile:
+        text = file.read_bytes() if size <= MAX_BYTES else None
+        blob = _blob_id(text) if text is not None else f"large {file}"
+        self._texts[blob] = text
         return TreeFile(blob)
 
     def tree(self, head: Head) -> dict[str, TreeFile]:
         """All files, as last looked at."""
         del head
-        return dict(self._files)
+        return self._files
 
-    def changed(self, old: Head, new: Head) -> dict[str, TreeFile | None]:
-        """Everything: telling what differs would cost as much."""
+    def changed(self, old: Head, new: Head) -> None:
+        """Nothing can tell but `tree`, which costs nothing here."""
         del old, new
-        return dict(self._files)
 
-    def blobs(self, ids: list[str]) -> Iterator[tuple[str, bytes | None]]:
-        """The contents of files by their id; None for one that is too large."""
+    def batch(self, ids: Iterable[str]) -> None:
+        """There is no such stream of files."""
+        del ids
+
+    def blobs(self, ids: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
+        """The contents of files by id; None for one larger than a strategy file may be.
+
+        Raises:
+            SourceError: a file is no longer what it was.
+        """
         for blob in ids:
+            if blob not in self._texts and self._read(self._places[blob], 0).blob != blob:
+                raise SourceError(f"{self._places[blob]} changed while it was read", fix="try again")
             yield blob, self._texts[blob]
 
 
-def _id(text: bytes) -> str:
-    return hashlib.sha256(text).hexdigest()
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _blob_id(text: bytes) -> str:
+    """What Git calls a file of these contents."""
+    return hashlib.sha1(b"blob %d\0%b" % (len(text), text), usedforsecurity=False).hexdigest()

@@ -26,7 +26,7 @@ class Store(Protocol):
         """The epoch last taken; 0 before the first."""
 
     def take_epoch(self) -> int:
-        """Take and keep a new epoch: above the last one, and not below the Unix time in seconds."""
+        """Take and keep a new epoch: above the last one, and not below the Unix time in milliseconds."""
 
     def refresh(self) -> bool:
         """Take in what another process wrote; whether there was anything."""

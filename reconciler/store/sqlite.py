@@ -163,6 +163,11 @@ class SqliteStore:
             self._database.close()
             self._lock.close()
 
+    def abandon(self) -> None:
+        """Close without writing what waits, as the end of a killed process does."""
+        self._database.close()
+        self._lock.close()
+
     def _put_fact(self, name: str, value: bytes) -> None:
         self._facts[name] = value
         self._dirty[FACT, name] = value
@@ -178,7 +183,7 @@ class SqliteStore:
         return int(self._facts.get("epoch", b"0"))
 
     def take_epoch(self) -> int:
-        epoch = max(self.epoch + 1, int(time.time()))
+        epoch = max(self.epoch + 1, time.time_ns() // 1_000_000)
         self._put_fact("epoch", str(epoch).encode())
         self.flush()
         return epoch

@@ -256,8 +256,8 @@ def test_a_brake_refuses_and_the_command_that_it_names_goes_on(project: Project)
 
 
 def test_apply_tells_what_became_of_each_strategy_when_one_fails(project: Project) -> None:
-    project.write("greedy")
-    (project.folder / "strategies" / "greedy.yaml").open("a").write("  order_levels: 2\n")
+    greedy = project.write("greedy")
+    greedy.write_text(greedy.read_text() + "  order_levels: 2\n")
     project.commit()
     with project.agent("--fault", "refuse=order_levels"):
         project.until(2, "plan")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 
@@ -130,3 +131,18 @@ async def test_an_event_of_a_strategy_goes_to_its_own_target(notifier, channels)
     await notifier.tell([Event(EventKind.CHANGED, Level.INFO, "eu/btc started", key=Key("eu", "btc"))])
 
     assert {target for target, _, _ in channels.sent} == {"eu"}
+
+
+async def test_two_that_tell_at_once_send_each_message_once_and_in_order(store) -> None:
+    sent: list[bytes] = []
+
+    async def slowly(target: str, channel: str, payload: bytes) -> None:
+        await asyncio.sleep(0)
+        sent.append(payload)
+
+    notifier = Notifier(slowly, store, NotificationSettings(channels=("telegram",)), default_target="default")
+    first, second = (Event(EventKind.SYNC_STARTED, Level.INFO, text) for text in ("first", "second"))
+
+    await asyncio.gather(notifier.tell([first]), notifier.tell([second]))
+
+    assert [json.loads(payload)["message"] for payload in sent] == ["first", "second"]

@@ -1,0 +1,97 @@
+"""
+Results of checking, kept in a file by blob id.
+
+Lines of JSON, each with its checksum, so that new results are added without writing the old ones again, and
+a line that was cut off or damaged costs that result and no other. The file is a shortcut: whatever is wrong
+with it, its results are made again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import zlib
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from reconciler.sources.check import Checked
+
+SLACK = 1000
+"""Lines that are of no use any more and may stay before the file is written anew."""
+
+
+class _Numbers(dict[str, Decimal]):
+    """Decimals by their text: fleets repeat the same few numbers, which then are kept once."""
+
+    def __missing__(self, text: str) -> Decimal:
+        return self.setdefault(text, Decimal(text))
+
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+def pack(results: Mapping[str, Checked]) -> bytes:
+    """`results` as lines."""
+    return b"".join(_line(_encoder.encode(item)) for item in results.items())
+
+
+def _line(text: bytes) -> bytes:
+    return b"%08x %b\n" % (zlib.crc32(text), text)
+
+
+def unpack(lines: Iterable[bytes]) -> dict[str, Checked]:
+    """The results of all lines that are whole."""
+    decode = msgspec.json.Decoder(tuple[str, Checked], float_hook=_Numbers().__getitem__).decode
+    results = {}
+    for line in lines:
+        text = line[9:]
+        if line[:9] == b"%08x " % zlib.crc32(text):
+            with contextlib.suppress(msgspec.MsgspecError):
+                blob, checked = decode(text)
+                results[blob] = checked
+    return results
+
+
+class ResultCache:
+    """The file of results that were made with one version and one set of schemas (`made_with`)."""
+
+    def __init__(self, file: Path, made_with: str) -> None:
+        self._file = file
+        self._title = _line(_encoder.encode(made_with))
+        self._lines = -1
+
+    def read(self) -> dict[str, Checked]:
+        """All results in the file; none if it is not there or was made with something else."""
+        try:
+            title, *lines = self._file.read_bytes().split(b"\n")
+        except OSError:
+            return {}
+        if title + b"\n" != self._title or lines[-1:] != [b""]:
+            return unpack(lines) if title + b"\n" == self._title else {}
+        self._lines = len(lines) - 1
+        return unpack(lines)
+
+    def write(self, results: Mapping[str, Checked], new: Iterable[str]) -> None:
+        """Keep `results`, of which `new` are not in the file yet. A file that cannot be written is left."""
+        added = {blob: results[blob] for blob in new}
+        with contextlib.suppress(OSError):
+            if 0 <= self._lines <= 2 * len(results) + SLACK:
+                self._add(pack(added))
+                self._lines += len(added)
+            else:
+                self._replace(self._title + pack(results))
+                self._lines = len(results)
+
+    def _add(self, lines: bytes) -> None:
+        with self._file.open("ab", buffering=0) as file:
+            file.write(lines)
+
+    def _replace(self, content: bytes) -> None:
+        """Write beside and swap: a reader never sees half of it."""
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        beside = self._file.with_suffix(f".{os.getpid()}")
+        beside.write_bytes(content)
+        beside.replace(self._file)
