@@ -76,12 +76,30 @@ def _with_config(gap: Gap, case: Case, known: Config) -> Gap:
     wanted = gap.wanted
     changes = tuple(config_changes(wanted, known, once))
     if not changes:
-        return gap
+        return _with_more_than_shown(gap, case, known) if _declares_more(case) else gap
     removed = tuple(sorted(key for key in once if key not in wanted and key in known))
     if any(change.removed for change in changes) and _is_exactly(case.spec, case.live):
         changes, removed = tuple(change for change in changes if not change.removed), ()
     touched = tuple(key for key in wanted if any(config_changes({key: wanted[key]}, known, _only(once, key))))
     return msgspec.structs.replace(gap, config=changes, touched=touched, removed=removed)
+
+
+def _declares_more(case: Case) -> bool:
+    """Whether an agent's hash proves that it was told something that Git does not say, though all that Git
+    says is there: a field that somebody added by hand, or one whose removal we forgot with our store.
+    """
+    spec, live, entry = case.spec, case.live, case.entry
+    if not case.extended or live.spec_hash is None or spec.ignore_drift:
+        return False
+    if entry is not None and entry.spec_hash == live.spec_hash and entry.config == spec.config:
+        return False
+    return not _is_exactly(spec, live)
+
+
+def _with_more_than_shown(gap: Gap, case: Case, known: Config) -> Gap:
+    extra = tuple(sorted(known.keys() - case.spec.config.keys()))
+    changes = tuple(FieldChange(f"config.{key}", known[key], None, removed=True) for key in extra)
+    return msgspec.structs.replace(gap, config=changes, removed=extra, whole=not extra)
 
 
 def _only(config: Config, key: str) -> Config:

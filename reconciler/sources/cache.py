@@ -33,22 +33,22 @@ class _Numbers(dict[str, Decimal]):
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
-def pack(results: Mapping[str, Checked]) -> bytes:
-    """`results` as lines."""
-    return b"".join(_line(_encoder.encode(item)) for item in results.items())
+def pack(results: Mapping[str, Checked], seed: int = 0) -> bytes:
+    """`results` as lines; their checksums begin with `seed`."""
+    return b"".join(_line(_encoder.encode(item), seed) for item in results.items())
 
 
-def _line(text: bytes) -> bytes:
-    return b"%08x %b\n" % (zlib.crc32(text), text)
+def _line(text: bytes, seed: int) -> bytes:
+    return b"%08x %b\n" % (zlib.crc32(text, seed), text)
 
 
-def unpack(lines: Iterable[bytes]) -> dict[str, Checked]:
-    """The results of all lines that are whole."""
+def unpack(lines: Iterable[bytes], seed: int = 0) -> dict[str, Checked]:
+    """The results of all lines that are whole and were packed with `seed`."""
     decode = msgspec.json.Decoder(tuple[str, Checked], float_hook=_Numbers().__getitem__).decode
     results = {}
     for line in lines:
         text = line[9:]
-        if line[:9] == b"%08x " % zlib.crc32(text):
+        if line[:9] == b"%08x " % zlib.crc32(text, seed):
             with contextlib.suppress(msgspec.MsgspecError):
                 blob, checked = decode(text)
                 results[blob] = checked
@@ -60,7 +60,8 @@ class ResultCache:
 
     def __init__(self, file: Path, made_with: str) -> None:
         self._file = file
-        self._title = _line(_encoder.encode(made_with))
+        self._seed = zlib.crc32(made_with.encode())  # so that no line of another version is taken for ours
+        self._title = _line(_encoder.encode(made_with), self._seed)
         self._lines = -1
 
     def read(self) -> dict[str, Checked]:
@@ -69,20 +70,21 @@ class ResultCache:
             title, *lines = self._file.read_bytes().split(b"\n")
         except OSError:
             return {}
-        if title + b"\n" != self._title or lines[-1:] != [b""]:
-            return unpack(lines) if title + b"\n" == self._title else {}
-        self._lines = len(lines) - 1
-        return unpack(lines)
+        if title + b"\n" != self._title:
+            return {}
+        if lines[-1:] == [b""]:  # else the end was cut off, and nothing must be added to it
+            self._lines = len(lines) - 1
+        return unpack(lines, self._seed)
 
     def write(self, results: Mapping[str, Checked], new: Iterable[str]) -> None:
         """Keep `results`, of which `new` are not in the file yet. A file that cannot be written is left."""
         added = {blob: results[blob] for blob in new}
         with contextlib.suppress(OSError):
             if 0 <= self._lines <= 2 * len(results) + SLACK:
-                self._add(pack(added))
+                self._add(pack(added, self._seed))
                 self._lines += len(added)
             else:
-                self._replace(self._title + pack(results))
+                self._replace(self._title + pack(results, self._seed))
                 self._lines = len(results)
 
     def _add(self, lines: bytes) -> None:

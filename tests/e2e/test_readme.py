@@ -1,0 +1,160 @@
+"""What the README shows is what happens: its commands run, in order, and say what it says."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli_project import clean_environment
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+LEFT_OUT = shutil.ignore_patterns(".venv", ".git", "node_modules", ".*_cache", "__pycache__", ".hypothesis")
+MARK = "=== exit code"
+
+Typed = tuple[str, list[str]]
+"""A command and the lines that the README shows below it."""
+
+
+def blocks(kind: str) -> list[str]:
+    return re.findall(rf"^```{kind}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def typed() -> list[Typed]:
+    found: list[Typed] = []
+    for line in "".join(blocks("console")).splitlines():
+        if line.startswith("$ "):
+            found.append((line[2:], []))
+        else:
+            found[-1][1].append(line)
+    return found
+
+
+def wanted_code(command: str) -> int:
+    named = re.search(r"# exit code (\d)", command)
+    return int(named[1]) if named else 0
+
+
+def without_chance(text: str) -> str:
+    """Commits and ages are others each time."""
+    text = re.sub(r"@ [0-9a-f]{7} ", "@ COMMIT ", text)
+    text = re.sub(r" +\d+ s$", " AGE", text, flags=re.MULTILINE)
+    return re.sub(r"\d+\.\d s old", "AGE", text)
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A copy of this repository whose .venv is the one that runs the test."""
+    shutil.copytree(ROOT, tmp_path / "clone", ignore=LEFT_OUT)
+    clone = tmp_path / "clone"
+    programs = clone / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    for name in ("python", "reconciler"):
+        wrapper = programs / name
+        module = " -m reconciler" if name == "reconciler" else ""
+        wrapper.write_text(f'#!/bin/sh\nexec {sys.executable}{module} "$@"\n')
+        wrapper.chmod(0o755)
+    shutil.copy(clone / "pyproject.toml", clone / ".venv" / ".installed-run")
+    return clone
+
+
+class Shell:
+    """One shell that the commands are typed into, one after the other."""
+
+    def __init__(self, clone: Path) -> None:
+        who = {"NAME": "reader", "EMAIL": "reader@example.com"}
+        environment = clean_environment(
+            PATH=f"{clone / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            PYTHONPATH=str(clone),
+            TMPDIR=str(clone),
+            HOME=str(clone),
+            **{f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in who.items()},
+        )
+        self._bash = subprocess.Popen(
+            ["bash"],
+            cwd=clone,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def type(self, command: str) -> tuple[int, str]:
+        """Run one command to its end; its exit code, and what was said meanwhile."""
+        assert self._bash.stdin is not None
+        assert self._bash.stdout is not None
+        self._bash.stdin.write(f'{command}\necho "{MARK} $?"\n')
+        self._bash.stdin.flush()
+        said = ""
+        for line in self._bash.stdout:
+            if line.startswith(MARK):
+                return int(line.rpartition(" ")[2]), said
+            said += line
+        raise AssertionError(f"the shell ended at {command}:\n{said}")
+
+    def leave(self) -> None:
+        """End what still runs in the background, and the shell."""
+        self._bash.communicate("kill $(jobs -p); wait\n", timeout=60)
+
+
+@pytest.fixture
+def shell(clone: Path) -> Iterator[Shell]:
+    shell = Shell(clone)
+    yield shell
+    shell.leave()
+
+
+def test_every_command_of_the_readme_runs_and_says_what_it_shows(shell: Shell) -> None:
+    for command, shown in typed():
+        code, said = shell.type(command)
+        while not says(said, shown) and "a moment later" in command:
+            code, said = shell.type(command)
+
+        assert code == wanted_code(command), f"{command} ended with {code}:\n{said}"
+        assert says(said, shown), f"{command} said:\n{said}"
+
+
+def says(said: str, shown: list[str]) -> bool:
+    return without_chance("\n".join(shown)) in without_chance(said)
+
+
+def test_every_strategy_of_the_readme_is_valid(tmp_path: Path) -> None:
+    for number, text in enumerate(blocks("yaml")):
+        (tmp_path / f"readme-{number}.yaml").write_text(text)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "reconciler", "validate", str(tmp_path)],
+        env=clean_environment(),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout
+    assert "no problems" in done.stdout
+
+
+def test_the_readme_is_short_and_its_links_lead_somewhere() -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", README)
+
+    assert len(README.splitlines()) <= 150
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_every_decision_has_a_number_of_its_own_and_a_title_with_it() -> None:
+    files = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    numbers = [file.name[:4] for file in files]
+
+    assert len(set(numbers)) == len(numbers)
+    assert [f for f in files if not f.read_text().startswith(f"# {f.name[:4]}: ")] == []
