@@ -65,8 +65,8 @@ class Clone:
             except _NoSuchRef:
                 raise
             except SourceError as error:
-                if self._is_sound():
-                    raise self._unreachable(error) from error
+                if self._is_sound(error):
+                    raise
                 self._remake()
                 self._follow()
 
@@ -102,7 +102,7 @@ class Clone:
         """Fetch what it was last time; False if it is that no more."""
         ref = f"refs/{kind}/{self._ref}"
         try:
-            self._fetch(f"+{ref}:{ref}")
+            self._fetch(f"+{ref}:{ref}", timeout_s=FETCH_TIMEOUT_S)
         except SourceError as error:
             if "couldn't find remote ref" not in str(error):
                 raise
@@ -119,21 +119,23 @@ class Clone:
                 timeout_s=ASK_TIMEOUT_S * self._patience,
             )  # fmt: skip
         except SourceError as error:
-            raise self._unreachable(error) from error
+            raise _Unreachable(self._failed(error), fix=_STAYS) from error
         return {line.partition("\t")[2] for line in out.decode(errors="replace").splitlines()}
 
-    def _fetch(self, *refspecs: str) -> None:
-        limit_s = FETCH_TIMEOUT_S if self._kind else FIRST_FETCH_TIMEOUT_S
+    def _fetch(self, *refspecs: str, timeout_s: float = FIRST_FETCH_TIMEOUT_S) -> None:
         tidy = "1" if self._fetches % TIDY_EVERY == TIDY_EVERY - 1 else "0"
         self._fetches += 1
-        self.git.run(
-            "-c", f"gc.auto={tidy}", "-c", "gc.autoDetach=false",
-            "fetch", "--quiet", "--force", "--no-tags", "--no-write-fetch-head", "origin", *refspecs,
-            timeout_s=limit_s * self._patience,
-        )  # fmt: skip
+        try:
+            self.git.run(
+                "-c", f"gc.auto={tidy}", "-c", "gc.autoDetach=false",
+                "fetch", "--quiet", "--force", "--no-tags", "--no-write-fetch-head", "origin", *refspecs,
+                timeout_s=timeout_s * self._patience,
+            )  # fmt: skip
+        except SourceError as error:
+            raise SourceError(self._failed(error), fix=_STAYS) from error
 
-    def _unreachable(self, error: SourceError) -> SourceError:
-        return SourceError(f"cannot fetch {masked(self._address)}: {reason(error)}", fix=_STAYS)
+    def _failed(self, error: SourceError) -> str:
+        return f"cannot fetch {masked(self._address)}: {reason(error)}"
 
     # -- the folder
 
@@ -162,9 +164,14 @@ class Clone:
             for leftover in self._folder.glob(place):
                 leftover.unlink(missing_ok=True)
 
-    def _is_sound(self) -> bool:
-        """Whether git can read the refs and what they point to."""
-        return self.git.try_run("for-each-ref", "--format=%(objecttype) %(tree)") is not None
+    def _is_sound(self, error: SourceError) -> bool:
+        """Whether the clone is whole, so that `error` is the remote's."""
+        if self.git.try_run("for-each-ref", "--format=%(objecttype) %(tree)") is None:
+            return False
+        if isinstance(error, _Unreachable):
+            return True
+        self._offered()
+        return self.git.try_run("fsck", "--connectivity-only", "--no-dangling") is not None
 
     def _remake(self) -> None:
         """Begin with an empty repository; what was there is put aside, for one that wants to look at it."""
@@ -175,6 +182,10 @@ class Clone:
         self._folder.mkdir()
         self.git.run("init", "--quiet", "--bare")
         self._kind = None
+
+
+class _Unreachable(SourceError):
+    """The address does not answer."""
 
 
 class _NoSuchRef(SourceError):

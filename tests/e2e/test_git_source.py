@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from reconciler.errors import SourceError
 from reconciler.settings import SourceSettings
 from reconciler.sources.documents import MAX_BYTES
 from reconciler.sources.git_source import GitSource
-from reconciler.sources.tree import Head, TreeFile
+from reconciler.sources.tree import Head
 from tests.repositories import Repository
 
 
@@ -195,14 +196,20 @@ def test_what_differs_from_a_tree_that_is_gone_only_the_whole_tree_can_tell(repo
 
 
 def test_names_with_odd_letters_are_kept(repository, tmp_path) -> None:
-    names = {"strategies/süd west.yaml": b"1", 'strategies/"q"\t.yaml': b"2", "strategies/new\nline.yaml": b"3"}
+    names = {
+        "strategies/süd west.yaml": b"1",
+        'strategies/"q"\t.yaml': b"2",
+        "strategies/new\nline.yaml": b"3",
+    }
     repository.commit(dict(names))
 
     assert contents(source(repository, tmp_path)).items() >= names.items()
 
 
 def test_a_large_file_is_not_read(repository, tmp_path) -> None:
-    repository.commit({"strategies/big.yaml": b"#" * (MAX_BYTES + 1), "strategies/full.yaml": b"#" * MAX_BYTES})
+    repository.commit(
+        {"strategies/big.yaml": b"#" * (MAX_BYTES + 1), "strategies/full.yaml": b"#" * MAX_BYTES}
+    )
 
     texts = contents(source(repository, tmp_path))
 
@@ -281,10 +288,6 @@ def test_a_commit_is_described_in_one_line_without_control_characters(repository
     assert source(repository, tmp_path).describe(commit) == f"{commit[:7]} Test: Raise [31mspreads"
 
 
-def test_files_are_no_links_by_default() -> None:
-    assert not TreeFile("b").problem
-
-
 # -- nothing of the repository's is run, nothing of ours stays
 
 
@@ -318,6 +321,7 @@ def test_reading_half_of_the_blobs_leaves_no_process(repository, tmp_path) -> No
     looking = source(repository, tmp_path)
     tree = looking.tree(looking.refresh())
     blobs = looking.blobs([file.blob for file in tree.values()])
+    assert isinstance(blobs, Generator)
     next(blobs)
     blobs.close()
 
