@@ -77,10 +77,14 @@ class WorktreeSource:
 
     def _refusal(self, link: Path) -> str:
         """Why a link is not followed; empty if it is."""
-        target = link.resolve()
-        if not target.is_relative_to(self._folder.resolve()):
+        target = os.path.realpath(link)
+        if not Path(target).is_relative_to(os.path.realpath(self._folder)):
             return "leaves the folder of the strategies"
-        return "" if target.is_file() else "points to a folder or to nothing"
+        return (
+            ""
+            if Path(target).is_file()
+            else "points to a folder or to nothing"
+        )
 
     def _read(self, file: Path, size: int) -> TreeFile:
         text = file.read_bytes() if size <= MAX_BYTES else None

@@ -13,6 +13,7 @@ from reconciler.catalog import Catalog
 from reconciler.catalog.packaged import load_catalog, schema_text
 from reconciler.settings import SourceSettings
 from reconciler.sources import workers
+from reconciler.sources.check import check
 from reconciler.sources.documents import MAX_BYTES
 from reconciler.sources.git_source import GitSource
 from reconciler.sources.load import Loader, Revision
@@ -62,6 +63,12 @@ class Fleet:
 @pytest.fixture
 def fleet(tmp_path: Path) -> Fleet:
     return Fleet(tmp_path)
+
+
+def other_catalog() -> Catalog:
+    """The same schemas, written differently."""
+    strategies = {"pure_market_making": schema_text("strategies/pure_market_making.schema.json").encode()}
+    return Catalog.from_schemas(schema_text("strategy.schema.json").encode() + b" ", strategies)
 
 
 def test_all_files_are_checked_in_order_of_their_path(fleet) -> None:
@@ -126,8 +133,7 @@ def test_problems_come_back_from_the_cache_too(fleet) -> None:
 
 def test_with_other_schemas_everything_is_checked_again(fleet) -> None:
     fleet.load()
-    types = {"pure_market_making": schema_text("strategies/pure_market_making.schema.json") + b" "}
-    fleet.restart(Catalog.from_schemas(schema_text("strategy.schema.json"), types))
+    fleet.restart(other_catalog())
     fleet.load()
 
     assert len(fleet.source.read) == 5
@@ -185,7 +191,7 @@ def test_a_submodule_in_the_place_of_a_folder_is_a_problem(fleet) -> None:
     assert "submodule" in dict(fleet.load().files)["strategies/eu"].problems[0].what
 
 
-@pytest.mark.parametrize("path", ["strategies/_old", "strategies/.cache", "strategies/notes.txt"])
+@pytest.mark.parametrize("path", ["strategies/_old", "strategies/.cache", "strategies/_eu.yaml"])
 def test_what_counts_for_nothing_may_be_a_link_anywhere(fleet, path) -> None:
     (fleet.repository.folder / path).symlink_to("/etc/passwd")
     fleet.repository.commit()
@@ -208,7 +214,7 @@ def test_two_processes_find_what_one_finds(many) -> None:
     found = many.load()
     catalog = load_catalog()
 
-    one = {path: workers.check(text, path, catalog) for path, text in _texts(many)}
+    one = {path: check(text, path, catalog) for path, text in _texts(many)}
 
     assert len(many.source.read) == len(one)
     assert dict(found.files) == one
@@ -220,8 +226,7 @@ def _texts(fleet: Fleet) -> Iterator[tuple[str, bytes]]:
 
 
 def test_what_the_second_process_fails_to_do_is_done_here(many) -> None:
-    types = {"pure_market_making": schema_text("strategies/pure_market_making.schema.json") + b" "}
-    many.restart(Catalog.from_schemas(schema_text("strategy.schema.json"), types))
+    many.restart(other_catalog())
 
     found = many.load()
 
