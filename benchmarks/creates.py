@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
 
 from benchmarks.fleet import agent, file_text, make_repository, mosquitto, workspace
 from reconciler.model.report import Outcome
@@ -34,7 +35,7 @@ def publish_only(port: int, count: int) -> float:
         if acknowledged == count:
             done.set()
 
-    client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+    client = paho.Client(CallbackAPIVersion.VERSION2)
     client.on_publish = on_publish
     client.connect("127.0.0.1", port)
     client.loop_start()

@@ -9,7 +9,7 @@ Rule 3: an empty tree is refused; whoever wants no strategies says so (`allow_em
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from pathlib import PurePosixPath
+from posixpath import basename, splitext
 
 import msgspec
 
@@ -69,7 +69,7 @@ class _Tree:
 
     def add(self, path: str, checked: Checked) -> None:
         self.problems += checked.problems
-        stem = PurePosixPath(path).stem
+        stem = _stem(path)
         nameless = sum(not spec.name for spec in checked.specs) + checked.broken.count("")
         for spec in checked.specs:
             self._add_spec(
@@ -93,9 +93,7 @@ class _Tree:
             return Problem(spec.location, "strategy_name", f"two documents would be called {spec.name}", fix)
         if not is_name(spec.name):
             fix = "rename the file, or set strategy_name: letters, digits, . _ and -, at most 64"
-            return Problem(
-                spec.location, "strategy_name", f"{PurePosixPath(path).stem!r} is no allowed name", fix
-            )
+            return Problem(spec.location, "strategy_name", f"{_stem(path)!r} is no allowed name", fix)
         if spec.target not in self._targets:
             fix = f"write one of {', '.join(sorted(self._targets))}, or add it to targets in reconciler.yaml"
             return Problem(spec.location, "target", f"there is no target {spec.target!r}", fix)
@@ -110,6 +108,11 @@ class _Tree:
         self.held.update(Key(target, name) for target in self._targets)
         for key in [key for key in self.specs if key.name == name]:
             del self.specs[key]
+
+
+def _stem(path: str) -> str:
+    """A file's name without folder and ending."""
+    return splitext(basename(path))[0]
 
 
 def _named(spec: StrategySpec, stem: str) -> StrategySpec:

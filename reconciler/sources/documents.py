@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from decimal import Decimal
-from pathlib import PurePosixPath
+from posixpath import splitext
 from typing import Any, TypeAlias
 
 import msgspec
@@ -54,8 +54,8 @@ class Document(msgspec.Struct, frozen=True, gc=False):
 
 def is_strategy_file(path: str) -> bool:
     """Whether `path` (with `/`, below the strategies' folder) is read as strategies."""
-    parts = PurePosixPath(path)
-    return parts.suffix in {".yaml", ".yml"} and not any(part.startswith(("_", ".")) for part in parts.parts)
+    hidden = any(part.startswith(("_", ".")) for part in path.split("/"))
+    return splitext(path)[1] in {".yaml", ".yml"} and not hidden
 
 
 class _Refused(Exception):

@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 
 IDENTITY = ("strategy_type", "exchange", "trading_pair")
 
@@ -43,7 +44,7 @@ class BasicHost:
         self._reports = reports
         self._names_itself = names_itself
         self._lock = threading.RLock()
-        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, "basic-host", protocol=mqtt.MQTTv311)
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, "basic-host", protocol=mqtt.MQTTv311)
         self._client.on_message = self._on_message
         self._client.on_connect = lambda client, *_: client.subscribe("hummingbot/strategy/#", qos=1)
         self._client.connect("127.0.0.1", port, 60)

@@ -33,7 +33,7 @@ def paho_1_6(port: int, name: str) -> list[str]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (CACHE / "ready").exists():
             venv.create(CACHE, with_pip=True, clear=True)
-            install = [python, "-m", "pip", "install", "--quiet", "paho-mqtt>=1.6,<1.7"]
+            install = [str(python), "-m", "pip", "install", "--quiet", "paho-mqtt>=1.6,<1.7"]
             subprocess.run(install, check=True, capture_output=True, timeout=300)
             (CACHE / "ready").touch()
     return [str(python), str(SCRIPTS / "listen_and_command.py"), str(port), name]
@@ -70,7 +70,7 @@ def heard_until(child: subprocess.Popen[str], done: Callable[[dict[str, Any]], b
 
 
 def wait_for_agent(mosquitto: Mosquitto) -> None:
-    import paho.mqtt.subscribe as subscribe
+    from paho.mqtt import subscribe
 
     subscribe.simple("hummingbot/agent/sim", hostname=mosquitto.host, port=mosquitto.port)
 

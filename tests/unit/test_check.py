@@ -135,7 +135,7 @@ def test_units_become_hummingbots_own(written: str, number: str) -> None:
         ),
     ],
 )
-def test_a_mistake_is_told_with_place_and_fix(text, line, column, path, what, fix) -> None:  # noqa: PLR0913
+def test_a_mistake_is_told_with_place_and_fix(text, line, column, path, what, fix) -> None:  # noqa: PLR0913, PLR0917  (a row of the table)
     (problem,) = problems(text)
 
     assert (problem.location.line, problem.location.column, problem.path) == (line, column, path)

@@ -23,10 +23,11 @@ def seen(state=Lifecycle.STOPPED, spec_hash="sha256:new", config=None, message="
     return ObservedStrategy("btc", state, spec_hash=spec_hash, config=config, message=message)
 
 
-def verdict(step, *, before=None, now=None, presence=None, reply=None, extended=True):
+def verdict(step, *, presence=None, now=None, **more):
     if presence is None:
         presence = Presence.PRESENT if now is not None else Presence.ABSENT
-    return judge(step, before=before, now=now, presence=presence, reply=reply, extended=extended)
+    known = {"before": None, "reply": None, "extended": True} | more
+    return judge(step, now=now, presence=presence, **known)
 
 
 def error(code, **more):

@@ -77,7 +77,7 @@ def test_time_spans_have_units(tmp_path: Path, text: str, seconds: float) -> Non
 )
 def test_a_mistake_is_told_with_place_and_fix(
     tmp_path: Path, text: str, place: str, what: str, fix: str
-) -> None:  # noqa: PLR0913
+) -> None:
     message = refused(text, tmp_path)
 
     assert f"reconciler.yaml:{place}:" in message

@@ -28,7 +28,7 @@ async def test_marks_of_single_strategies_add_up() -> None:
     triggers.some({ETH})
     await triggers.wait(60)
 
-    assert triggers.take() == {BTC, ETH}
+    assert triggers.take() == frozenset({BTC, ETH})
 
 
 async def test_a_mark_of_everything_swallows_single_ones() -> None:
@@ -56,7 +56,7 @@ async def test_news_of_bots_waits_a_moment_for_more() -> None:
     triggers.soon({ETH})
     await triggers.wait(60)
 
-    assert triggers.take() == {BTC, ETH}
+    assert triggers.take() == frozenset({BTC, ETH})
 
 
 async def test_when_time_runs_out_everything_is_looked_at() -> None:

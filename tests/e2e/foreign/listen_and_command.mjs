@@ -1,4 +1,4 @@
-// What people have today: the npm package mqtt. Prints each status; with a NAME it is a controller as well.
+// What people have today: the npm package mqtt. Prints what it hears; creates and starts NAME.
 import { createRequire } from "node:module";
 
 const [folder, port, name] = process.argv.slice(2);
@@ -7,7 +7,6 @@ const client = mqtt.connect(`mqtt://localhost:${port}`);
 
 client.on("connect", () => {
   client.subscribe(["hummingbot/status", "hummingbot/response"], () => {
-    if (!name) return;
     const config = { bid_spread: 0.1, ask_spread: 0.1, order_amount: 1, order_refresh_time: 30 };
     const create = {
       strategy_name: name,

@@ -1,11 +1,11 @@
-"""What people have today: paho-mqtt 1.6. Prints each status; with a NAME it is a controller as well."""
+"""What people have today: paho-mqtt 1.6. Prints what it hears; creates and starts NAME."""
 
 import json
 import sys
 
 import paho.mqtt.client as mqtt
 
-PORT, NAME = int(sys.argv[1]), (sys.argv[2:] or [None])[0]
+PORT, NAME = int(sys.argv[1]), sys.argv[2]
 
 
 def on_connect(client, userdata, flags, rc):
@@ -14,7 +14,7 @@ def on_connect(client, userdata, flags, rc):
 
 
 def on_subscribe(client, userdata, mid, granted):
-    if NAME and mid == 2:
+    if mid == 2:
         config = {"bid_spread": 0.1, "ask_spread": 0.1, "order_amount": 1, "order_refresh_time": 30}
         create = {
             "strategy_name": NAME,
