@@ -13,6 +13,8 @@ import asyncio
 import random
 from collections.abc import Callable, Iterator, Sequence
 
+import msgspec
+
 from reconciler.confirm import Next, Verdict, judge
 from reconciler.errors import BrokerError, CommandRejected
 from reconciler.live import LOOK_EVERY_S, Ask, Live, wait_for_news
@@ -95,7 +97,7 @@ class Applier:
             progress(change, step, result)
             if result.outcome is not Outcome.CONFIRMED:
                 return ChangeResult(change, result.outcome, tuple(done))
-        self._record(change, commit, reached=True)
+        self._reached(change, commit)
         return ChangeResult(change, Outcome.CONFIRMED, tuple(done))
 
     # -- one step
@@ -180,10 +182,16 @@ class Applier:
         elif verdict.next is not Next.DONE and fresh:
             self._store.forget(change.key)
 
-    def _record(self, change: Change, commit: str, *, reached: bool = False) -> None:
-        """Keep what was confirmed; a change that was confirmed whole also ends a person's wish to retry."""
+    def _record(self, change: Change, commit: str) -> None:
         if change.desired is not None:
-            self._store.put(entry_of(change.desired, commit, reached=reached))
+            self._store.put(entry_of(change.desired, commit))
+
+    def _reached(self, change: Change, commit: str) -> None:
+        """A change that was confirmed whole is where Git wants it; a person's wish to retry is fulfilled."""
+        if change.desired is None:
+            return
+        entry = self._store.inventory().get(change.key) or entry_of(change.desired, commit)
+        self._store.put(msgspec.structs.replace(entry, reached=change.desired.state, retry=False))
 
     async def _durable(self) -> None:
         """Wait until what was recorded is on disk; all who ask in one turn of the loop share one commit."""

@@ -36,6 +36,9 @@ DEBOUNCE_S = 0.05
 TICK_S = 1.0
 """How often silence is noticed: a tenth of a heartbeat."""
 
+HEAD_START_S = 1.0
+"""How long agents may report before files are parsed: a broker drops what a busy reader leaves in its queue."""
+
 AGAIN_S = (1.0, 60.0)
 """First and longest pause before a pass is tried again that did not end well."""
 
@@ -115,6 +118,7 @@ class Service:
         self._desired = self._parts.store.last_good()
         self._parts.live.on_change(self._on_live)
         self._parts.live.on_link(self._on_link)
+        await self._parts.live.settle(HEAD_START_S)
         await self.look_at_source()
         await self._parts.live.settle(self._patience_s())
         self._triggers.whole()

@@ -10,6 +10,10 @@ from reconciler.session import Session
 from reconciler.settings import Settings
 
 
+HEAD_START_S = 1.0
+"""How long agents may report before files are parsed: a broker drops what a busy reader leaves in its queue."""
+
+
 async def look(session: Session, wait_s: float | None) -> Desired:
     """Read what is wanted while the picture of the bots comes in, for at most `wait_s`.
 
@@ -21,6 +25,7 @@ async def look(session: Session, wait_s: float | None) -> Desired:
     patience_s = patience_of(session.settings) if wait_s is None else wait_s
     settling = asyncio.ensure_future(session.live.settle(patience_s))
     try:
+        await asyncio.wait({settling}, timeout=HEAD_START_S)
         desired = session.desired_of(await asyncio.to_thread(session.loader.load))
         with waiting("waiting for the bots: not all have reported yet …"):
             await settling

@@ -1,6 +1,7 @@
 """reconciler.yaml + environment + flags → Settings. The only place that knows where a setting came from."""
 
-from reconciler.settings.loading import Loaded, load_settings, masked_url
+from reconciler.settings.loading import Loaded, load_settings
+from reconciler.settings.masking import masked_url
 from reconciler.settings.shape import (
     BrokerSettings,
     NotificationSettings,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import PurePosixPath
 from typing import Any
 
 import msgspec
@@ -16,19 +17,35 @@ _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|m|h|d)?", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
 _TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+"""As the wire has it (protocol.md, Names), which this layer may not import; a test holds the two together."""
+
+_TARGET = re.compile(_NAME.replace(".", ""))
+_ROOT = re.compile(rf"{_NAME}(/{_NAME}){{0,3}}")
+
 _CHOICES = {
     "sync.on_invalid": ("reject", "skip"),
     "notifications.level": ("DEBUG", "INFO", "WARNING", "ERROR"),
     "profile": ("auto", "basic", "extended"),
 }
 _CHANNELS = ("telegram", "discord")
-_SCHEMES = ("mqtt", "mqtts", "embedded", "memory")
+_BROKERS = ("mqtt", "mqtts", "embedded", "memory")
+_REPOSITORIES = ("https", "ssh", "file")
+
+_DURATIONS = frozenset({"interval", "step_timeout", "basic_window", "connect_timeout"})
 
 SECRET_KEYS = frozenset({"broker.password", "broker.api_key", "broker.api_secret"})
 """Shown as *** wherever settings are shown."""
 
-PATH_KEYS = frozenset({"store.url", "source.allowed_signers", "broker.tls.ca_file", "broker.tls.cert_file",
-                       "broker.tls.key_file"})  # fmt: skip
+PATH_KEYS = frozenset(
+    {
+        "store.url",
+        "source.allowed_signers",
+        "broker.tls.ca_file",
+        "broker.tls.cert_file",
+        "broker.tls.key_file",
+    }
+)
 """Relative to the settings file's folder."""
 
 
@@ -40,7 +57,7 @@ class BadValue(ValueError):
         self.fix = fix
 
 
-def known_keys(target_names: Iterator[str] | tuple[str, ...] = ("default",)) -> dict[str, Any]:
+def known_keys(target_names: Iterable[str] = ("default",)) -> dict[str, Any]:
     """Every settable key and its default, in the file's spelling (`sync.interval`, not `interval_s`)."""
     found = dict(_keys(Settings(), ""))
     for name in target_names:
@@ -58,15 +75,29 @@ def _keys(section: msgspec.Struct, prefix: str) -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{name}", value
 
 
+def sections_of(known: Iterable[str]) -> set[str]:
+    """What keys stand below: `sync`, `broker`, `broker.tls`, `targets`, `targets.default`."""
+    return {key[:at] for key in known for at, letter in enumerate(key) if letter == "."}
+
+
 def field_name(key: str) -> str:
     """The Struct's field of a key: durations end in `_s` there."""
-    last = key.rsplit(".", 1)[-1]
-    return f"{last}_s" if is_duration(key) else last
+    last = _last(key)
+    return f"{last}_s" if last in _DURATIONS else last
 
 
-def is_duration(key: str) -> bool:
-    """Whether a key's value is a time span."""
-    return key.rsplit(".", 1)[-1] in {"interval", "step_timeout", "basic_window", "connect_timeout"}
+def is_target_name(text: str) -> bool:
+    """Whether a target may be called so: as a name on the wire, without the dot that parts keys."""
+    return _TARGET.fullmatch(text) is not None
+
+
+def is_address(repository: str) -> bool:
+    """Whether `source.repository` is an address rather than a folder."""
+    return re.match(r"[a-z+]+://|[\w.-]+@[\w.-]+:", repository, re.IGNORECASE) is not None
+
+
+def _last(key: str) -> str:
+    return key.rsplit(".", 1)[-1]
 
 
 def parse(key: str, text: str, default: Any) -> Any:  # noqa: ANN401  (the type follows from the key)
@@ -76,27 +107,28 @@ def parse(key: str, text: str, default: Any) -> Any:  # noqa: ANN401  (the type 
         BadValue: it cannot be that.
     """
     value = _parser(key, default)(text)
-    check = _CHECKS.get(key) or _CHECKS.get(key.rsplit(".", 1)[-1])
-    if check is not None:
-        check(value)
-    choices = _CHOICES.get(key) or _CHOICES.get(key.rsplit(".", 1)[-1])
+    choices = _CHOICES.get(key) or _CHOICES.get(_last(key))
     if choices is not None and value not in choices:
         raise BadValue(f"{text!r} is not allowed", f"write one of {', '.join(choices)}")
+    check = _CHECKS.get(key) or _CHECKS.get(_last(key))
+    if check is not None:
+        check(value)
     return value
 
 
 def _parser(key: str, default: Any) -> Callable[[str], Any]:  # noqa: ANN401
-    if is_duration(key):
+    if _last(key) in _DURATIONS:
         return _duration
-    if isinstance(default, bool):
-        return _boolean
-    if isinstance(default, int):
-        return _whole
-    if isinstance(default, float):
-        return _number
-    if isinstance(default, tuple):
-        return _channels
-    return str
+    for kind, parser in _PARSERS.items():
+        if isinstance(default, kind):
+            return parser
+    return _text
+
+
+def _text(text: str) -> str:
+    if not text:
+        raise BadValue("is empty", "write a value, or leave the key out")
+    return text
 
 
 def _duration(text: str) -> float:
@@ -113,13 +145,11 @@ def _boolean(text: str) -> bool:
 
 
 def _whole(text: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        raise BadValue(f"{text!r} is not a whole number", "write a whole number, such as 3") from None
-    if value < 0:
+    if not re.fullmatch(r"[-+]?[0-9]{1,9}", text.strip(), re.ASCII):
+        raise BadValue(f"{text!r} is not a whole number", "write a whole number, such as 3")
+    if int(text) < 0:
         raise BadValue(f"{text} is below 0", "write 0 or more")
-    return value
+    return int(text)
 
 
 def _number(text: str) -> float:
@@ -130,11 +160,15 @@ def _number(text: str) -> float:
 
 
 def _channels(text: str) -> tuple[str, ...]:
-    channels = tuple(part.strip() for part in text.split(",") if part.strip())
+    channels = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     for channel in channels:
         if channel not in _CHANNELS:
             raise BadValue(f"there is no channel {channel!r}", f"write some of {', '.join(_CHANNELS)}")
     return channels
+
+
+_PARSERS: dict[type, Callable[[str], Any]] = {bool: _boolean, int: _whole, float: _number, tuple: _channels}
+"""By the type of the default; bool comes first, since Python's True is an int."""
 
 
 def _is_fraction(value: float) -> None:
@@ -148,17 +182,40 @@ def _is_positive(value: float) -> None:
 
 
 def _is_broker(value: str) -> None:
-    if value.partition(":")[0] not in _SCHEMES:
-        schemes = ", ".join(f"{scheme}:" for scheme in _SCHEMES)
+    if value.partition(":")[0] not in _BROKERS:
+        schemes = ", ".join(f"{scheme}:" for scheme in _BROKERS)
         raise BadValue("the address has no scheme that we know", f"begin with one of {schemes}")
 
 
+def _is_repository(value: str) -> None:
+    scheme = value.partition("://")[0] if "://" in value else "file"
+    if scheme.lower() not in _REPOSITORIES:
+        raise BadValue("the address has no scheme that we speak", f"use one of {', '.join(_REPOSITORIES)}")
+
+
+def _is_ref(value: str) -> None:
+    if value.startswith("-") or set(value) & set(" \t~^:?*[\\"):
+        raise BadValue(f"{value!r} is no branch, tag or commit", "write a name, such as main")
+
+
+def _is_below(value: str) -> None:
+    if PurePosixPath(value).is_absolute() or ".." in PurePosixPath(value).parts:
+        raise BadValue(
+            f"{value!r} leads out of the repository", "write a folder within it, such as strategies"
+        )
+
+
 def _is_root(value: str) -> None:
-    if not value or set(value) & {"+", "#", "\0"} or value[0] in "/$" or value.endswith("/"):
-        raise BadValue(f"{value!r} is no root of topics", "write levels of plain text, such as hummingbot")
+    if _ROOT.fullmatch(value) is None:
+        raise BadValue(
+            f"{value!r} is no root of topics", "write up to four names, such as hummingbot or desk/eu"
+        )
 
 
 _CHECKS: dict[str, Callable[[Any], None]] = {
+    "source.repository": _is_repository,
+    "source.ref": _is_ref,
+    "source.path": _is_below,
     "sync.max_change_fraction": _is_fraction,
     "sync.concurrency": _is_positive,
     "broker.url": _is_broker,
@@ -167,3 +224,4 @@ _CHECKS: dict[str, Callable[[Any], None]] = {
     "step_timeout": _is_positive,
     "connect_timeout": _is_positive,
 }
+"""By key, or by its last part."""

@@ -9,31 +9,36 @@ Rule 3: `${env:NAME}` and `${file:PATH}` stand for secrets; their values are in 
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import msgspec
 
 from reconciler.errors import Location, Problem, SettingsError, Severity
-from reconciler.settings.keys import PATH_KEYS, SECRET_KEYS, TARGETS, BadValue, field_name, known_keys, parse
+from reconciler.settings.checks import contradictions
+from reconciler.settings.document import Given, read_file
+from reconciler.settings.keys import (
+    PATH_KEYS,
+    SECRET_KEYS,
+    TARGETS,
+    BadValue,
+    field_name,
+    is_address,
+    is_target_name,
+    known_keys,
+    parse,
+    sections_of,
+)
+from reconciler.settings.masking import masked_url
+from reconciler.settings.references import has_reference, resolved
 from reconciler.settings.shape import Settings
+from reconciler.settings.showing import described
 
 ENVIRONMENT_PREFIX = "RECONCILER_"
 
-_REFERENCE = re.compile(r"\$\{(env|file):([^}]+)\}")
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*@")
-
-MASK = "***"
-
-
-class Given(msgspec.Struct, frozen=True):
-    """A value as somebody wrote it, and where."""
-
-    text: str
-    origin: str
-    location: Location
+FLAG = "flag"
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -45,13 +50,7 @@ class Loaded(msgspec.Struct, frozen=True):
 
     def describe(self) -> list[tuple[str, str, str]]:
         """(key, value as it may be shown, origin) of every setting, in the file's order."""
-        keys = known_keys(tuple(self.settings.targets))
-        return [(key, _shown(key, self.settings), self.origins.get(key, "default")) for key in keys]
-
-
-def masked_url(url: str) -> str:
-    """An address without the user name and password in it."""
-    return _CREDENTIALS.sub(f"{MASK}@", url)
+        return described(self.settings, self.origins)
 
 
 def load_settings(
@@ -63,80 +62,74 @@ def load_settings(
         SettingsError: all that is wrong, each with its place and fix.
     """
     problems: list[Problem] = []
-    given = {
-        **(_from_file(file, problems) if file is not None else {}),
-        **_from_environment(environ),
-        **{key: Given(text, "flag", Location(f"--set {key}")) for key, text in (flags or {}).items()},
-    }
-    folder = (file.parent if file is not None else Path()).resolve()
+    given = read_file(file, problems, _unknown_in_file) if file is not None else {}
+    given |= _from_environment(environ, tuple(given), problems)
+    given |= {key: _flag(key, text) for key, text in (flags or {}).items()}
+    folder = (file.parent if file is not None else Path()).absolute()
     values = _values(given, environ, folder, problems)
-    errors = [problem for problem in problems if problem.severity is Severity.ERROR]
+    problems += contradictions(values, given)
+    errors = sorted(problem for problem in problems if problem.severity is Severity.ERROR)
     if errors:
-        raise SettingsError("settings are wrong:\n" + "\n".join(map(str, sorted(errors))))
-    origins = {key: item.origin for key, item in given.items()}
-    return Loaded(_settings(values, folder), origins, tuple(problems))
+        raise SettingsError("settings are wrong:\n" + "\n".join(map(str, errors)))
+    origins = {key: item.origin for key, item in given.items() if key in values}
+    return Loaded(_settings(values, given, folder), origins, tuple(problems))
 
 
 # -- where values come from
 
 
-def _from_environment(environ: Mapping[str, str]) -> dict[str, Given]:
+def _unknown_in_file(key: str) -> str | None:
+    """The fix for a key that no setting has and that no section is called; None if one is."""
+    section, *rest = key.split(".")
+    if section == TARGETS and rest and not is_target_name(rest[0]):
+        return "name targets with letters, digits, _ and -"
+    known = known_keys(rest[:1] if section == TARGETS and rest else ["default"])
+    return None if key in known or key in sections_of(known) else _did_you_mean(key, known)
+
+
+def _did_you_mean(key: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(key, (*known, *sections_of(known)), 1)
+    return f"did you mean {near[0]}?" if near else "remove it; `reconciler config show` lists all settings"
+
+
+def _flag(key: str, text: str) -> Given:
+    place = Location(f"--set {key}")
+    return Given(text, FLAG, place, place)
+
+
+def _from_environment(
+    environ: Mapping[str, str], in_file: Iterable[str], problems: list[Problem]
+) -> dict[str, Given]:
+    """What variables set; an empty one sets nothing, as is the custom of compose files."""
     found = {}
+    targets = {
+        _as_variable(key.split(".")[1]): key.split(".")[1] for key in in_file if key.startswith(f"{TARGETS}.")
+    }
     for name, text in environ.items():
-        if name.startswith(ENVIRONMENT_PREFIX) and "__" in name:
-            key = name.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", ".")
-            found[key] = Given(text, f"environment {name}", Location(name))
+        if not name.startswith(ENVIRONMENT_PREFIX) or not text:
+            continue
+        place = Location(name)
+        parts = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
+        if len(parts) == 1:
+            problems += _misspelt(name, parts[0])
+            continue
+        if parts[0] == TARGETS:
+            parts[1] = targets.get(parts[1], parts[1])
+        found[".".join(parts)] = Given(text, f"environment {name}", place, place)
     return found
 
 
-def _from_file(file: Path, problems: list[Problem]) -> dict[str, Given]:
-    import yaml
-
-    try:
-        root = yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except OSError as error:
-        raise SettingsError(
-            f"{file}: {error.strerror}", fix="run `reconciler init`, or name a file"
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file}: not YAML: {error}", fix="mend the syntax") from error
-    if root is None:
-        return {}
-    return dict(_flat(root, "", file, problems))
+def _as_variable(target: str) -> str:
+    """A target's name as a variable can have it."""
+    return target.lower().replace("-", "_")
 
 
-def _flat(node: Any, prefix: str, file: Path, problems: list[Problem]) -> Iterator[tuple[str, Given]]:  # noqa: ANN401
-    """The leaves of a YAML node by dotted key; yaml's nodes have no usable types."""
-    place = Location(str(file), node.start_mark.line + 1, node.start_mark.column + 1)
-    if node.id == "mapping":
-        yield from _mapping(node, prefix, file, problems)
-    elif node.id == "sequence" and all(item.id == "scalar" for item in node.value):
-        yield prefix, Given(",".join(item.value for item in node.value), str(place), place)
-    elif node.id == "scalar" and prefix:
-        if not (node.tag.endswith(":null") or (node.value == "" and not node.style)):
-            yield prefix, Given(node.value, str(place), place)
-    else:
-        problems.append(
-            Problem(place, prefix, "is not a setting", "write `section:` and below it `key: value`")
-        )
-
-
-def _mapping(node: Any, prefix: str, file: Path, problems: list[Problem]) -> Iterator[tuple[str, Given]]:  # noqa: ANN401
-    seen: set[str] = set()
-    for key, value in node.value:
-        name = f"{prefix}.{key.value}" if prefix else str(key.value)
-        if name in seen:
-            place = Location(str(file), key.start_mark.line + 1, key.start_mark.column + 1)
-            problems.append(Problem(place, name, "stands here a second time", "remove one of the two"))
-        seen.add(name)
-        if (
-            name.count(".") == 1
-            and name.startswith(f"{TARGETS}.")
-            and value.id == "mapping"
-            and not value.value
-        ):
-            yield f"{name}.profile", Given("auto", str(file), Location(str(file)))
-        yield from _flat(value, name, file, problems)
+def _misspelt(name: str, rest: str) -> Iterator[Problem]:
+    """A variable with one _ where two belong sets nothing, which nobody would notice."""
+    for key in known_keys():
+        if rest == key.replace(".", "_"):
+            fix = f"did you mean {ENVIRONMENT_PREFIX}{key.upper().replace('.', '__')}?"
+            yield Problem(Location(name), "", "sets nothing", fix, Severity.WARNING)
 
 
 # -- from text to values
@@ -145,93 +138,73 @@ def _mapping(node: Any, prefix: str, file: Path, problems: list[Problem]) -> Ite
 def _values(
     given: Mapping[str, Given], environ: Mapping[str, str], folder: Path, problems: list[Problem]
 ) -> dict[str, Any]:
-    targets = tuple(dict.fromkeys(key.split(".")[1] for key in given if key.startswith(f"{TARGETS}.")))
-    known = known_keys(targets or ("default",))
+    known = known_keys(_target_names(given))
     values: dict[str, Any] = {}
     for key, item in given.items():
-        if key not in known:
-            problems.append(_unknown(key, item, known))
+        if key not in known or item.is_section:
+            problems += _not_settable(key, item, known)
             continue
         try:
-            values[key] = parse(key, _resolved(item.text, environ, folder), known[key])
+            values[key] = _value(key, item, known[key], environ, folder)
         except BadValue as error:
-            what = "its value is not allowed" if key in SECRET_KEYS else str(error)
-            problems.append(Problem(item.location, key, what, error.fix))
-        if key in SECRET_KEYS and "${" not in item.text and item.origin.startswith(str(item.location.file)):
+            problems.append(Problem(item.place, key, str(error), error.fix))
+        if _in_clear(key, item):
             fix = "write ${env:NAME} or ${file:/path}, and keep the value out of the file"
-            problems.append(Problem(item.location, key, "a secret in clear", fix, Severity.WARNING))
+            problems.append(Problem(item.place, key, "a secret in clear", fix, Severity.WARNING))
     return values
 
 
-def _unknown(key: str, item: Given, known: Mapping[str, Any]) -> Problem:
-    near = difflib.get_close_matches(key, known, 1)
-    fix = f"did you mean {near[0]}?" if near else "remove it; `reconciler config show` lists all settings"
-    return Problem(item.location, key, "there is no such setting", fix)
+def _target_names(given: Iterable[str]) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(key.split(".")[1] for key in given if key.startswith(f"{TARGETS}.")))
+    return names or ("default",)
 
 
-def _resolved(text: str, environ: Mapping[str, str], folder: Path) -> str:
-    def value(found: re.Match[str]) -> str:
-        kind, name = found.groups()
-        if kind == "env":
-            if name not in environ:
-                raise BadValue(f"there is no environment variable {name}", f"set {name}")
-            return environ[name]
-        try:
-            return (folder / name).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise BadValue(
-                f"cannot read {name}: {error.strerror}", "mend the path or the file's rights"
-            ) from None
-
-    return _REFERENCE.sub(value, text)
+def _not_settable(key: str, item: Given, known: Mapping[str, Any]) -> Iterator[Problem]:
+    if key in known:
+        yield Problem(item.place, key, "has keys below it, but is one setting", f"write {key}: and its value")
+    elif key not in sections_of(known):
+        yield Problem(item.key_place, key, "there is no such setting", _did_you_mean(key, known))
+    elif not item.is_section:
+        yield Problem(item.place, key, "is not a setting but a section", "below it, write `key: value`")
 
 
-def _settings(values: Mapping[str, Any], folder: Path) -> Settings:
-    tree: dict[str, Any] = {}
-    for key, value in values.items():
+def _value(key: str, item: Given, default: Any, environ: Mapping[str, str], folder: Path) -> Any:  # noqa: ANN401
+    text = resolved(item.text, environ, folder)
+    try:
+        return parse(key, text, default)
+    except BadValue as error:
+        if key in SECRET_KEYS or has_reference(item.text):
+            raise BadValue("its value is not allowed", error.fix) from None
+        raise
+
+
+def _in_clear(key: str, item: Given) -> bool:
+    """Whether the file itself has a secret, where every reader of the repository sees it."""
+    if has_reference(item.text) or not item.place.line:
+        return False
+    return key in SECRET_KEYS or (key in _ADDRESSES and masked_url(item.text) != item.text)
+
+
+_ADDRESSES = {"broker.url", "source.repository"}
+
+
+def _settings(values: Mapping[str, Any], given: Mapping[str, Given], folder: Path) -> Settings:
+    tree: dict[str, Any] = {TARGETS: {name: {} for name in _target_names(given)}}
+    placed = {"source.repository": ".", "store.url": Settings().store.url, **values}
+    for key, value in placed.items():
         *sections, _ = key.split(".")
         level = tree
         for section in sections:
             level = level.setdefault(section, {})
         level[field_name(key)] = _placed(key, value, folder)
-    tree.setdefault(TARGETS, {"default": {}})
-    settings = msgspec.convert(tree, Settings)
-    source = msgspec.structs.replace(
-        settings.source, repository=_repository(settings.source.repository, folder)
-    )
-    store = msgspec.structs.replace(settings.store, url=_placed("store.url", settings.store.url, folder))
-    return msgspec.structs.replace(settings, source=source, store=store)
+    return msgspec.convert(tree, Settings)
 
 
 def _placed(key: str, value: Any, folder: Path) -> Any:  # noqa: ANN401
-    """A relative path is relative to the settings file; `:memory:` is none."""
-    if key not in PATH_KEYS or not isinstance(value, str) or value.startswith(":"):
+    """Paths relative to the settings file's folder; `:memory:` is none."""
+    if key == "source.path":
+        return "/".join(PurePosixPath(value).parts)
+    is_path = key in PATH_KEYS or (key == "source.repository" and not is_address(value))
+    if not is_path or value.startswith(":"):
         return value
-    return str(folder / value)
-
-
-def _repository(repository: str, folder: Path) -> str:
-    is_address = "://" in repository or re.match(r"[\w.-]+@[\w.-]+:", repository)
-    return repository if is_address else str((folder / repository).resolve())
-
-
-# -- showing
-
-
-def _shown(key: str, settings: Settings) -> str:
-    value: Any = settings
-    *sections, _ = key.split(".")
-    for section in sections:
-        value = value[section] if isinstance(value, dict) else getattr(value, section)
-    value = getattr(value, field_name(key))
-    if value is None:
-        return ""
-    if key in SECRET_KEYS:
-        return MASK
-    if isinstance(value, tuple):
-        return ", ".join(value)
-    if isinstance(value, bool):
-        return str(value).lower()
-    if field_name(key).endswith("_s"):
-        return f"{value:g}s"
-    return masked_url(str(value))
+    return os.path.normpath(folder / Path(value).expanduser())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from reconciler.settings.masking import masked_url
+
 
 class SourceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the desired state is. `interval_s`: seconds between looks at a remote."""
@@ -14,6 +16,10 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True):
     interval_s: float = 60.0
     worktree: bool = False
     allowed_signers: str | None = None
+
+    def __repr__(self) -> str:
+        """Without the credentials that an address may have."""
+        return f"{type(self).__name__}({masked_url(self.repository)!r}, ref={self.ref!r}, path={self.path!r})"
 
 
 class TlsSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +40,10 @@ class BrokerSettings(msgspec.Struct, frozen=True, kw_only=True):
     api_secret: str | None = None
     tls: TlsSettings = TlsSettings()
     connect_timeout_s: float = 10.0
+
+    def __repr__(self) -> str:
+        """Without secrets, since it may come into a log or a traceback."""
+        return f"{type(self).__name__}({masked_url(self.url)!r})"
 
 
 class TargetSettings(msgspec.Struct, frozen=True, kw_only=True):
