@@ -11,6 +11,7 @@ import asyncio
 import statistics
 import sys
 import time
+from decimal import Decimal
 from pathlib import Path
 
 from benchmarks.fleet import agent, file_text, git, make_repository, mosquitto, workspace
@@ -25,30 +26,32 @@ CHANGE_GOAL_S = 0.030
 TICK_GOAL_S = 0.003
 
 
-def push_change(work: Path, number: int, round_: int) -> None:
+def push_change(work: Path, number: int, spread: int) -> None:
     name = f"mm-{number:05}.yaml"
-    (work / "strategies" / name).write_text(file_text(number, spread=2000 + round_))
-    git(work, "commit", "-q", "-a", "-m", f"round {round_}")
+    (work / "strategies" / name).write_text(file_text(number, spread=spread))
+    git(work, "commit", "-q", "-a", "-m", f"spread {spread}")
     git(work, "push", "-q", "origin", "main")
 
 
-async def confirmed(session: Session, key: Key, wanted: str) -> None:
+async def confirmed(session: Session, key: Key, wanted: Decimal) -> None:
     while True:
         live = session.live.strategy(key)
-        if live is not None and str((live.config or {}).get("bid_spread")) == wanted:
+        if live is not None and (live.config or {}).get("bid_spread") == wanted:
             return
         await asyncio.sleep(0.0005)
 
 
 async def rounds(session: Session, service: Service, work: Path, count: int) -> list[float]:
     took = []
+    first = 2000 if session.settings.source.repository.startswith("file:") else 3000
     for round_ in range(ROUNDS):
         number = round_ * (count // ROUNDS)
-        await asyncio.to_thread(push_change, work, number, round_)
+        spread = first + round_
+        await asyncio.to_thread(push_change, work, number, spread)
         started = time.perf_counter()
         await service.look_at_source()
         key = Key("default", f"mm-{number:05}")
-        await asyncio.wait_for(confirmed(session, key, f"0.{2000 + round_}".rstrip("0")), 30)
+        await asyncio.wait_for(confirmed(session, key, Decimal(spread) / 10_000), 30)
         took.append(time.perf_counter() - started)
         await asyncio.sleep(0.2)
     return took

@@ -49,6 +49,24 @@ def make_desired(  # noqa: PLR0913  (where the files come from, and two settings
     return Desired(commit, ref, tree.specs, frozenset(tree.held), problems)
 
 
+def amend(before: Desired, files: Iterable[tuple[str, Checked]], *, commit: str) -> Desired | None:
+    """`before` with a few files changed, as `make_desired` would make it of the whole tree, in no time.
+
+    None if it takes a look at the whole tree: names, targets or the number of strategies may be others now,
+    or there is a problem to tell.
+    """
+    specs = dict(before.specs)
+    for path, checked in files:
+        if len(checked.specs) != 1 or checked.problems or checked.broken or before.held or before.problems:
+            return None
+        spec = checked.specs[0] if checked.specs[0].name else _named(checked.specs[0], _stem(path))
+        old = specs.get(spec.key)
+        if old is None or old.location.file != path:
+            return None
+        specs[spec.key] = spec
+    return Desired(commit, before.ref, specs)
+
+
 def _empty() -> Problem:
     return Problem(
         Location("."),

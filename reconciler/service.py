@@ -18,7 +18,7 @@ from reconciler.errors import BrokerError, BrokerRefused, InvalidFiles, Settings
 from reconciler.live import wait_for_news
 from reconciler.model.change import Action
 from reconciler.model.report import Event, EventKind, Level, Outcome, SyncReport
-from reconciler.model.spec import DEFAULT_TARGET, Key
+from reconciler.model.spec import DEFAULT_TARGET, Key, StrategySpec
 from reconciler.model.state import Desired
 from reconciler.notify import wording
 from reconciler.observed import AgentNews, Fold
@@ -28,6 +28,7 @@ from reconciler.protocol.codes import ErrorCode
 from reconciler.reconcile import Parts, plan_of, reconcile
 from reconciler.session import Session, open_session
 from reconciler.settings import Settings
+from reconciler.sources.load import Revision
 from reconciler.sources.watch import watch_source
 
 DEBOUNCE_S = 0.05
@@ -111,18 +112,23 @@ class Service:
         self._rejected: dict[Key, str] = {}
         self._pause_s = 0.0
         self._unseen = False
+        self._unkept = False
+        self._revision: Revision | None = None
         self._telling: set[asyncio.Future[None]] = set()
 
     async def run(self) -> None:
         """Make passes until `parts.stop` is set; the step in flight is finished first."""
-        self._desired = self._parts.store.last_good()
         self._parts.live.on_change(self._on_live)
         self._parts.live.on_link(self._on_link)
         await self._parts.live.settle(HEAD_START_S)
         await self.look_at_source()
+        if self._desired is None:
+            self._desired = self._parts.store.last_good()
         await self._parts.live.settle(self._patience_s())
         self._triggers.whole()
         async with _background(self._poll_source(), self._watch_source(), self._watch_clock()):
+            await asyncio.sleep(0)  # in this turn of the loop the watch is set up; what was committed
+            await self.look_at_source()  # before that wakes nobody, and polling may be a minute away
             while await self._next_trigger():
                 await self._pass(self._triggers.take())
 
@@ -154,6 +160,7 @@ class Service:
             return
         report = await reconcile(self._parts, self._desired, options, only=only)
         self._learn(report)
+        self._keep_last_good()
 
     async def _report_only(self, options: PlanOptions) -> None:
         """`sync.auto: false`: say what is out of sync, once, and touch nothing."""
@@ -188,7 +195,7 @@ class Service:
         notifier = self._parts.notifier
         try:
             revision = await asyncio.to_thread(self._session.loader.load)
-            desired = self._session.desired_of(revision)
+            desired = self._desired_of(revision)
         except SourceError as error:
             event = Event(EventKind.SOURCE_LOST, Level.ERROR, f"Git: {error}", subject="git")
             await notifier.tell([event])
@@ -196,21 +203,37 @@ class Service:
         except InvalidFiles as error:
             await notifier.standing(EventKind.INVALID, [wording.invalid(error.problems, revision.commit)])
             return
+        self._revision = revision
         back = Event(EventKind.SOURCE_BACK, Level.INFO, "Git can be read again")
         await notifier.solved(EventKind.SOURCE_LOST, "git", back)
         await notifier.standing(EventKind.INVALID, [])
         self._take(desired)
 
+    def _desired_of(self, revision: Revision) -> Desired:
+        """What a revision wants: the same object if it is the one in force."""
+        if self._desired is None or self._revision is None:
+            return self._session.desired_of(revision)
+        if revision is self._revision:
+            return self._desired
+        return self._session.amended(self._desired, self._revision, revision)
+
     def _take(self, desired: Desired) -> None:
         """Put a good revision in force; only the strategies that it changes need a look."""
-        before = self._desired
-        self._desired = desired
+        before, self._desired = self._desired, desired
+        if before is desired:
+            return
+        changed = changed_keys(before, desired) if before is not None else set(desired.specs)
         if before is None:
             self._triggers.whole()
-        elif changed := changed_keys(before, desired):
+        elif changed:
             self._triggers.some(changed)
-        if before is None or before.commit != desired.commit or changed:
-            self._parts.store.keep_last_good(desired)
+        self._unkept = self._unkept or bool(changed)
+
+    def _keep_last_good(self) -> None:
+        """Remember the revision in force for a restart without Git; after the pass, since it is large."""
+        if self._unkept and self._desired is not None:
+            self._parts.store.keep_last_good(self._desired)
+            self._unkept = False
 
     async def _poll_source(self) -> None:
         while True:
@@ -270,8 +293,13 @@ def changed_keys(before: Desired, after: Desired) -> set[Key]:
     return {
         key
         for key in both
-        if before.specs.get(key) != after.specs.get(key) or (key in before.held) != (key in after.held)
+        if _differs(before.specs.get(key), after.specs.get(key))
+        or (key in before.held) != (key in after.held)
     }
+
+
+def _differs(one: StrategySpec | None, other: StrategySpec | None) -> bool:
+    return one is not other and one != other
 
 
 @contextlib.asynccontextmanager

@@ -14,7 +14,7 @@ import msgspec
 
 from reconciler.catalog import Catalog
 from reconciler.catalog.packaged import load_catalog
-from reconciler.desired import make_desired
+from reconciler.desired import amend, make_desired
 from reconciler.live import Identity, Live
 from reconciler.model.spec import Key
 from reconciler.model.state import Desired
@@ -27,6 +27,9 @@ from reconciler.sources.load import Loader, Revision, open_source
 from reconciler.store.base import Store
 from reconciler.store.sqlite import open_store
 from reconciler.transport.opening import open_transport
+
+FEW = 100
+"""Changed files up to here are worth a short cut; more are a change of the fleet."""
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +56,20 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
             targets=self.settings.targets,
             on_invalid=self.settings.sync.on_invalid,
         )
+
+    def amended(self, before: Desired, old: Revision, new: Revision) -> Desired:
+        """What `new` wants, cheaply where it differs from `old` (of which `before` was made) in a few files.
+
+        Raises:
+            InvalidFiles: as `desired_of`.
+        """
+        if len(old.files) != len(new.files):
+            return self.desired_of(new)
+        pairs = zip(old.files, new.files, strict=True)
+        touched = [is_ for was, is_ in pairs if was[1] is not is_[1] or was[0] != is_[0]]
+        if len(touched) > FEW:
+            return self.desired_of(new)
+        return amend(before, touched, commit=new.commit) or self.desired_of(new)
 
     def options(
         self, *, adopt: frozenset[str] | bool = False, rejected: Mapping[Key, str] | None = None
@@ -96,6 +113,9 @@ async def open_session(
     catalog = load_catalog()
     with contextlib.closing(open_store(settings.store.url)) as store:
         live = make_live(settings, store)
+        notifier = Notifier(
+            live.notify, store, settings.notifications, default_target=next(iter(settings.targets))
+        )
         try:
             await live.open(performance=performance, logs=logs, timeout_s=settings.broker.connect_timeout_s)
             yield Session(
@@ -105,16 +125,12 @@ async def open_session(
                     live=live,
                     store=store,
                     catalog=catalog,
-                    notifier=Notifier(
-                        live.notify,
-                        store,
-                        settings.notifications,
-                        default_target=next(iter(settings.targets)),
-                    ),
+                    notifier=notifier,
                     sync=settings.sync,
                     stop=stop,
                 ),
             )
+            await notifier.close()
         finally:
             await live.close()
 

@@ -9,7 +9,6 @@ from reconciler.model.state import Desired
 from reconciler.session import Session
 from reconciler.settings import Settings
 
-
 HEAD_START_S = 1.0
 """How long agents may report before files are parsed: a broker drops what a busy reader leaves in its queue."""
 
@@ -20,7 +19,7 @@ async def look(session: Session, wait_s: float | None) -> Desired:
     None waits until the silence of a Basic peer means something (protocol.md, `basic_window`).
 
     Raises:
-        SourceError, InvalidFiles: Git gives no revision, or one that is wrong; the bots are not waited for.
+        SourceError, InvalidFiles: Git gives no revision, or one that is wrong; then the bots are waited for no longer.
     """
     patience_s = patience_of(session.settings) if wait_s is None else wait_s
     settling = asyncio.ensure_future(session.live.settle(patience_s))

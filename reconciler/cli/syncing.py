@@ -24,7 +24,7 @@ from reconciler.cli.output import note, output_option, say, say_json
 from reconciler.errors import ExitCode, PlanRefused, ReconcilerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from reconciler.model.spec import Key
 
@@ -112,7 +112,7 @@ def apply(  # noqa: PLR0913, PLR0917  (click's: one for each option)
         adopt=adopt,
         yes=yes,
         wait_s=wait_s,
-        show=say if output == "text" else note,
+        show=say if output == "text" else _beside(yes=yes),
     )
     report = asyncio.run(look_and_apply(settings, wanted))
     if output == "json":
@@ -142,6 +142,11 @@ def retry(invocation: Invocation, key: Key) -> ExitCode:
             raise _unknown(key, store.inventory())
     say(f"{key}: the next pass tries again")
     return ExitCode.OK
+
+
+def _beside(*, yes: bool) -> Callable[[str], None]:
+    """Where the plan is shown when stdout is for programs: to whoever is asked, else nowhere."""
+    return (lambda _: None) if yes else note
 
 
 def _unknown(key: Key, ours: Iterable[Key]) -> ReconcilerError:

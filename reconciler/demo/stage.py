@@ -95,6 +95,8 @@ class Stage:
     def furnish(self) -> None:
         """Copy the examples and what editors need beside them."""
         shutil.copytree(examples_dir() / "strategies", self.folder / "strategies")
+        for file in self.strategies:
+            file.write_text(file.read_text().replace("../../schemas/", "../schemas/"))
         shutil.copytree(schemas_dir(), self.folder / "schemas")
         settings = (examples_dir() / SETTINGS).read_text()
         (self.folder / SETTINGS).write_text(re.sub(r"url: mqtt\S*", "url: 'embedded:'", settings))

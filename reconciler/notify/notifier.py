@@ -6,6 +6,7 @@ What cannot be delivered now (broker away) waits in memory, at most `BACKLOG` me
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
@@ -40,8 +41,9 @@ class Notifier:
         self._store = store
         self._settings = settings
         self._default_target = default_target
+        self._sending: asyncio.Future[None] | None = None
         self._waiting: deque[tuple[str, str, bytes]] = deque(maxlen=BACKLOG)
-        self._sending = asyncio.Lock()
+        self._one_sender = asyncio.Lock()
 
     async def tell(self, events: Iterable[Event]) -> None:
         """Log and publish `events`, leaving out what was told before and still stands."""
@@ -53,7 +55,20 @@ class Notifier:
                 payload = _payload(event)
                 target = self._target(event)
                 self._waiting.extend((target, channel, payload) for channel in self._settings.channels)
-        await self.flush()
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        """Send in the background: a bot must not wait until people have been told."""
+        if self._waiting and (self._sending is None or self._sending.done()):
+            self._sending = asyncio.ensure_future(self.flush())
+
+    async def close(self, timeout_s: float = 5.0) -> None:
+        """Send what can still be sent, at most `timeout_s`."""
+        if self._sending is not None:
+            await asyncio.wait({self._sending}, timeout=timeout_s)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self.flush()
 
     async def standing(self, kind: EventKind, events: Iterable[Event]) -> None:
         """`events` are all that stands of `kind` now: tell the new ones, and forget those that are gone."""
@@ -83,7 +98,7 @@ class Notifier:
 
     async def flush(self) -> None:
         """Send what waits; what cannot be sent keeps waiting."""
-        async with self._sending:
+        async with self._one_sender:
             while self._waiting:
                 first = self._waiting[0]
                 try:

@@ -127,7 +127,7 @@ class Clone:
         self._fetches += 1
         try:
             self.git.run(
-                "-c", f"gc.auto={tidy}", "-c", "gc.autoDetach=false",
+                "-c", f"gc.auto={tidy}", "-c", f"maintenance.auto={tidy}", "-c", "gc.autoDetach=false", "-c", "core.looseCompression=0",
                 "fetch", "--quiet", "--force", "--no-tags", "--no-write-fetch-head", "origin", *refspecs,
                 timeout_s=timeout_s * self._patience,
             )  # fmt: skip

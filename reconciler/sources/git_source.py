@@ -37,7 +37,6 @@ class GitSource:
         self._folder = self.path
         self._spelling = ""
         self._verified = ""
-        self._last: Head | None = None
         self._has_links = False
 
     # -- revisions
@@ -46,27 +45,17 @@ class GitSource:
         """Fetch if there is something to fetch from, and say which revision `ref` is now.
 
         Raises:
-            SourceError: out of reach, no repository, no such ref or folder, or not signed as it must be.
+            SourceError: out of reach, no repository, no such ref, or not signed as it must be.
         """
         if self._clone is not None:
             self._clone.fetch()
-        head = self._head()
-        self._verify(head.commit)
-        return head
+        commit = self._resolved()
+        self._verify(commit)
+        return Head(commit, f"{commit}:{self._folder}")
 
-    def _head(self) -> Head:
-        """One git call as long as `ref` has not moved; a commit's tree never changes."""
+    def _resolved(self) -> str:
+        """The commit that `ref` is now: one git call once it is known what kind of name it is."""
         git = self._opened()
-        commit = self._resolved(git)
-        if self._last is None or self._last.commit != commit:
-            tree = git.try_run("rev-parse", "--verify", "--quiet", f"{commit}:{self._folder}")
-            if tree is None:
-                where = f"{masked(self._settings.repository)} has no folder {self.path!r} at {self.ref}"
-                raise SourceError(where, fix="set source.path to the folder of the strategies, or commit it")
-            self._last = Head(commit, tree.decode().strip())
-        return self._last
-
-    def _resolved(self, git: Git) -> str:
         for spelling in filter(None, (self._spelling, *_spellings(self.ref))):
             found = git.try_run("rev-parse", "--verify", "--quiet", f"{spelling}^{{commit}}")
             if found is not None:
@@ -119,10 +108,14 @@ class GitSource:
     # -- contents
 
     def tree(self, head: Head) -> dict[str, TreeFile]:
-        """All files below the strategies' folder; links and submodules as what they stand for."""
+        """All files below the strategies' folder; links and submodules as what they stand for.
+
+        Raises:
+            SourceError: there is no such folder, or it cannot be read.
+        """
         files: dict[str, TreeFile] = {}
         links: dict[str, str] = {}
-        for mode, blob, path in _entries(self._read("ls-tree", "-r", "-z", head.tree)):
+        for mode, blob, path in _entries(self._listing(head)):
             if mode == _LINK:
                 links[path] = blob
             files[path] = _file(mode, blob)
@@ -131,6 +124,12 @@ class GitSource:
             files |= self._followed(links, files)
         return {self._placed(path): file for path, file in files.items()}
 
+    def _listing(self, head: Head) -> bytes:
+        if self._opened().try_run("rev-parse", "--verify", "--quiet", head.folder) is None:
+            what = f"{masked(self._settings.repository)} has no folder {self.path!r} at {self.ref}"
+            raise SourceError(what, fix="set source.path to the folder of the strategies, or commit it")
+        return self._read("ls-tree", "-r", "-z", head.folder)
+
     def _followed(self, links: dict[str, str], files: dict[str, TreeFile]) -> dict[str, TreeFile]:
         texts = dict(self.blobs(set(links.values())))
         targets = {path: (texts[blob] or b"").decode(errors="replace") for path, blob in links.items()}
@@ -138,7 +137,7 @@ class GitSource:
 
     def changed(self, old: Head, new: Head) -> dict[str, TreeFile | None] | None:
         """The files that differ; None if links are about, since they differ with what they point to."""
-        out = self._opened().try_run("diff-tree", "-r", "-z", "--no-renames", old.tree, new.tree)
+        out = self._opened().try_run("diff-tree", "-r", "-z", "--no-renames", old.folder, new.folder)
         if out is None or self._has_links:
             return None
         fields = out.decode(errors="replace").split("\0")

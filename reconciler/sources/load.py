@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 
@@ -17,7 +18,7 @@ from reconciler import __version__
 from reconciler.catalog import Catalog
 from reconciler.errors import Location, Problem
 from reconciler.settings import SourceSettings
-from reconciler.sources.cache import ResultCache
+from reconciler.sources.cache import SLACK, ResultCache
 from reconciler.sources.check import Checked
 from reconciler.sources.documents import is_strategy_file
 from reconciler.sources.git_source import GitSource
@@ -25,13 +26,16 @@ from reconciler.sources.tree import Head, Source, TreeFile
 from reconciler.sources.workers import check_blobs
 from reconciler.sources.worktree import WorktreeSource
 
+Files: TypeAlias = tuple[tuple[str, Checked], ...]
+"""(path, what it says) in order of the path."""
+
 
 class Revision(msgspec.Struct, frozen=True, gc=False):
-    """One revision: its files in order of their path, each checked."""
+    """One revision and its files, each checked."""
 
     commit: str
     ref: str
-    files: tuple[tuple[str, Checked], ...]
+    files: Files
 
 
 def open_source(settings: SourceSettings, cache_dir: Path) -> Source:
@@ -49,37 +53,49 @@ class Loader:
         self._catalog = catalog
         self._cache = ResultCache(cache_dir / "checked", f"{__version__} {catalog.schema_hash}")
         self._results: dict[str, Checked] | None = None
-        self._head: Head | None = None
         self._tree: dict[str, TreeFile] = {}
-        self._revision: Revision | None = None
+        self._files: dict[str, Checked] = {}
+        self._head: Head | None = None
+        self._revision = Revision("", "", ())
 
     def load(self) -> Revision:
         """The newest revision; while nothing changes, at the cost of one git call, the same object.
 
         Raises:
-            SourceError: it cannot be read.
+            SourceError: it cannot be read; the next call tries again.
         """
         head = self.source.refresh()
-        if self._revision is None or self._head is None or self._head.tree != head.tree:
-            self._tree = self._tree_of(head)
-            self._revision = Revision(head.commit, self.source.ref, self._checked())
-        elif self._head.commit != head.commit:
-            self._revision = msgspec.structs.replace(self._revision, commit=head.commit)
-        self._head = head
+        if head != self._head:
+            changed = self.source.changed(self._head, head) if self._head is not None else None
+            if changed is None:
+                self._take_whole(self.source.tree(head))
+            else:
+                self._take_changes(changed)
+            same = changed is not None and not changed
+            files = self._revision.files if same else tuple(self._files.items())
+            self._revision = Revision(head.commit, self.source.ref, files)
+            self._head = head
         return self._revision
 
-    def _tree_of(self, head: Head) -> dict[str, TreeFile]:
-        """The files that count; from the tree before it, only what differs is asked for."""
-        changed = self.source.changed(self._head, head) if self._head is not None else None
-        if changed is None:
-            return {path: file for path, file in self.source.tree(head).items() if self._counts(path, file)}
-        tree = dict(self._tree)
-        for path, file in changed.items():
-            if file is not None and self._counts(path, file):
-                tree[path] = file
-            else:
-                tree.pop(path, None)
-        return tree
+    def _take_whole(self, tree: Mapping[str, TreeFile]) -> None:
+        there = {path: file for path, file in sorted(tree.items()) if self._counts(path, file)}
+        self._files = self._checked(there)
+        self._tree = there
+
+    def _take_changes(self, changed: Mapping[str, TreeFile | None]) -> None:
+        """What differs is checked; of all else the results stay the very same objects, and in order."""
+        there = {
+            path: file for path, file in changed.items() if file is not None and self._counts(path, file)
+        }
+        fresh = self._checked(there)
+        added = fresh.keys() - self._files.keys()
+        self._files |= fresh
+        self._tree |= there
+        for path in changed.keys() - there.keys():
+            self._files.pop(path, None)
+            self._tree.pop(path, None)
+        if added:
+            self._files = dict(sorted(self._files.items()))
 
     def _counts(self, path: str, file: TreeFile) -> bool:
         """Whether a path is a strategy file, or stands where a folder of them may have been."""
@@ -88,19 +104,22 @@ class Loader:
 
     # -- results
 
-    def _checked(self) -> tuple[tuple[str, Checked], ...]:
-        results = self._results_of({file.blob: path for path, file in self._tree.items() if not file.problem})
-        return tuple(
-            (path, _refused(path, file) if file.problem else placed(results[file.blob], path))
-            for path, file in sorted(self._tree.items())
-        )
+    def _checked(self, files: Mapping[str, TreeFile]) -> dict[str, Checked]:
+        results = self._results_of({file.blob: path for path, file in files.items() if not file.problem})
+        return {
+            path: _refused(path, file) if file.problem else placed(results[file.blob], path)
+            for path, file in files.items()
+        }
 
-    def _results_of(self, wanted: Mapping[str, str]) -> Mapping[str, Checked]:
-        """The result of each blob; `wanted` gives a path where it stands."""
-        known = self._cache.read() if self._results is None else self._results
-        new = {blob: path for blob, path in wanted.items() if blob not in known}
-        fresh = check_blobs(self.source, new, self._catalog)
-        results = {blob: known[blob] if blob in known else fresh[blob] for blob in wanted}
+    def _results_of(self, wanted: Mapping[str, str]) -> dict[str, Checked]:
+        """The results of these blobs, among others; `wanted` gives a path where each stands."""
+        results = self._cache.read() if self._results is None else self._results
+        new = {blob: path for blob, path in wanted.items() if blob not in results}
+        if new:
+            results |= check_blobs(self.source, new, self._catalog)
+        if len(results) > 2 * (len(self._tree) + len(wanted)) + SLACK:
+            used = {file.blob for file in self._tree.values()} | wanted.keys()
+            results = {blob: checked for blob, checked in results.items() if blob in used}
         if new:
             self._cache.write(results, new)
         self._results = results

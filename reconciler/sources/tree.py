@@ -18,10 +18,10 @@ class TreeFile(msgspec.Struct, frozen=True, gc=False):
 
 
 class Head(msgspec.Struct, frozen=True, gc=False):
-    """A revision: its commit and the id of the strategies' folder. Equal trees hold equal files."""
+    """A revision: its commit, and what names the strategies' folder in it. Equal heads hold equal files."""
 
     commit: str
-    tree: str
+    folder: str
 
 
 class Source(Protocol):

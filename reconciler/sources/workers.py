@@ -1,8 +1,9 @@
 """
-Blobs → Checked: here, and if they are many, a part of them in a second process at the same time.
+Blobs → Checked: here, or in processes of their own if they are many.
 
-The second process is a fresh interpreter that reads from git itself: a fork of this one would share locks
-with threads and an event loop. Whatever goes wrong there, its part is checked here.
+Many files here would keep the interpreter busy while the bots report, and a broker drops what its reader
+leaves waiting. The processes are fresh interpreters that read from git themselves: a fork would share locks
+with threads and an event loop. Whatever goes wrong there is checked here.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ from reconciler.sources.documents import MAX_BYTES
 from reconciler.sources.tree import Source
 
 MANY = 2000
-"""From here on the second process saves more than its start costs (0.2 s; a file takes 70 µs)."""
+"""From here on processes save more than their start costs (0.2 s; a file takes 70 µs)."""
 
-SHARE = 0.4
-"""Of the second process: it begins later by its start."""
+MOST_PROCESSES = 4
+"""With 10,000 files each further one saves less than it costs."""
 
 TIMEOUT_S = 120.0
 """A million files; one that takes longer hangs."""
@@ -48,12 +49,15 @@ def check_blobs(source: Source, wanted: Paths, catalog: Catalog) -> dict[str, Ch
     Raises:
         SourceError: one of them cannot be read.
     """
-    if len(wanted) < MANY or (os.cpu_count() or 1) < 2:  # noqa: PLR2004  (one for each process)
+    processes = min(os.cpu_count() or 1, MOST_PROCESSES)
+    if len(wanted) < MANY or processes == 1:
         return _check_here(source, wanted, catalog)
-    share = int(len(wanted) * SHARE)
-    with _check_there(source, dict(islice(wanted.items(), share)), catalog) as there:
-        here = _check_here(source, dict(islice(wanted.items(), share, None)), catalog)
-        results = here | there()
+    results: dict[str, Checked] = {}
+    with contextlib.ExitStack() as stack:
+        shares = [dict(islice(wanted.items(), n, None, processes)) for n in range(processes)]
+        there = [stack.enter_context(_check_there(source, share, catalog)) for share in shares]
+        for collect in there:
+            results |= collect()
     missed = {blob: path for blob, path in wanted.items() if blob not in results}
     return results | _check_here(source, missed, catalog)
 
@@ -72,14 +76,14 @@ def check_one(text: bytes | None, path: str, catalog: Catalog) -> Checked:
     return Checked(problems=(Problem(Location(path), "", what, "split it into several files"),), broken=("",))
 
 
-# -- the second process
+# -- another process
 
 
 @contextlib.contextmanager
 def _check_there(
     source: Source, wanted: Paths, catalog: Catalog
 ) -> Iterator[Callable[[], dict[str, Checked]]]:
-    """Start the second process; what it yields waits for it, and is empty if it failed."""
+    """Start a process for `wanted`; what is yielded waits for its results, of which there may be none."""
     with contextlib.ExitStack() as stack:
         stream = source.batch(wanted)
         if stream is None:
@@ -118,7 +122,7 @@ def _collect(process: subprocess.Popen[bytes], folder: Path) -> dict[str, Checke
 
 
 def _main(folder: Path, schema_hash: str) -> None:
-    """Be the second process: blobs come on stdin, as `git cat-file --batch` writes them."""
+    """Be such a process: blobs come on stdin, as `git cat-file --batch` writes them."""
     import gc
 
     from reconciler.catalog.packaged import load_catalog

@@ -80,11 +80,7 @@ class WorktreeSource:
         target = os.path.realpath(link)
         if not Path(target).is_relative_to(os.path.realpath(self._folder)):
             return "leaves the folder of the strategies"
-        return (
-            ""
-            if Path(target).is_file()
-            else "points to a folder or to nothing"
-        )
+        return "" if Path(target).is_file() else "points to a folder or to nothing"
 
     def _read(self, file: Path, size: int) -> TreeFile:
         text = file.read_bytes() if size <= MAX_BYTES else None

@@ -1,8 +1,4 @@
-"""The store in SQLite (WAL): read once, held in memory, written behind in short transactions.
-
-Durability: what `flush` has committed, a kill -9 of this process cannot undo. A power cut may lose the last
-moments (`synchronous=NORMAL`); the bots' own word then decides, as after any lost message.
-"""
+"""The store in SQLite: read once, held in memory, written behind in short transactions."""
 
 from __future__ import annotations
 
@@ -19,22 +15,16 @@ import msgspec
 
 from reconciler.errors import StoreError
 from reconciler.model.change import Op
-from reconciler.model.spec import Key, StrategySpec
+from reconciler.model.spec import Key
 from reconciler.model.state import Desired, Inventory, InventoryEntry
+from reconciler.store.database import connect, transaction, usable
 from reconciler.store.lock import FileLock
+from reconciler.store.wishes import Wishes
 
-FORMAT = 1
-"""Of the file; a newer one is refused, since an older program would misread it."""
+INVENTORY, OUTBOX, TOLD, FACT, LAST_GOOD = "inventory", "outbox", "told", "fact", "last_good"
 
-BUSY_TIMEOUT_S = 5.0
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS rows (
-  kind TEXT NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (kind, name)
-) WITHOUT ROWID
-"""
-
-INVENTORY, OUTBOX, TOLD, FACT = "inventory", "outbox", "told", "fact"
+_ALL_BUT_LAST_GOOD = "SELECT kind, name, value FROM rows WHERE kind != 'last_good'"
+"""The last good revision is large and seldom needed: it is read when it is asked for."""
 
 
 class _InFlight(msgspec.Struct, frozen=True):
@@ -43,17 +33,16 @@ class _InFlight(msgspec.Struct, frozen=True):
 
 
 class _LastGood(msgspec.Struct, frozen=True):
-    """A Desired whose specs carry their keys themselves."""
+    """The last good revision without its specs, which are `wishes`."""
 
     commit: str
     ref: str
-    specs: tuple[StrategySpec, ...]
     held: tuple[Key, ...]
 
 
 _entries = msgspec.json.Decoder(InventoryEntry, float_hook=Decimal)
 _flights = msgspec.json.Decoder(_InFlight)
-_last_good = msgspec.json.Decoder(_LastGood, float_hook=Decimal)
+_last_good = msgspec.json.Decoder(_LastGood)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -64,38 +53,12 @@ def open_store(url: str) -> SqliteStore:
         StoreError: the file is no store of ours, is of a newer format, or cannot be opened.
     """
     path = None if url == ":memory:" else Path(url)
+    database = connect(path)
     try:
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        return SqliteStore(_connect(path), FileLock(path and path.with_name(path.name + ".lock")))
-    except (sqlite3.Error, OSError, msgspec.MsgspecError) as error:
-        raise StoreError(
-            f"{url}: the store cannot be used: {error}",
-            fix="move the file aside; ownership is learned again from what the bots echo",
-        ) from error
-
-
-def _connect(path: Path | None) -> sqlite3.Connection:
-    database = sqlite3.connect(path or ":memory:", timeout=BUSY_TIMEOUT_S, isolation_level=None)
-    try:
-        version = _format_of(database)
-        database.execute("PRAGMA journal_mode=WAL")
-        database.execute("PRAGMA synchronous=NORMAL")
-        if version != FORMAT:
-            database.execute(_SCHEMA)
-            database.execute(f"PRAGMA user_version={FORMAT}")
+        return SqliteStore(database, path)
     except BaseException:
         database.close()
         raise
-    return database
-
-
-def _format_of(database: sqlite3.Connection) -> int:
-    """The file's format, 0 for a new one; one that is newer than ours is an error."""
-    (version,) = database.execute("PRAGMA user_version").fetchone()
-    if version > FORMAT:
-        raise sqlite3.DatabaseError(f"its format {version} is newer than this program's {FORMAT}")
-    return int(version)
 
 
 def _name(key: Key) -> str:
@@ -105,9 +68,11 @@ def _name(key: Key) -> str:
 class SqliteStore:
     """The one implementation of `Store`; `:memory:` differs in nothing but that it is gone with the process."""
 
-    def __init__(self, database: sqlite3.Connection, lock: FileLock) -> None:
+    def __init__(self, database: sqlite3.Connection, path: Path | None) -> None:
         self._database = database
-        self._lock = lock
+        self._path = path
+        self._lock = FileLock(path and path.with_name(path.name + ".lock"))
+        self._wishes = Wishes(database)
         self._dirty: dict[tuple[str, str], bytes | None] = {}
         self._inventory: dict[Key, InventoryEntry] = {}
         self._outbox: dict[str, _InFlight] = {}
@@ -117,17 +82,31 @@ class SqliteStore:
         self._held_by_us = b""
         self.refresh()
         if "controller_id" not in self._facts:
-            self._put_fact("controller_id", secrets.token_hex(16).encode())
-            self.flush()
+            self._begin()
+
+    def _begin(self) -> None:
+        """Give a new store its controller; of two processes that try at once, the first one's stays."""
+        with transaction(self._database):
+            self._database.execute(
+                "INSERT OR IGNORE INTO rows VALUES (?, 'controller_id', ?)",
+                (FACT, secrets.token_hex(16).encode()),
+            )
+        self._read_version = -1
+        self.refresh()
 
     # -- the file
 
     def refresh(self) -> bool:
         self.flush()
-        (version,) = self._database.execute("PRAGMA data_version").fetchone()
-        if version == self._read_version:
-            return False
-        self._read_version = version
+        with usable(self._path):
+            (version,) = self._database.execute("PRAGMA data_version").fetchone()
+            if version == self._read_version:
+                return False
+            self._read()
+            self._read_version = version
+        return True
+
+    def _read(self) -> None:
         rows: dict[str, dict[str, bytes]] = {INVENTORY: {}, OUTBOX: {}, TOLD: {}, FACT: {}}
         for kind, name, value in self._database.execute("SELECT kind, name, value FROM rows"):
             rows[kind][name] = value
@@ -136,25 +115,19 @@ class SqliteStore:
         self._outbox = {name: _flights.decode(value) for name, value in rows[OUTBOX].items()}
         self._told = set(rows[TOLD])
         self._facts = rows[FACT]
-        return True
+        self._wishes.forget_kept()
 
     def flush(self) -> None:
-        if not self._dirty:
-            return
+        if self._dirty:
+            with transaction(self._database):
+                self._write()
+            self._dirty.clear()
+
+    def _write(self) -> None:
         puts = [(kind, name, value) for (kind, name), value in self._dirty.items() if value is not None]
         drops = [where for where, value in self._dirty.items() if value is None]
-        try:
-            self._database.execute("BEGIN IMMEDIATE")
-            self._database.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", puts)
-            self._database.executemany("DELETE FROM rows WHERE kind = ? AND name = ?", drops)
-            self._database.execute("COMMIT")
-        except sqlite3.Error as error:
-            with contextlib.suppress(sqlite3.Error):
-                self._database.execute("ROLLBACK")
-            raise StoreError(
-                f"the store cannot be written: {error}", fix="free disk space, or mend the file's rights"
-            ) from error
-        self._dirty.clear()
+        self._database.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", puts)
+        self._database.executemany("DELETE FROM rows WHERE kind = ? AND name = ?", drops)
 
     def close(self) -> None:
         try:
@@ -217,10 +190,12 @@ class SqliteStore:
             self.settle(key, op)
 
     def ask_retry(self, key: Key) -> bool:
+        self.refresh()
         entry = self._inventory.get(key)
         if entry is None:
             return False
         self.put(msgspec.structs.replace(entry, retry=True))
+        self.flush()
         return True
 
     # -- steps in flight
@@ -265,10 +240,18 @@ class SqliteStore:
         saved = self._facts.get("last_good")
         if saved is None:
             return None
-        last = _last_good.decode(saved)
-        return Desired(last.commit, last.ref, {spec.key: spec for spec in last.specs}, frozenset(last.held))
+        with usable(self._path):
+            last = _last_good.decode(saved)
+            return Desired(last.commit, last.ref, self._wishes.read(), frozenset(last.held))
 
     def keep_last_good(self, desired: Desired) -> None:
-        last = _LastGood(desired.commit, desired.ref, tuple(desired.specs.values()), tuple(desired.held))
+        last = _LastGood(desired.commit, desired.ref, tuple(sorted(desired.held)))
         self._put_fact("last_good", _encoder.encode(last))
-        self.flush()
+        try:
+            with usable(self._path), transaction(self._database):
+                self._wishes.write(desired.specs)
+                self._write()
+        except StoreError:
+            self._wishes.forget_kept()
+            raise
+        self._dirty.clear()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,7 +19,8 @@ from reconciler.errors import Location, StoreError
 from reconciler.model.change import Op
 from reconciler.model.spec import Key, StrategySpec, Suspend, Wish
 from reconciler.model.state import Desired
-from reconciler.store.sqlite import FORMAT, SqliteStore, open_store
+from reconciler.store.database import FORMAT
+from reconciler.store.sqlite import SqliteStore, open_store
 
 BTC = Key("default", "btc")
 
@@ -223,8 +226,6 @@ def test_a_file_that_is_no_store_is_refused_with_a_fix(tmp_path: Path) -> None:
 
 
 def test_a_store_of_a_newer_program_is_refused(file: str) -> None:
-    import sqlite3
-
     open_store(file).close()
     database = sqlite3.connect(file)
     database.execute(f"PRAGMA user_version={FORMAT + 1}")
@@ -232,3 +233,142 @@ def test_a_store_of_a_newer_program_is_refused(file: str) -> None:
 
     with pytest.raises(StoreError, match="newer than this program"):
         open_store(file)
+
+
+def test_a_database_of_another_program_is_refused_and_left_alone(file: str) -> None:
+    with closing(sqlite3.connect(file)) as other:
+        other.execute("CREATE TABLE theirs (x)")
+    before = Path(file).read_bytes()
+
+    with pytest.raises(StoreError, match="some other program's"):
+        open_store(file)
+
+    with closing(sqlite3.connect(file)) as other:
+        assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("theirs",)]
+    assert len(Path(file).read_bytes()) == len(before)
+
+
+@pytest.mark.parametrize("kind", ["inventory", "outbox"])
+def test_a_row_that_is_damaged_is_an_error_with_a_way_on(file: str, kind: str) -> None:
+    open_store(file).close()
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("INSERT INTO rows VALUES (?, 'x', 'nonsense')", (kind,))
+
+    with pytest.raises(StoreError, match="cannot be used") as error:
+        open_store(file)
+
+    assert "move the file aside" in error.value.fix
+
+
+def test_two_processes_that_make_a_store_at_once_are_one_controller(file: str) -> None:
+    program = "import sys; from reconciler.store.sqlite import open_store; print(open_store(sys.argv[1]).controller_id)"
+    children = [
+        subprocess.Popen([sys.executable, "-c", program, file], stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+
+    assert len({child.communicate(timeout=60)[0] for child in children}) == 1
+
+
+def test_a_revision_that_changes_one_strategy_writes_one(file: str) -> None:
+    store = open_store(file)
+    specs = {Key("default", f"s{n}"): spec(f"s{n}") for n in range(2000)}
+    store.keep_last_good(Desired("c1", "main", specs))
+    log = Path(f"{file}-wal")
+    before = log.stat().st_size
+    changed = {**specs, Key("default", "s7"): spec("s7", wave=1)}
+    del changed[Key("default", "s8")]
+    store.keep_last_good(Desired("c2", "main", changed))
+    written = log.stat().st_size - before
+
+    assert 0 <= written < 50_000
+    store = reopened(store, file)
+    assert store.last_good() == Desired("c2", "main", changed)
+    store.close()
+
+
+def test_the_last_good_revision_of_another_process_is_not_mixed_with_ours(file: str) -> None:
+    ours, theirs = open_store(file), open_store(file)
+    a, b, c = (spec(name) for name in "abc")
+    ours.keep_last_good(Desired("1", "main", {a.key: a, b.key: b}))
+    theirs.refresh()
+    theirs.keep_last_good(Desired("2", "main", {b.key: b, c.key: c}))
+    ours.refresh()
+    ours.keep_last_good(Desired("3", "main", {a.key: a}))
+    theirs.refresh()
+
+    assert theirs.last_good() == Desired("3", "main", {a.key: a})
+    ours.close()
+    theirs.close()
+
+
+def test_a_retry_asked_by_one_process_is_seen_by_the_other(file: str) -> None:
+    service, person = open_store(file), open_store(file)
+    service.put(entry_of(spec(), "c"))
+    service.flush()
+
+    assert person.ask_retry(BTC)
+    assert service.refresh()
+    assert service.inventory()[BTC].retry
+    service.close()
+    person.close()
+
+
+def test_a_full_disk_is_an_error_and_costs_nothing_that_was_written(file: str) -> None:
+    program = (
+        "import resource, signal, sys; from reconciler.store.sqlite import open_store;"
+        "from reconciler.errors import StoreError; s = open_store(sys.argv[1]);"
+        "s.tell_once('before'); s.flush();"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY));"
+        "[s.tell_once(f'{n:01000}') for n in range(1000)]\n"
+        "try:\n    s.flush()\nexcept StoreError as error:\n    print(error)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY));"
+        "s.flush(); s.close()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, file], capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert "the store cannot be written" in done.stdout, done.stderr
+    store = open_store(file)
+    assert not store.tell_once("before")
+    assert not store.tell_once(f"{999:01000}")
+    store.close()
+
+
+def test_whatever_was_flushed_before_a_kill_in_the_middle_of_writing_is_there(file: str) -> None:
+    program = (
+        "import sys; from reconciler.store.sqlite import open_store; from reconciler.model.change import Op;"
+        "from reconciler.model.spec import Key; s = open_store(sys.argv[1])\n"
+        "for n in range(100_000):\n"
+        "    key = s.key_for(Key('default', f's{n}'), Op.START, 'h'); s.flush(); print(n, key, flush=True)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, file], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        lines = [child.stdout.readline() for _ in range(200)]
+        os.kill(child.pid, signal.SIGKILL)
+
+    store = open_store(file)
+
+    for number, key in (line.split() for line in lines):
+        assert store.key_for(Key("default", f"s{number}"), Op.START, "h") == key
+    store.close()
+
+
+def test_a_lock_ends_with_the_process_that_held_it(file: str) -> None:
+    program = (
+        "import sys, time; from reconciler.store.sqlite import open_store; s = open_store(sys.argv[1])\n"
+        "with s.applying(0.0):\n    print('held', flush=True); time.sleep(60)"
+    )
+    store = open_store(file)
+    with subprocess.Popen([sys.executable, "-c", program, file], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        with pytest.raises(StoreError, match=f"pid {child.pid}"), store.applying(0.1):
+            pass
+        os.kill(child.pid, signal.SIGKILL)
+
+    with store.applying(5.0) as others:
+        assert others
+    store.close()

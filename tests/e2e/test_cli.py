@@ -268,6 +268,31 @@ def test_apply_tells_what_became_of_each_strategy_when_one_fails(project: Projec
         assert outcomes == {"btc-maker": "confirmed", "eth-maker": "confirmed", "greedy": "failed"}
 
 
+def test_apply_that_is_interrupted_finishes_its_step_and_skips_the_rest(project: Project) -> None:
+    project.write("btc-maker", state="paused")
+    project.commit()
+    with project.agent("--start-delay", "3"):
+        project.until(2, "plan")
+        apply = subprocess.Popen(
+            [*COMMAND, "apply", "--yes", "-o", "json"],
+            cwd=project.folder,
+            env=clean_environment(),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        while "starting" not in project.run("status", "--quick").stdout:
+            assert apply.poll() is None
+        apply.send_signal(signal.SIGINT)
+        output, _ = apply.communicate(timeout=LIMIT_S)
+        report = json.loads(output)
+        steps = {
+            result["name"]: [step["outcome"] for step in result["steps"]] for result in report["results"]
+        }
+
+        assert steps["btc-maker"] == ["confirmed", "confirmed", "skipped"]
+        assert (apply.returncode, report["exit_code"]) == (1, 1)
+
+
 def test_bots_that_cannot_be_seen_are_unknown_and_left_alone(project: Project) -> None:
     with project.agent() as agent:
         project.until(2, "plan")
@@ -330,6 +355,16 @@ def test_the_service_follows_commits_and_leaves_when_told(project: Project) -> N
         service.send_signal(signal.SIGTERM)
 
         assert service.wait(LIMIT_S) == 0
+
+
+@pytest.mark.parametrize("moment_s", [0.2, 0.4, 0.6, 0.8, 1.0])
+def test_a_commit_while_the_service_starts_is_not_missed(project: Project, moment_s: float) -> None:
+    with project.agent(), project.beside("--set", "source.interval=1h", "run"):
+        time.sleep(moment_s)
+        project.write("btc-maker", spread="0.2%")
+        project.commit()
+
+        project.until(0, "plan")
 
 
 def test_the_service_reads_its_settings_again(project: Project) -> None:

@@ -81,14 +81,12 @@ def test_a_new_commit_is_seen_at_the_next_look(repository, tmp_path) -> None:
     assert looking.refresh().commit == commit
 
 
-def test_a_commit_that_touches_no_strategy_has_the_same_tree(repository, tmp_path) -> None:
+def test_a_commit_that_touches_no_strategy_changes_nothing(repository, tmp_path) -> None:
     looking = source(repository, tmp_path)
     before = looking.refresh()
     repository.commit({"README.md": "more"})
-    after = looking.refresh()
 
-    assert after.commit != before.commit
-    assert after.tree == before.tree
+    assert looking.changed(before, looking.refresh()) == {}
 
 
 def test_an_unknown_ref_is_refused_with_the_nearest_name(repository, tmp_path) -> None:
@@ -119,10 +117,23 @@ def test_a_repository_without_commits_says_so(tmp_path) -> None:
 
 
 def test_a_missing_folder_of_strategies_is_an_error(repository, tmp_path) -> None:
-    error = refusal(source(repository, tmp_path, path="bots"))
+    looking = source(repository, tmp_path, path="bots")
 
-    assert "has no folder 'bots' at main" in str(error)
-    assert "source.path" in error.fix
+    with pytest.raises(SourceError, match="has no folder 'bots' at main") as error:
+        looking.tree(looking.refresh())
+
+    assert "source.path" in error.value.fix
+
+
+def test_a_folder_of_strategies_that_goes_away_is_not_an_empty_tree(repository, tmp_path) -> None:
+    looking = source(repository, tmp_path)
+    before = looking.refresh()
+    repository.commit({"strategies/a.yaml": None, "strategies/eu/b.yaml": None})
+    after = looking.refresh()
+
+    assert looking.changed(before, after) is None
+    with pytest.raises(SourceError, match="has no folder"):
+        looking.tree(after)
 
 
 def test_what_is_no_repository_is_an_error(tmp_path) -> None:
@@ -192,7 +203,7 @@ def test_changed_names_what_was_added_changed_and_removed(repository, tmp_path) 
 def test_what_differs_from_a_tree_that_is_gone_only_the_whole_tree_can_tell(repository, tmp_path) -> None:
     looking = source(repository, tmp_path)
 
-    assert looking.changed(Head("0" * 40, "0" * 40), looking.refresh()) is None
+    assert looking.changed(Head("0" * 40, f"{0:040}:strategies"), looking.refresh()) is None
 
 
 def test_names_with_odd_letters_are_kept(repository, tmp_path) -> None:

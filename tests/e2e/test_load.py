@@ -11,6 +11,7 @@ import pytest
 
 from reconciler.catalog import Catalog
 from reconciler.catalog.packaged import load_catalog, schema_text
+from reconciler.errors import SourceError
 from reconciler.settings import SourceSettings
 from reconciler.sources import workers
 from reconciler.sources.check import check
@@ -137,6 +138,22 @@ def test_with_other_schemas_everything_is_checked_again(fleet) -> None:
     fleet.load()
 
     assert len(fleet.source.read) == 5
+
+
+def test_a_file_that_cannot_be_read_is_read_again_at_the_next_look(fleet) -> None:
+    before = fleet.load()
+    fleet.repository.commit({"strategies/2.yaml": strategy(amount="9"), "strategies/3.yaml": None})
+    blob = fleet.repository.git("rev-parse", "HEAD:strategies/2.yaml")
+    file = fleet.repository.folder / ".git" / "objects" / blob[:2] / blob[2:]
+    away = file.rename(fleet.cache / "away")
+    with pytest.raises(SourceError):
+        fleet.load()
+    away.rename(file)
+
+    after = dict(fleet.load().files)
+
+    assert after.keys() == dict(before.files).keys() - {"strategies/3.yaml"}
+    assert str(after["strategies/2.yaml"].specs[0].config["order_amount"]) == "9"
 
 
 def test_a_lost_cache_costs_time_and_nothing_else(fleet) -> None:

@@ -127,22 +127,43 @@ def says(said: str, shown: list[str]) -> bool:
     return without_chance("\n".join(shown)) in without_chance(said)
 
 
-def test_every_strategy_of_the_readme_is_valid(tmp_path: Path) -> None:
-    for number, text in enumerate(blocks("yaml")):
-        (tmp_path / f"readme-{number}.yaml").write_text(text)
-
+def reconciler(*arguments: str) -> str:
+    """What the command prints; it must end well."""
     done = subprocess.run(
-        [sys.executable, "-m", "reconciler", "validate", str(tmp_path)],
+        [sys.executable, "-m", "reconciler", *arguments],
         env=clean_environment(),
-        cwd=tmp_path,
+        cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
-    assert done.returncode == 0, done.stdout
-    assert "no problems" in done.stdout
+
+def test_every_strategy_of_the_readme_is_valid(tmp_path: Path) -> None:
+    for number, text in enumerate(blocks("yaml")):
+        (tmp_path / f"readme-{number}.yaml").write_text(text)
+
+    assert "no problems" in reconciler("validate", str(tmp_path))
+
+
+@pytest.mark.parametrize("folder", ["strategies", "examples/strategies"])
+def test_every_strategy_that_we_ship_is_valid_and_names_its_schema(folder: str) -> None:
+    files = sorted((ROOT / folder).glob("*.yaml"))
+    schemas = [re.search(r"\$schema=(\S+)", file.read_text()) for file in files]
+
+    assert "no problems" in reconciler("validate", folder)
+    assert files
+    assert [file for file, named in zip(files, schemas, strict=True) if not named] == []
+    assert all(named and (ROOT / folder / named[1]).is_file() for named in schemas)
+
+
+def test_the_example_settings_are_taken() -> None:
+    shown = reconciler("--config", "examples/reconciler.yaml", "config", "show")
+
+    assert "examples/reconciler.yaml:" in shown
 
 
 def test_the_readme_is_short() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.catalog.packaged import load_catalog
-from reconciler.desired import make_desired
+from reconciler.desired import amend, make_desired
 from reconciler.errors import InvalidFiles
 from reconciler.model.spec import Key
 from reconciler.sources.check import check
@@ -117,3 +117,30 @@ def test_warnings_do_not_refuse_but_are_kept() -> None:
     result = desired({"a.yaml": BODY.replace(", order_refresh_time: 30", "")})
 
     assert [problem.severity for problem in result.problems] == ["warning"]
+
+
+def amended(before_files: dict[str, str], changed: dict[str, str]):
+    before = desired(before_files)
+    files = [(path, check(text.encode(), path, load_catalog())) for path, text in changed.items()]
+    return amend(before, files, commit="c")
+
+
+def test_a_changed_file_alone_gives_what_the_whole_tree_would() -> None:
+    files = {"s/a.yaml": BODY, "s/b.yaml": BODY}
+    changed = {"s/b.yaml": BODY + "wave: 3\n"}
+
+    assert amended(files, changed) == desired(files | changed)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"s/a.yaml": "strategy_name: b\n" + BODY},
+        {"s/a.yaml": BODY + "target: eu\n"},
+        {"s/a.yaml": BODY + "stat: x\n"},
+        {"s/a.yaml": f"{BODY}---\n{BODY}"},
+        {"s/new.yaml": BODY},
+    ],
+)
+def test_whatever_may_concern_other_files_takes_a_look_at_the_whole_tree(changed) -> None:
+    assert amended({"s/a.yaml": BODY, "s/b.yaml": BODY}, changed) is None

@@ -48,9 +48,17 @@ def store():
     store.close()
 
 
+class Prompt(Notifier):
+    """Waits until all is sent, so that a test can look."""
+
+    async def tell(self, events) -> None:
+        await super().tell(events)
+        await self.close()
+
+
 @pytest.fixture
 def notifier(channels, store):
-    return Notifier(channels.publish, store, NotificationSettings(), default_target="default")
+    return Prompt(channels.publish, store, NotificationSettings(), default_target="default")
 
 
 async def test_each_channel_gets_exactly_the_given_payload(notifier, channels) -> None:
@@ -80,7 +88,7 @@ async def test_what_broke_again_after_it_was_mended_is_told_again(notifier, chan
 
 async def test_a_restart_does_not_tell_it_again(channels, store) -> None:
     for _ in range(2):
-        notifier = Notifier(channels.publish, store, NotificationSettings(), default_target="default")
+        notifier = Prompt(channels.publish, store, NotificationSettings(), default_target="default")
         await notifier.standing(EventKind.BLOCKED, [BLOCKED])
 
     assert len(channels.messages) == 1
@@ -120,7 +128,7 @@ async def test_a_recovery_is_told_only_if_the_loss_was(notifier, channels) -> No
 
 async def test_events_below_the_level_are_not_sent(channels, store) -> None:
     settings = NotificationSettings(level="WARNING", channels=("telegram",))
-    notifier = Notifier(channels.publish, store, settings, default_target="default")
+    notifier = Prompt(channels.publish, store, settings, default_target="default")
 
     await notifier.tell([STARTED, BLOCKED])
 
@@ -140,7 +148,7 @@ async def test_two_that_tell_at_once_send_each_message_once_and_in_order(store) 
         await asyncio.sleep(0)
         sent.append(payload)
 
-    notifier = Notifier(slowly, store, NotificationSettings(channels=("telegram",)), default_target="default")
+    notifier = Prompt(slowly, store, NotificationSettings(channels=("telegram",)), default_target="default")
     first, second = (Event(EventKind.SYNC_STARTED, Level.INFO, text) for text in ("first", "second"))
 
     await asyncio.gather(notifier.tell([first]), notifier.tell([second]))

@@ -247,9 +247,7 @@ def test_no_password_is_in_anything_that_can_be_printed(secret: str) -> None:
     ["mqtt://me:s3cr3t@h:1", "https://s3cr3t@h/x.git", "https://me:a@s3cr3t@h/x.git", "ssh://me:s3cr3t@h/x"],
 )
 def test_an_address_never_shows_who_logs_in(file, address) -> None:
-    loaded = load(
-        file, "source: {repository: 'https://s3cr3t@h/x.git'}\nbroker: {url: 'mqtt://u:s3cr3t@h'}"
-    )
+    loaded = load(file, "source: {repository: 'https://s3cr3t@h/x.git'}\nbroker: {url: 'mqtt://u:s3cr3t@h'}")
 
     assert "s3cr3t" not in masked_url(address)
     assert "s3cr3t" not in str(loaded.describe()) + str(loaded.warnings) + repr(loaded.settings)
