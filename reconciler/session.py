@@ -66,10 +66,10 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         if len(old.files) != len(new.files):
             return self.desired_of(new)
         pairs = zip(old.files, new.files, strict=True)
-        touched = [is_ for was, is_ in pairs if was[1] is not is_[1] or was[0] != is_[0]]
-        if len(touched) > FEW:
-            return self.desired_of(new)
-        return amend(before, touched, commit=new.commit) or self.desired_of(new)
+        touched = [(was, is_) for was, is_ in pairs if was[1] is not is_[1] or was[0] != is_[0]]
+        if len(touched) > FEW or any(len(was[1].specs) != 1 for was, _ in touched):
+            return self.desired_of(new)  # a file that had several strategies may have lost one
+        return amend(before, [is_ for _, is_ in touched], commit=new.commit) or self.desired_of(new)
 
     def options(
         self, *, adopt: frozenset[str] | bool = False, rejected: Mapping[Key, str] | None = None

@@ -36,7 +36,9 @@ class Wishes:
     def write(self, specs: Mapping[Key, StrategySpec]) -> None:
         """Keep `specs` and no others."""
         before = self.read()
-        changed = [spec for key, spec in specs.items() if before.get(key) != spec]
+        changed = [
+            spec for key, spec in specs.items() if (old := before.get(key)) is not spec and old != spec
+        ]
         gone = [(_name(key),) for key in before.keys() - specs.keys()]
         self._database.executemany("DELETE FROM wishes WHERE name = ?", gone)
         self._database.executemany(

@@ -32,6 +32,7 @@ OTHER_VERSION = frozenset({0x81, 0x82, 0x84})
 PASSING = frozenset({0x80, 0x83, 0x88, 0x89, 0x97, 0x9C, 0x9F})
 """Reason codes that may be others next time: unspecified, unavailable, busy, quota, moved, rate."""
 
+TLS_FIX = "check that the port speaks TLS, and whether it wants broker.tls.cert_file and key_file"
 CREDENTIALS = frozenset({0x86, 0x87})
 NO_SUBSCRIBERS = 0x10
 FAILURE = 0x80
@@ -91,7 +92,7 @@ def _tls_refused(address: Address, error: ssl.SSLError) -> BrokerRefused:
         )
     return BrokerRefused(
         f"no TLS with {address}: {error.reason or error}",
-        fix="check that the port speaks TLS, and whether it wants broker.tls.cert_file and key_file",
+        fix=TLS_FIX,
     )
 
 
@@ -141,6 +142,7 @@ class Connection:
     async def close(self) -> None:
         """Say good-bye, so that the broker publishes no will."""
         self._why = self._why or "we left"
+        self._wire.linger()
         self._packets.leave()
         try:
             await asyncio.wait([self.ended], timeout=LEAVE_S)
@@ -170,7 +172,11 @@ class Connection:
     def _unanswered(self, error: Exception | None, reason: str) -> BrokerError:
         if isinstance(error, ssl.SSLError):
             return _tls_refused(self._address, error)
-        return VersionRefused(f"the broker {self._address} did not accept us as {self.version}: {reason}")
+        text = f"the broker {self._address} did not accept us as {self.version}: {reason}"
+        if self._address.tls and isinstance(error, ConnectionResetError) and self.version is Version.V311:
+            # TLS 1.3 says "certificate required" after the handshake, and the reset behind it may overtake that.
+            return BrokerRefused(text, fix=TLS_FIX)
+        return VersionRefused(text)
 
     # What we send.
 

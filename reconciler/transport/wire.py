@@ -35,6 +35,10 @@ ROOM = 8 * 2**20
 
 RECEIVE_LIMIT = Path("/proc/sys/net/core/rmem_max")
 
+LINGER_S = 0.25
+"""How long a broker may take to close after our good-bye. amqtt, when it sees the end of the connection before
+it has come to the good-bye, publishes the will."""
+
 FULL = 64 * 2**20
 """Bytes that may wait to be parsed; beyond that the sender has to wait."""
 
@@ -61,6 +65,9 @@ class Wire(asyncio.Protocol):
         self._drained = asyncio.Event()
         self._drained.set()
         self._failure: Exception | None = None
+        self._closed = False
+        self._lingering = False
+        self._hang_up: asyncio.TimerHandle | None = None
         self.attach(read=_nothing, write=_nothing, ended=_nothing)
 
     def attach(
@@ -81,6 +88,8 @@ class Wire(asyncio.Protocol):
         _make_room(transport.get_extra_info("socket"))
 
     def data_received(self, data: bytes) -> None:
+        if self._closed:
+            return
         self._chunks.append(data)
         self._waiting += len(data)
         self._fresh = True
@@ -102,11 +111,13 @@ class Wire(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """What came before the end still counts: the broker's reason stands in its last packet."""
         try:
-            while self._transport is not None and self._pending():
+            while not self._closed and self._pending():
                 self._read()
         except Exception as error:  # noqa: BLE001  whatever paho makes of broken packets, the end is told
             self._failure = error
-        self._transport = None
+        self._transport, self._closed = None, True
+        if self._hang_up is not None:
+            self._hang_up.cancel()
         self._drained.set()
         self._ended(self._failure or exc)
 
@@ -125,6 +136,10 @@ class Wire(asyncio.Protocol):
         self._failure = self._failure or failure
         if self._transport is not None:
             self._transport.abort()
+
+    def linger(self) -> None:
+        """Let the other side close first, within reason."""
+        self._lingering = True
 
     # paho's side: what it calls on a socket
 
@@ -151,11 +166,14 @@ class Wire(asyncio.Protocol):
 
     def close(self) -> None:
         """Send what is written, then end. paho calls this again when it is collected."""
-        transport, self._transport = self._transport, None
-        if transport is not None and not self._loop.is_closed():
-            transport.write(b"".join(self._out))
-            transport.close()
-        self._out.clear()
+        if self._closed or self._transport is None or self._loop.is_closed():
+            return
+        self._closed = True
+        self._transport.write(b"".join(self._out))
+        if self._lingering:
+            self._hang_up = self._loop.call_later(LINGER_S, self._transport.close)
+        else:
+            self._transport.close()
 
     def fileno(self) -> int:
         return -1
@@ -185,11 +203,11 @@ class Wire(asyncio.Protocol):
             self.abort(error)
             return
         self._throttle()
-        if self._pending() and self._transport is not None:
+        if self._pending() and not self._closed:
             self._parse_soon()
 
     def _throttle(self) -> None:
-        if self._transport is None:
+        if self._transport is None or self._closed:
             return
         if not self._reading_paused and self._waiting > FULL:
             self._reading_paused = True
@@ -207,7 +225,7 @@ class Wire(asyncio.Protocol):
     def flush(self) -> None:
         self._flushing = False
         self._write()
-        if self._transport is not None and self._out:
+        if self._transport is not None and not self._closed and self._out:
             self._transport.write(b"".join(self._out))
             self._out.clear()
 

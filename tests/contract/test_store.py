@@ -168,7 +168,7 @@ def test_what_was_flushed_survives_a_kill(file: str) -> None:
     program = (
         "import sys, time; from reconciler.store.sqlite import open_store; from reconciler.model.change import Op;"
         "from reconciler.model.spec import Key; s = open_store(sys.argv[1]);"
-        "print(s.key_for(Key('default', 'btc'), Op.START, 'h')); s.flush(); sys.stdout.flush(); time.sleep(60)"
+        "key = s.key_for(Key('default', 'btc'), Op.START, 'h'); s.flush(); print(key, flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", program, file], stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
