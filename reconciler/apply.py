@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
+from reconciler.asking import Ask, wait_for_news
 from reconciler.confirm import Next, Verdict, judge
 from reconciler.errors import BrokerError, CommandRejected
-from reconciler.live import LOOK_EVERY_S, Ask, Live, wait_for_news
+from reconciler.live import LOOK_EVERY_S, Live
 from reconciler.model.change import Change, Op, Plan, Step
 from reconciler.model.report import ChangeResult, Outcome, StepResult
 from reconciler.model.spec import Key, StrategySpec

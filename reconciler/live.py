@@ -12,10 +12,19 @@ import contextlib
 import logging
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
-from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from reconciler.asking import (
+    Ask,
+    Identity,
+    TargetLink,
+    has_holes,
+    is_settled,
+    state_filters,
+    subscriptions,
+    wait_for_news,
+)
 from reconciler.errors import BrokerError
 from reconciler.model.change import Step
 from reconciler.model.spec import Key
@@ -24,67 +33,20 @@ from reconciler.observed import Fold, LiveState
 from reconciler.protocol.commands import build
 from reconciler.protocol.matching import Pending
 from reconciler.protocol.messages import (
-    Command,
     CommandMeta,
     MalformedMessage,
-    Reply,
     decode_reply,
     encode,
 )
-from reconciler.protocol.signing import sign
-from reconciler.protocol.times import format_time
 from reconciler.protocol.topics import Kind, Topics
 from reconciler.settings import TargetSettings
-from reconciler.transport.base import Message, Properties, Transport
+from reconciler.transport.base import Message, Transport
 
 LOOK_EVERY_S = 0.25
 """How often a waiter looks again without news: ageing and the Basic window pass without a message."""
 
 ASK_AGAIN_S = 1.0
 """A snapshot of 10,000 strategies takes a quarter of a second; asking again sooner would only add to it."""
-
-CONTENT_TYPE = "application/json"
-
-
-class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """Who we are on the wire: `owner` marks whose strategies these are, `epoch` fences out older controllers."""
-
-    controller: str
-    owner: str
-    epoch: int
-    api_key: str | None = None
-    api_secret: str | None = None
-
-
-class Ask:
-    """One command in flight: its newest answer, and `news`, set at every answer or change of status.
-
-    `before`: what was seen of the strategy when the command was sent. `unheard`: nobody had subscribed.
-    """
-
-    def __init__(self, *, request_id: str, extended: bool, before: ObservedStrategy | None) -> None:
-        self.request_id = request_id
-        self.extended = extended
-        self.before = before
-        self.reply: Reply | None = None
-        self.unheard = False
-        self.news = asyncio.Event()
-
-    def take(self, reply: Reply) -> None:
-        self.reply = reply
-        self.news.set()
-
-
-class _Target:
-    """One root of topics: its names, its picture, and the lock that a Basic peer needs."""
-
-    def __init__(self, name: str, settings: TargetSettings) -> None:
-        self.topics = Topics(settings.root)
-        self.state = LiveState(
-            name, self.topics, profile=settings.profile, basic_window_s=settings.basic_window_s
-        )
-        self.profile = settings.profile
-        self.one_at_a_time = asyncio.Lock()
 
 
 log = logging.getLogger("reconciler")
@@ -105,7 +67,7 @@ class Live:
         self.identity = identity
         self._transport = transport
         self._clock = asyncio.get_running_loop().time
-        self._targets = {name: _Target(name, settings) for name, settings in targets.items()}
+        self._targets = {name: TargetLink(name, settings) for name, settings in targets.items()}
         self._pending = Pending()
         self._asks: dict[str, Ask] = {}
         self._watchers: dict[Key, set[Ask]] = {}
@@ -131,8 +93,8 @@ class Live:
         """
         await self._transport.connect()
         for target in self._targets.values():
-            for filters, qos in _filters(target.topics, performance=performance, logs=logs):
-                await self._transport.subscribe(filters, qos=qos, timeout_s=timeout_s)
+            for topics, qos in subscriptions(target.topics, performance=performance, logs=logs):
+                await self._transport.subscribe(topics, qos=qos, timeout_s=timeout_s)
 
     async def close(self) -> None:
         await self._transport.close()
@@ -236,7 +198,7 @@ class Live:
             self._news.clear()
             observed = self.observe()
             left_s = deadline - self._clock()
-            if left_s <= 0 or all(_settled(view) for view in observed.values()):
+            if left_s <= 0 or all(is_settled(view) for view in observed.values()):
                 return observed
             await wait_for_news(self._news, min(left_s, LOOK_EVERY_S))
             if not self._news.is_set():
@@ -253,10 +215,10 @@ class Live:
             return
         self._asked_at = now
         for name, target in self._targets.items():
-            if self.connected and _has_holes(target.state.observe(now)):
+            if self.connected and has_holes(target.state.observe(now)):
                 log.debug("the picture of %s has holes: asking for it again", name)
                 with contextlib.suppress(BrokerError):
-                    await self._transport.subscribe(_state_filters(target.topics), qos=0)
+                    await self._transport.subscribe(state_filters(target.topics), qos=0)
 
     # -- asking
 
@@ -276,7 +238,13 @@ class Live:
         async with contextlib.nullcontext() if extended else target.one_at_a_time:
             ask = Ask(request_id=secrets.token_hex(16), extended=extended, before=self.strategy(key))
             meta = (
-                self._meta(target.topics, ask.request_id, idempotency_key, commit, timeout_s)
+                self.identity.meta(
+                    target.topics,
+                    ask.request_id,
+                    idempotency_key=idempotency_key,
+                    commit=commit,
+                    timeout_s=timeout_s,
+                )
                 if extended
                 else None
             )
@@ -299,38 +267,12 @@ class Live:
         topic = topics.command(step.op)
         properties = None
         if meta is not None:
-            command = self._signed(topic, command)
-            properties = Properties(
-                response_topic=topics.reply_to(self.identity.controller),
-                correlation_data=meta.request_id.encode(),
-                expiry_s=max(1, round(timeout_s)),
-                content_type=CONTENT_TYPE,
-            )
+            command = self.identity.signed(topic, command)
+            properties = self.identity.properties(topics, meta.request_id, timeout_s)
         sent = await self._transport.publish(
             topic, encode(command), properties=properties, timeout_s=timeout_s
         )
         return sent.no_subscribers
-
-    def _signed(self, topic: str, command: Command) -> Command:
-        api_key, api_secret = self.identity.api_key, self.identity.api_secret
-        if not api_key or not api_secret:
-            return command
-        return sign(topic, command, api_key=api_key, api_secret=api_secret)
-
-    def _meta(
-        self, topics: Topics, request_id: str, idempotency_key: str, commit: str, timeout_s: float
-    ) -> CommandMeta:
-        """What every Extended command carries; what the step itself knows is added by `build`."""
-        return CommandMeta(
-            v=1,
-            request_id=request_id,
-            reply_to=topics.reply_to(self.identity.controller),
-            idempotency_key=idempotency_key,
-            commit=commit,
-            owner=self.identity.owner,
-            epoch=self.identity.epoch,
-            expires_at=format_time(datetime.now(UTC) + timedelta(seconds=timeout_s)),
-        )
 
     def _forget(self, key: Key, ask: Ask) -> None:
         self._pending.forget(ask.request_id)
@@ -353,38 +295,3 @@ class Live:
         """Take a Basic peer's success as evidence: it may never report a status (protocol.md)."""
         fold = self._targets[key.target].state.confirmed(key.name, step, self._clock())
         self._spread(key.target, fold)
-
-
-def _filters(topics: Topics, *, performance: bool, logs: bool) -> list[tuple[list[str], int]]:
-    """What to subscribe to. State comes at QoS 0: at QoS 1 Mosquitto's default queue limit of 1,000
-    cuts a larger retained snapshot; the inventory's digest tells us if anything is missing all the same.
-    """
-    state = _state_filters(topics)
-    if performance:
-        state += [topics.performance, f"{topics.performance}/+"]
-    if logs:
-        state += [topics.logs, f"{topics.logs}/+"]
-    return [([topics.response, f"{topics.response}/#"], 1), (state, 0)]
-
-
-def _state_filters(topics: Topics) -> list[str]:
-    """Agents first: should a broker cut what follows, we still know that somebody is there to be heard."""
-    return [f"{topics.root}/agent/+", f"{topics.root}/inventory/+", topics.status, f"{topics.status}/+"]
-
-
-def _has_holes(view: Observed) -> bool:
-    return any(agent.online and not agent.complete for agent in view.agents)
-
-
-def _settled(view: Observed) -> bool:
-    if not view.connected:
-        return False
-    gone = bool(view.agents) and not any(agent.online for agent in view.agents)
-    return view.complete or view.presumed_absent or gone
-
-
-async def wait_for_news(event: asyncio.Event, timeout_s: float) -> None:
-    """Wait until `event` is set, at most `timeout_s`; which of the two happened does not matter."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(timeout_s):
-            await event.wait()

@@ -14,11 +14,11 @@ import logging
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine
 
+from reconciler.asking import wait_for_news
 from reconciler.errors import BrokerError, BrokerRefused, InvalidFiles, SettingsError, SourceError
-from reconciler.live import wait_for_news
 from reconciler.model.change import Action
 from reconciler.model.report import Event, EventKind, Level, Outcome, SyncReport
-from reconciler.model.spec import DEFAULT_TARGET, Key, StrategySpec
+from reconciler.model.spec import DEFAULT_TARGET, Key
 from reconciler.model.state import Desired
 from reconciler.notify import wording
 from reconciler.observed import AgentNews, Fold
@@ -30,9 +30,7 @@ from reconciler.session import Session, open_session
 from reconciler.settings import Settings
 from reconciler.sources.load import Revision
 from reconciler.sources.watch import watch_source
-
-DEBOUNCE_S = 0.05
-"""News of the bots within this time make one pass: an agent reports a change in two or three messages."""
+from reconciler.triggers import Triggers, changed_keys
 
 TICK_S = 1.0
 """How often silence is noticed: a tenth of a heartbeat."""
@@ -55,50 +53,6 @@ SPEC_IS_WRONG = {
 """Refusals that sending the same spec again does not change."""
 
 log = logging.getLogger("reconciler")
-
-
-class Triggers:
-    """Marks of what calls for a pass; any number of them before it begins make one."""
-
-    def __init__(self) -> None:
-        self._event = asyncio.Event()
-        self._keys: set[Key] = set()
-        self._whole = False
-        self._timer: asyncio.TimerHandle | None = None
-
-    def whole(self) -> None:
-        """Everything needs a look."""
-        self._whole = True
-        self._event.set()
-
-    def some(self, keys: set[Key]) -> None:
-        """These strategies need a look."""
-        self._keys |= keys
-        self._event.set()
-
-    def soon(self, keys: set[Key]) -> None:
-        """As `some`, after a moment in which more may come."""
-        self._keys |= keys
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(DEBOUNCE_S, self._fire)
-
-    def _fire(self) -> None:
-        self._timer = None
-        self._event.set()
-
-    async def wait(self, timeout_s: float) -> None:
-        """Until there is a mark; when time runs out, everything needs a look."""
-        await wait_for_news(self._event, timeout_s)
-        if not self._event.is_set():
-            self._whole = True
-
-    def take(self) -> frozenset[Key] | None:
-        """The strategies to look at, None for all; clears the marks."""
-        keys = None if self._whole else frozenset(self._keys)
-        self._whole = False
-        self._keys = set()
-        self._event.clear()
-        return keys
 
 
 class Service:
@@ -285,21 +239,6 @@ def _agent_event(target: str, news: AgentNews) -> Event:
         return Event(EventKind.AGENT_BACK, Level.INFO, f"Agent {news.name}{place} is back")
     text = f"Agent {news.name}{place} is lost: its strategies are unknown and left alone until it is back"
     return Event(EventKind.AGENT_LOST, Level.ERROR, text)
-
-
-def changed_keys(before: Desired, after: Desired) -> set[Key]:
-    """The strategies that two revisions want differently."""
-    both = before.specs.keys() | after.specs.keys() | before.held | after.held
-    return {
-        key
-        for key in both
-        if _differs(before.specs.get(key), after.specs.get(key))
-        or (key in before.held) != (key in after.held)
-    }
-
-
-def _differs(one: StrategySpec | None, other: StrategySpec | None) -> bool:
-    return one is not other and one != other
 
 
 @contextlib.asynccontextmanager

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import msgspec
 
+from reconciler.asking import Identity
 from reconciler.catalog import Catalog
 from reconciler.catalog.packaged import load_catalog
 from reconciler.desired import amend, make_desired
-from reconciler.live import Identity, Live
+from reconciler.live import Live
 from reconciler.model.spec import Key
 from reconciler.model.state import Desired
 from reconciler.notify.notifier import Notifier

@@ -142,7 +142,6 @@ class Connection:
     async def close(self) -> None:
         """Say good-bye, so that the broker publishes no will."""
         self._why = self._why or "we left"
-        self._wire.linger()
         self._packets.leave()
         try:
             await asyncio.wait([self.ended], timeout=LEAVE_S)

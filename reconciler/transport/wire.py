@@ -35,10 +35,6 @@ ROOM = 8 * 2**20
 
 RECEIVE_LIMIT = Path("/proc/sys/net/core/rmem_max")
 
-LINGER_S = 0.25
-"""How long a broker may take to close after our good-bye. amqtt, when it sees the end of the connection before
-it has come to the good-bye, publishes the will."""
-
 FULL = 64 * 2**20
 """Bytes that may wait to be parsed; beyond that the sender has to wait."""
 
@@ -66,8 +62,6 @@ class Wire(asyncio.Protocol):
         self._drained.set()
         self._failure: Exception | None = None
         self._closed = False
-        self._lingering = False
-        self._hang_up: asyncio.TimerHandle | None = None
         self.attach(read=_nothing, write=_nothing, ended=_nothing)
 
     def attach(
@@ -116,8 +110,6 @@ class Wire(asyncio.Protocol):
         except Exception as error:  # noqa: BLE001  whatever paho makes of broken packets, the end is told
             self._failure = error
         self._transport, self._closed = None, True
-        if self._hang_up is not None:
-            self._hang_up.cancel()
         self._drained.set()
         self._ended(self._failure or exc)
 
@@ -136,10 +128,6 @@ class Wire(asyncio.Protocol):
         self._failure = self._failure or failure
         if self._transport is not None:
             self._transport.abort()
-
-    def linger(self) -> None:
-        """Let the other side close first, within reason."""
-        self._lingering = True
 
     # paho's side: what it calls on a socket
 
@@ -170,10 +158,7 @@ class Wire(asyncio.Protocol):
             return
         self._closed = True
         self._transport.write(b"".join(self._out))
-        if self._lingering:
-            self._hang_up = self._loop.call_later(LINGER_S, self._transport.close)
-        else:
-            self._transport.close()
+        self._transport.close()
 
     def fileno(self) -> int:
         return -1

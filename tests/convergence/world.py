@@ -23,8 +23,9 @@ from reconciler.agent.serving import Parts as AgentParts
 from reconciler.agent.settings import AgentSettings
 from reconciler.agent.simulated import SimulatedRunner
 from reconciler.agent.telling import CAPABILITIES, Voice
+from reconciler.asking import Identity
 from reconciler.catalog.packaged import load_catalog
-from reconciler.live import Identity, Live
+from reconciler.live import Live
 from reconciler.model.change import Plan
 from reconciler.model.report import SyncReport
 from reconciler.model.spec import Key, StrategySpec

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from reconciler.model.spec import Key, StrategySpec, Wish
 from reconciler.model.state import Desired
-from reconciler.service import Triggers, changed_keys
+from reconciler.triggers import Triggers, changed_keys
 
 BTC = Key("default", "btc")
 ETH = Key("default", "eth")
