@@ -3,7 +3,8 @@ What every transport promises: the words and the protocol, no behaviour.
 
 Rule 1: nothing is published while disconnected, and nothing is kept for later.
 Rule 2: a message is handed over only while the transport says that it is connected, after it said so.
-Rule 3: an exception in a callback is the callback's problem: it goes to the loop's exception handler.
+Rule 3: a message may come twice; per topic, a publisher's messages come in its order.
+Rule 4: an exception in a callback is the callback's problem: it goes to the loop's exception handler.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ class Listeners:
         for callback in self._on_message:
             try:
                 callback(message)
-            except Exception as error:  # noqa: BLE001  goes to the loop's handler: rule 3 of base.py
+            except Exception as error:  # noqa: BLE001  goes to the loop's handler: rule 4 of base.py
                 report(error, f"a listener failed on a message from {message.topic}")
 
     def connection(self, connected: bool, reason: str) -> None:

@@ -182,7 +182,7 @@ class Wire(asyncio.Protocol):
         self._fresh = False
         until = time.monotonic() + (0 if burst else SLICE_S)
         try:
-            while not burst and self._pending() and time.monotonic() < until:
+            while not burst and not self._closed and self._pending() and time.monotonic() < until:
                 self._read()
         except Exception as error:  # noqa: BLE001  broken packets end this connection, not the process
             self.abort(error)

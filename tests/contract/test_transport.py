@@ -1,4 +1,9 @@
-"""What every transport promises (transport/base.py), over each of them and over real brokers."""
+"""
+What every transport promises (transport/base.py), over each of them and over real brokers.
+
+A message may come twice, as always with QoS 1: amqtt acknowledges before it delivers, so that a new subscriber
+may get one as retained and as fresh, and keeps the subscriptions of a client that broke off until it notices.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
@@ -213,11 +219,11 @@ async def test_a_late_subscriber_is_told_what_is_retained(meet: Meet, root: str)
     mouth, present = await meet("mouth", f"{root}/+")
     await mouth.publish(f"{root}/a", b"old", retain=True)
     await mouth.publish(f"{root}/a", b"new", retain=True)
-    await present.hear(2)  # amqtt acknowledges before it delivers
+    await present.hear(2)
 
     _, ear = await meet("ear", f"{root}/+")
 
-    assert await ear.hear() == [Message(f"{root}/a", b"new", retain=True)]
+    assert (await ear.hear())[0] == Message(f"{root}/a", b"new", retain=True)
 
 
 async def test_a_present_subscriber_hears_a_retained_message_as_fresh(meet: Meet, root: str) -> None:
@@ -233,11 +239,11 @@ async def test_an_empty_retained_message_deletes(meet: Meet, root: str) -> None:
     await mouth.publish(f"{root}/a", b"x", retain=True)
     await mouth.publish(f"{root}/a", b"", retain=True)
     await mouth.publish(f"{root}/b", b"kept", retain=True)
-    await present.hear(3)  # amqtt acknowledges before it delivers
+    await present.hear(3)
 
     _, late = await meet("late", f"{root}/+")
 
-    assert [message.payload for message in await late.hear()] == [b"kept"]
+    assert {message.payload for message in await late.hear()} == {b"kept"}
     assert present.payloads == [b"x", b"", b"kept"]
 
 
@@ -330,9 +336,16 @@ async def test_subscriptions_are_made_again_before_the_return_is_reported(
     await site.mend(transport)
     await ear.back()
     await mouth.publish(f"{root}/live", b"y")
-    await ear.hear(3)
+    await ear.until(lambda: f"{root}/live" in ear.said)
 
-    assert ear.said == ["connected", f"{root}/state", "lost", "connected", f"{root}/state", f"{root}/live"]
+    assert [said for said, _ in groupby(ear.said)] == [
+        "connected",
+        f"{root}/state",
+        "lost",
+        "connected",
+        f"{root}/state",
+        f"{root}/live",
+    ]
 
 
 async def test_connected_is_true_between_the_reports(site: Site, meet: Meet) -> None:
