@@ -15,7 +15,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Coroutine
 
 from reconciler.asking import wait_for_news
-from reconciler.errors import BrokerError, BrokerRefused, InvalidFiles, SettingsError, SourceError
+from reconciler.errors import BrokerError, BrokerRefused, InvalidFiles, SettingsError, SourceError, StoreError
 from reconciler.model.change import Action
 from reconciler.model.report import Event, EventKind, Level, Outcome, SyncReport
 from reconciler.model.spec import DEFAULT_TARGET, Key
@@ -66,6 +66,7 @@ class Service:
         self._rejected: dict[Key, str] = {}
         self._pause_s = 0.0
         self._unseen = False
+        self._linked = True
         self._unkept = False
         self._revision: Revision | None = None
         self._telling: set[asyncio.Future[None]] = set()
@@ -112,9 +113,20 @@ class Service:
         if not settings.sync.auto:
             await self._report_only(options)
             return
-        report = await reconcile(self._parts, self._desired, options, only=only)
+        try:
+            report = await reconcile(self._parts, self._desired, options, only=only)
+        except StoreError as error:
+            await self._try_later(error)
+            return
         self._learn(report)
         self._keep_last_good()
+
+    async def _try_later(self, error: StoreError) -> None:
+        """Another process keeps the store, or its disk is full: told once, and tried again."""
+        await self._parts.notifier.tell(
+            [Event(EventKind.FAILED, Level.ERROR, str(error), subject=str(error))]
+        )
+        self._pause_s = AGAIN_S[1]
 
     async def _report_only(self, options: PlanOptions) -> None:
         """`sync.auto: false`: say what is out of sync, once, and touch nothing."""
@@ -211,7 +223,13 @@ class Service:
             self._triggers.whole()
 
     def _on_link(self, connected: bool, reason: str) -> None:
-        """The broker went away or came back; what is to be told waits until it can be delivered."""
+        """The broker went away or came back; what is to be told waits until it can be delivered.
+
+        While it is away, each refusal is reported here as well: that is no news.
+        """
+        if connected is self._linked:
+            return
+        self._linked = connected
         if connected:
             self._tell_soon(Event(EventKind.BROKER_BACK, Level.INFO, "Broker is back"))
             self._triggers.whole()

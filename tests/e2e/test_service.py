@@ -183,6 +183,25 @@ def test_a_brake_holds_a_delete_until_settings_are_reloaded(fleet: Fleet) -> Non
     eventually(lambda: name not in fleet.states(), fleet)
 
 
+def test_a_pass_waits_for_another_process_that_applies(fleet: Fleet) -> None:
+    from reconciler.store.sqlite import open_store
+
+    fleet.agent()
+    fleet.start("run")
+    eventually(lambda: fleet.states() == wishes(fleet), fleet)
+    name = next(name for name, wish in wishes(fleet).items() if wish == "running")
+
+    store = open_store(str(fleet.folder / ".reconciler" / "state.db"))
+    with store.applying(10.0):
+        fleet.edit(name, "strategy_type:", "state: stopped\nstrategy_type:")
+        fleet.commit("stop one")
+        time.sleep(2.0)
+        assert fleet.states()[name] == "running"
+    store.close()
+
+    eventually(lambda: fleet.states()[name] == "stopped", fleet)
+
+
 def test_it_waits_for_a_broker_that_is_not_there_yet(fleet: Fleet, mosquitto: Mosquitto) -> None:
     mosquitto.stop()
     fleet.start("run")
