@@ -9,13 +9,12 @@ with backoff; the last good revision stays in force.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Coroutine
 
-from reconciler.asking import wait_for_news
-from reconciler.errors import BrokerError, BrokerRefused, InvalidFiles, SettingsError, SourceError, StoreError
+from reconciler.background import background
+from reconciler.errors import InvalidFiles, SourceError, StoreError
 from reconciler.model.change import Action
 from reconciler.model.report import Event, EventKind, Level, Outcome, SyncReport
 from reconciler.model.spec import DEFAULT_TARGET, Key
@@ -26,8 +25,7 @@ from reconciler.plan.planner import PlanOptions
 from reconciler.protocol.canonical import spec_hash
 from reconciler.protocol.codes import ErrorCode
 from reconciler.reconcile import Parts, plan_of, reconcile
-from reconciler.session import Session, open_session
-from reconciler.settings import Settings
+from reconciler.session import Session
 from reconciler.sources.load import Revision
 from reconciler.sources.watch import watch_source
 from reconciler.triggers import Triggers, changed_keys
@@ -75,13 +73,13 @@ class Service:
         """Make passes until `parts.stop` is set; the step in flight is finished first."""
         self._parts.live.on_change(self._on_live)
         self._parts.live.on_link(self._on_link)
-        await self._parts.live.settle(HEAD_START_S)
+        await self._settle(HEAD_START_S)
         await self.look_at_source()
         if self._desired is None:
             self._desired = self._parts.store.last_good()
-        await self._parts.live.settle(self._patience_s())
+        await self._settle(self._patience_s())
         self._triggers.whole()
-        async with _background(self._poll_source(), self._watch_source(), self._watch_clock()):
+        async with background(self._poll_source(), self._watch_source(), self._watch_clock()):
             await asyncio.sleep(0)  # in this turn of the loop the watch is set up; what was committed
             await self.look_at_source()  # before that wakes nobody, and polling may be a minute away
             while await self._next_trigger():
@@ -91,17 +89,25 @@ class Service:
         """How long the first pass waits for a whole picture: until a Basic peer's silence means something."""
         return max(target.basic_window_s for target in self._session.settings.targets.values()) + 1.0
 
+    async def _settle(self, timeout_s: float) -> None:
+        """Wait for a picture of the bots, at most so long."""
+        await self._unless_stopped(self._parts.live.settle(timeout_s))
+
     async def _next_trigger(self) -> bool:
         """Wait for one; False when asked to stop."""
-        stopped = asyncio.ensure_future(self._parts.stop.wait())
         wait_s = self._pause_s or self._session.settings.sync.interval_s
-        trigger = asyncio.ensure_future(self._triggers.wait(wait_s))
+        await self._unless_stopped(self._triggers.wait(wait_s))
+        return not self._parts.stop.is_set()
+
+    async def _unless_stopped(self, what: Coroutine[None, None, object]) -> None:
+        """Wait for `what`, or until asked to stop."""
+        stopped = asyncio.ensure_future(self._parts.stop.wait())
+        waiting = asyncio.ensure_future(what)
         try:
-            await asyncio.wait({stopped, trigger}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({stopped, waiting}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopped.cancel()
-            trigger.cancel()
-        return not self._parts.stop.is_set()
+            waiting.cancel()
 
     # -- one pass
 
@@ -257,67 +263,3 @@ def _agent_event(target: str, news: AgentNews) -> Event:
         return Event(EventKind.AGENT_BACK, Level.INFO, f"Agent {news.name}{place} is back")
     text = f"Agent {news.name}{place} is lost: its strategies are unknown and left alone until it is back"
     return Event(EventKind.AGENT_LOST, Level.ERROR, text)
-
-
-@contextlib.asynccontextmanager
-async def _background(*works: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Run `works` beside the block; a bug in one of them ends the block."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(work) for work in works]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-
-
-async def serve(read_settings: Callable[[], Settings], *, stop: asyncio.Event, reload: asyncio.Event) -> None:
-    """Run the service until `stop`; at `reload` finish the step in flight and go on with new settings.
-
-    Raises:
-        SettingsError: at the start; later, wrong settings are logged and the old ones stay.
-        BrokerRefused, StoreError: what trying again does not mend.
-    """
-    settings = read_settings()
-    while not stop.is_set():
-        reload.clear()
-        leave = asyncio.Event()
-        async with _background(_set_when(leave, stop, reload)):
-            await _serve_once(settings, leave)
-        if reload.is_set():
-            settings = _reread(read_settings, settings)
-
-
-async def _set_when(leave: asyncio.Event, *causes: asyncio.Event) -> None:
-    waits = [asyncio.ensure_future(cause.wait()) for cause in causes]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        leave.set()
-    finally:
-        for wait in waits:
-            wait.cancel()
-
-
-def _reread(read_settings: Callable[[], Settings], old: Settings) -> Settings:
-    try:
-        settings = read_settings()
-    except SettingsError as error:
-        log.warning("settings not reloaded: %s", error)
-        return old
-    log.info("settings reloaded")
-    return settings
-
-
-async def _serve_once(settings: Settings, leave: asyncio.Event) -> None:
-    """One session; a broker that is out of reach is waited for, with backoff."""
-    pause_s = AGAIN_S[0]
-    while not leave.is_set():
-        try:
-            async with open_session(settings, stop=leave) as session:
-                await Service(session).run()
-        except BrokerRefused:
-            raise
-        except BrokerError as error:
-            log.warning("%s; next try in %.0f s", error, pause_s)
-            await wait_for_news(leave, pause_s)
-            pause_s = min(AGAIN_S[1], pause_s * 2)

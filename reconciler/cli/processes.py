@@ -44,7 +44,7 @@ def run(invocation: Invocation) -> ExitCode:
 
 
 async def _run(invocation: Invocation) -> None:
-    from reconciler.service import serve
+    from reconciler.serving import serve
 
     stop, reload = asyncio.Event(), asyncio.Event()
     stop_on_signals(stop)

@@ -23,7 +23,7 @@ PATIENCE_S = 30.0
 SETTINGS = """\
 source: {{repository: ., ref: main, interval: {interval}}}
 broker: {{url: '{url}'}}
-targets: {{default: {{basic_window: 2s}}}}
+targets: {{default: {{basic_window: {window}}}}}
 sync: {{interval: 60s, max_deletes: 0, min_fleet: 100}}
 """
 
@@ -41,8 +41,8 @@ class Fleet:
         self.git("init", "-q", "-b", "main")
         self.commit("start")
 
-    def write_settings(self, interval: str = "60s", **replace: str) -> None:
-        text = SETTINGS.format(interval=interval, url=self.url)
+    def write_settings(self, interval: str = "60s", window: str = "2s", **replace: str) -> None:
+        text = SETTINGS.format(interval=interval, url=self.url, window=window)
         for old, new in replace.items():
             text = text.replace(f"{old}: 0", f"{old}: {new}")
         (self.folder / "reconciler.yaml").write_text(text)
@@ -223,3 +223,13 @@ def test_a_killed_service_goes_on_where_it_was(fleet: Fleet) -> None:
     fleet.start("run")
 
     eventually(lambda: fleet.states() == wishes(fleet), fleet)
+
+
+def test_it_leaves_at_once_while_it_waits_for_bots(fleet: Fleet) -> None:
+    fleet.write_settings(window="60s")
+    service = fleet.start("run")
+    time.sleep(2.5)
+
+    service.send_signal(signal.SIGTERM)
+
+    assert service.wait(10) == 0

@@ -1,0 +1,72 @@
+"""
+`reconciler run`: one session after the other, until told to stop.
+
+New settings mean a new session; a broker that is out of reach is waited for; what trying again does not mend ends it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from reconciler.asking import wait_for_news
+from reconciler.background import background
+from reconciler.errors import BrokerError, BrokerRefused, SettingsError
+from reconciler.service import AGAIN_S, Service
+from reconciler.session import open_session
+from reconciler.settings import Settings
+
+log = logging.getLogger("reconciler")
+
+
+async def serve(read_settings: Callable[[], Settings], *, stop: asyncio.Event, reload: asyncio.Event) -> None:
+    """Run the service until `stop`; at `reload` finish the step in flight and go on with new settings.
+
+    Raises:
+        SettingsError: at the start; later, wrong settings are logged and the old ones stay.
+        BrokerRefused, StoreError: what trying again does not mend.
+    """
+    settings = read_settings()
+    while not stop.is_set():
+        reload.clear()
+        leave = asyncio.Event()
+        async with background(_set_when(leave, stop, reload)):
+            await _serve_once(settings, leave)
+        if reload.is_set():
+            settings = _reread(read_settings, settings)
+
+
+async def _set_when(leave: asyncio.Event, *causes: asyncio.Event) -> None:
+    waits = [asyncio.ensure_future(cause.wait()) for cause in causes]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        leave.set()
+    finally:
+        for wait in waits:
+            wait.cancel()
+
+
+def _reread(read_settings: Callable[[], Settings], old: Settings) -> Settings:
+    try:
+        settings = read_settings()
+    except SettingsError as error:
+        log.warning("settings not reloaded: %s", error)
+        return old
+    log.info("settings reloaded")
+    return settings
+
+
+async def _serve_once(settings: Settings, leave: asyncio.Event) -> None:
+    """One session; a broker that is out of reach is waited for, with backoff."""
+    pause_s = AGAIN_S[0]
+    while not leave.is_set():
+        try:
+            async with open_session(settings, stop=leave) as session:
+                await Service(session).run()
+        except BrokerRefused:
+            raise
+        except BrokerError as error:
+            log.warning("%s; next try in %.0f s", error, pause_s)
+            await wait_for_news(leave, pause_s)
+            pause_s = min(AGAIN_S[1], pause_s * 2)
