@@ -77,7 +77,11 @@ def _with_config(gap: Gap, case: Case, known: Config) -> Gap:
     changes = tuple(config_changes(wanted, known, once))
     if not changes:
         return _with_more_than_shown(gap, case, known) if _declares_more(case) else gap
-    removed = tuple(sorted(key for key in once if key not in wanted and key in known))
+    extra = _declared_beside(case)
+    changes += tuple(
+        FieldChange(f"config.{key}", known[key], None, removed=True) for key in extra if key not in once
+    )
+    removed = tuple(sorted({*extra, *(key for key in once if key not in wanted and key in known)}))
     if any(change.removed for change in changes) and _is_exactly(case.spec, case.live):
         changes, removed = tuple(change for change in changes if not change.removed), ()
     touched = tuple(key for key in wanted if any(config_changes({key: wanted[key]}, known, _only(once, key))))
@@ -94,6 +98,15 @@ def _declares_more(case: Case) -> bool:
     if entry is not None and entry.spec_hash == live.spec_hash and entry.config == spec.config:
         return False
     return not _is_exactly(spec, live)
+
+
+def _declared_beside(case: Case) -> tuple[str, ...]:
+    """Keys beside Git's that an agent's hash proves to be declared: all that it reports is what it was told."""
+    live, wanted = case.live, case.spec.config
+    extra = tuple(sorted((live.config or {}).keys() - wanted.keys()))
+    if not extra or not case.extended or case.spec.ignore_drift or live.spec_hash is None:
+        return ()
+    return extra if _hash(case, live.config or {}) == live.spec_hash else ()
 
 
 def _with_more_than_shown(gap: Gap, case: Case, known: Config) -> Gap:

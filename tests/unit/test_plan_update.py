@@ -80,14 +80,28 @@ def test_a_key_with_a_dot_is_sent_too() -> None:
     assert change(wanted, live(with_config(**{"a.b": 2})), wanted).steps[0].config == {"a.b": 1}
 
 
-def test_the_hash_counts_what_somebody_else_declared() -> None:
-    """An agent hashes all that was declared to it; a field set by hand stays, and must not make it refuse."""
+def test_what_somebody_else_declared_goes_in_the_same_update() -> None:
+    """An agent's hash proves that a field was declared by hand: all of Git's config is sent to be rid of it."""
     by_hand = with_config(extra=1, bid_spread=Decimal("0.5"))
-    healed = with_config(extra=1)
 
-    (step,) = change(spec(), live(by_hand), spec()).steps
+    found = change(spec(), live(by_hand), spec())
 
-    assert step.spec_hash == spec_hash(healed)
+    (step,) = found.steps
+    assert (step.config_mode, step.config) == (ConfigMode.REPLACE, spec().config)
+    assert step.spec_hash == spec_hash(spec())
+    assert [field.path for field in found.fields if field.removed] == ["config.extra"]
+
+
+def test_a_field_added_by_hand_alone_is_drift() -> None:
+    (step,) = change(spec(), live(with_config(extra=1)), spec()).steps
+
+    assert (step.config_mode, step.spec_hash) == (ConfigMode.REPLACE, spec_hash(spec()))
+
+
+def test_what_a_bot_filled_in_is_no_drift() -> None:
+    filled = live(spec(), config={**CONFIG, "filled": 1})
+
+    assert plan_one(spec(), filled, spec()) is None
 
 
 def test_a_hash_that_cannot_be_known_is_not_sent() -> None:
