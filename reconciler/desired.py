@@ -2,7 +2,8 @@
 Checked files of one revision → Desired.
 
 Rule 1: pure; the whole tree is judged at once: names, duplicates, targets.
-Rule 2: an invalid tree never means "nothing is desired": it is refused whole, or its bad files are held.
+Rule 2: an invalid tree never means "nothing is desired": it is refused whole, or its bad files are held,
+and while nobody can tell what a bad file holds, nothing counts as removed.
 Rule 3: an empty tree is refused; whoever wants no strategies says so (`allow_empty`).
 """
 
@@ -40,13 +41,14 @@ def make_desired(  # noqa: PLR0913  (where the files come from, and two settings
     tree = _Tree(targets)
     for path, checked in files:
         tree.add(path, checked)
-    problems = tuple(sorted(tree.problems))
-    if not tree.specs and not tree.held and not allow_empty:
+    problems, held = tuple(sorted(tree.problems)), frozenset(tree.held)
+    if not tree.specs and not held and not allow_empty:
         problems = (*problems, _empty())
     failed = any(problem.severity is Severity.ERROR for problem in problems)
-    if failed and (on_invalid == REJECT or not (tree.specs or tree.held)):
+    if failed and (on_invalid == REJECT or not (tree.specs or held)):
         raise InvalidFiles(problems)
-    return Desired(commit, ref, tree.specs, frozenset(tree.held), problems)
+    specs = {key: spec for key, spec in tree.specs.items() if key not in held} if held else tree.specs
+    return Desired(commit, ref, specs, held, problems, tree.unsure)
 
 
 def amend(before: Desired, files: Iterable[tuple[str, Checked]], *, commit: str) -> Desired | None:
@@ -77,55 +79,67 @@ def _empty() -> Problem:
 
 
 class _Tree:
-    """The strategies met so far, and what is wrong with them together."""
+    """The strategies met so far, and what is wrong with them together. What is in `held` is not to be applied,
+    whether it is in `specs` or not.
+    """
 
     def __init__(self, targets: Collection[str]) -> None:
         self._targets = targets
         self.specs: dict[Key, StrategySpec] = {}
         self.held: set[Key] = set()
+        self.unsure = False
         self.problems: list[Problem] = []
 
     def add(self, path: str, checked: Checked) -> None:
+        """Take in a file. One with an error is held as a whole: its good documents may belong to the others."""
         self.problems += checked.problems
         stem = _stem(path)
         nameless = sum(not spec.name for spec in checked.specs) + checked.broken.count("")
-        for spec in checked.specs:
-            self._add_spec(
-                spec if spec.name else _named(spec, stem), path, alone=bool(spec.name) or nameless == 1
-            )
+        for given in checked.specs:
+            spec = given if given.name else _named(given, stem)
+            self._add_spec(spec, path, alone=bool(given.name) or nameless == 1)
+            if checked.broken:
+                self._hold(spec.name)
         for name in checked.broken:
             self._hold(name or stem)
+        self.unsure = self.unsure or None in checked.broken
 
     def _add_spec(self, spec: StrategySpec, path: str, *, alone: bool) -> None:
-        problem = self._problem(spec, path, alone=alone)
-        if problem is None:
+        unnamed = self._problems_of_name(spec, path, alone=alone)
+        problems = unnamed or self._problems_of_key(spec)
+        self.problems += problems
+        self.unsure = self.unsure or bool(unnamed)
+        if problems:
+            self._hold(spec.name)
+        else:
             self.specs[spec.key] = spec
-            return
-        self.problems.append(problem)
-        self._hold(spec.name)
-        self.specs.pop(spec.key, None)
 
-    def _problem(self, spec: StrategySpec, path: str, *, alone: bool) -> Problem | None:
+    def _problems_of_name(self, spec: StrategySpec, path: str, *, alone: bool) -> list[Problem]:
         if not alone:
             fix = "give each document of the file a strategy_name"
-            return Problem(spec.location, "strategy_name", f"two documents would be called {spec.name}", fix)
-        if not is_name(spec.name):
+            what = f"two documents would be called {spec.name}"
+        elif not is_name(spec.name):
             fix = "rename the file, or set strategy_name: letters, digits, . _ and -, at most 64"
-            return Problem(spec.location, "strategy_name", f"{_stem(path)!r} is no allowed name", fix)
+            what = f"{_stem(path)!r} is no allowed name"
+        else:
+            return []
+        return [Problem(spec.location, "strategy_name", what, fix)]
+
+    def _problems_of_key(self, spec: StrategySpec) -> list[Problem]:
         if spec.target not in self._targets:
             fix = f"write one of {', '.join(sorted(self._targets))}, or add it to targets in reconciler.yaml"
-            return Problem(spec.location, "target", f"there is no target {spec.target!r}", fix)
+            return [Problem(spec.location, "target", f"there is no target {spec.target!r}", fix)]
         other = self.specs.get(spec.key)
-        if other is not None:
-            what = f"strategy {spec.key} stands in {other.location} already"
-            return Problem(spec.location, "strategy_name", what, "rename or remove one of the two")
-        return None
+        return [] if other is None else [_twice(spec, other), _twice(other, spec)]
 
     def _hold(self, name: str) -> None:
         """Leave a strategy alone wherever it may run: its file cannot be trusted to say where."""
         self.held.update(Key(target, name) for target in self._targets)
-        for key in [key for key in self.specs if key.name == name]:
-            del self.specs[key]
+
+
+def _twice(spec: StrategySpec, other: StrategySpec) -> Problem:
+    what = f"strategy {spec.key} stands in {other.location} too"
+    return Problem(spec.location, "strategy_name", what, "rename or remove one of the two")
 
 
 def _stem(path: str) -> str:

@@ -195,11 +195,12 @@ class Service:
         if before is desired:
             return
         changed = changed_keys(before, desired) if before is not None else set(desired.specs)
-        if before is None:
+        surer = before is not None and before.unsure != desired.unsure
+        if before is None or surer:
             self._triggers.whole()
         elif changed:
             self._triggers.some(changed)
-        self._unkept = self._unkept or bool(changed)
+        self._unkept = self._unkept or bool(changed) or surer
 
     def _keep_last_good(self) -> None:
         """Remember the revision in force for a restart without Git; after the pass, since it is large."""

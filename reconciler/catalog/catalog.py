@@ -2,82 +2,28 @@
 Strategy types and their fields, read from JSON Schemas. Pure: schemas come in as bytes.
 
 jsonschema-rs decides whether a config is valid (about a microsecond); jsonschema explains the few that are
-not. A test holds the two to the same verdicts.
+not. A test holds the two to the same verdicts; where they should differ all the same, the first one counts.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from reconciler.catalog.units import takes_unit
+from reconciler.catalog.fields import HOT, RESTART, Field, StrategyType, compiled
 from reconciler.catalog.violations import Violation, explain
 from reconciler.model.spec import Config
 
-HOT, RESTART = "hot", "restart"
+__all__ = ["HOT", "RESTART", "Catalog"]
 
 ENVELOPE = "a strategy file"
 
-
-class Field(msgspec.Struct, frozen=True, gc=False):
-    """One config field. `unit`: the schema's x-unit. `absurd_below`: smaller values are probably a slip.
-
-    `fill`: the default is written out when the field is left out, because the bot would not run without.
-    """
-
-    name: str
-    unit: str
-    apply: str
-    default: Any = None
-    fill: bool = False
-    absurd_below: float | None = None
-
-
-class _Type:
-    """One strategy type: its fields, and a validator made when it is first needed."""
-
-    def __init__(self, schema: dict[str, Any]) -> None:
-        self.fields = {name: _field(name, spec) for name, spec in schema["properties"].items()}
-        self.schema = _as_sent(schema)
-        self.with_units = tuple(name for name, field in self.fields.items() if takes_unit(field.unit))
-        self.filled = tuple(field for field in self.fields.values() if field.fill)
-        self._validator: Any = None
-
-    def is_valid(self, config: Config) -> bool:
-        if self._validator is None:
-            self._validator = _compile(self.schema)
-        return bool(self._validator.is_valid(config))
-
-
-def _field(name: str, spec: Mapping[str, Any]) -> Field:
-    return Field(
-        name=name,
-        unit=spec.get("x-unit", ""),
-        apply=spec.get("x-apply", RESTART),
-        default=spec.get("default"),
-        fill=spec.get("x-fill", False),
-        absurd_below=spec.get("x-absurd-below"),
-    )
-
-
-def _as_sent(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema of what goes over the wire: `0.1%` is for files, a bot gets the number."""
-    properties = {
-        name: {**{k: v for k, v in spec.items() if k != "pattern"}, "type": "number"}
-        if takes_unit(spec.get("x-unit", ""))
-        else spec
-        for name, spec in schema["properties"].items()
-    }
-    return {**schema, "properties": properties}
-
-
-def _compile(schema: Mapping[str, Any]) -> Any:  # noqa: ANN401  (jsonschema-rs has no public validator type)
-    import jsonschema_rs
-
-    return jsonschema_rs.Draft202012Validator(dict(schema))
+_schema_decoder = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
+"""Bounds and defaults stay as exact as the configs that meet them."""
 
 
 class Catalog:
@@ -87,9 +33,12 @@ class Catalog:
         self, envelope: dict[str, Any], types: Mapping[str, dict[str, Any]], schema_hash: str
     ) -> None:
         self.schema_hash = schema_hash
-        self._types = {name: _Type(schema) for name, schema in types.items()}
+        self._types = {name: StrategyType(schema) for name, schema in types.items()}
+        self._elsewhere = {name: _elsewhere(schema) for name, schema in types.items()}
         self._envelope = {key: value for key, value in envelope.items() if key != "allOf"}
         self._envelope_validator: Any = None
+        self.file_fields = frozenset(envelope.get("properties", ()))
+        """The fields that a strategy file may have beside its config's."""
 
     @classmethod
     def from_schemas(cls, envelope: bytes, strategies: Mapping[str, bytes]) -> Catalog:
@@ -97,13 +46,19 @@ class Catalog:
         digest = hashlib.sha256(envelope)
         for name in sorted(strategies):
             digest.update(name.encode() + b"\0" + strategies[name])
-        types = {name: msgspec.json.decode(text) for name, text in strategies.items()}
-        return cls(msgspec.json.decode(envelope), types, digest.hexdigest())
+        types = {name: _schema_decoder.decode(text) for name, text in strategies.items()}
+        return cls(_schema_decoder.decode(envelope), types, digest.hexdigest())
 
     @property
     def types(self) -> tuple[str, ...]:
         """The names of all known strategy types."""
         return tuple(self._types)
+
+    def knows(self, strategy_type: str) -> bool:
+        """Whether there is a schema of this type."""
+        return strategy_type in self._types
+
+    # -- fields
 
     def fields(self, strategy_type: str) -> Mapping[str, Field]:
         """The fields of a type; empty for an unknown one."""
@@ -120,10 +75,17 @@ class Catalog:
         known = self.fields(strategy_type).get(field)
         return known.unit if known else ""
 
-    def unit_fields(self, strategy_type: str) -> tuple[str, ...]:
-        """The fields of a type that may be written with % or bps."""
+    def unit_fields(self, strategy_type: str) -> Mapping[str, str]:
+        """The fields of a type that may be written with % or bps, each with its own unit."""
         known = self._types.get(strategy_type)
-        return known.with_units if known else ()
+        return known.with_units if known else {}
+
+    def may_be_absurd(self, strategy_type: str) -> tuple[Field, ...]:
+        """The fields of a type that have a value below which a slip is likely."""
+        known = self._types.get(strategy_type)
+        return known.may_be_absurd if known else ()
+
+    # -- configs
 
     def is_valid(self, strategy_type: str, config: Config) -> bool:
         """Whether Hummingbot would take `config`; False for an unknown type."""
@@ -131,9 +93,11 @@ class Catalog:
         return known is not None and known.is_valid(config)
 
     def violations(self, strategy_type: str, config: Config) -> list[Violation]:
-        """What is wrong with a config, in words; empty if nothing is. The type must be known."""
+        """What is wrong with a config, in words; empty if and only if it is valid. The type must be known."""
         known = self._types[strategy_type]
-        return [] if known.is_valid(config) else explain(config, known.schema, strategy_type)
+        if known.is_valid(config):
+            return []
+        return explain(config, known.schema, strategy_type, self._elsewhere[strategy_type])
 
     def with_defaults(self, strategy_type: str, config: Config) -> Config:
         """`config` and, for fields left out, what Hummingbot uses then: what a running bot reports."""
@@ -149,12 +113,28 @@ class Catalog:
         known = self._types.get(strategy_type)
         return tuple(field for field in known.filled if field.name not in config) if known else ()
 
+    # -- files
+
     def envelope_is_valid(self, data: Mapping[str, Any]) -> bool:
         """Whether a document has the fields of a strategy file, its config aside."""
         if self._envelope_validator is None:
-            self._envelope_validator = _compile(self._envelope)
+            self._envelope_validator = compiled(self._envelope)
         return bool(self._envelope_validator.is_valid(data))
 
     def envelope_violations(self, data: Mapping[str, Any]) -> list[Violation]:
-        """What is wrong with a document's own fields, in words."""
-        return explain(data, self._envelope, ENVELOPE)
+        """What is wrong with a document's own fields, in words; empty if and only if they are valid."""
+        if self.envelope_is_valid(data):
+            return []
+        kind = data.get("strategy_type")
+        fields = self.fields(kind) if isinstance(kind, str) else {}
+        return explain(data, self._envelope, ENVELOPE, dict.fromkeys(fields, "move it below config"))
+
+
+def _elsewhere(schema: Mapping[str, Any]) -> dict[str, str]:
+    """Hummingbot's own names of what a strategy file says at its top, and what to do about them."""
+    words = {"x-exchange-field": "exchange", "x-pair-field": "trading_pair"}
+    return {
+        schema[key]: f"remove it: {name} at the top of the file says it"
+        for key, name in words.items()
+        if key in schema
+    }

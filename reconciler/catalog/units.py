@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import Context, Decimal
+from functools import lru_cache
 
 PERCENT, FRACTION = "percent", "fraction"
 
-_WITH_UNIT = re.compile(r"([-+]?[0-9]*\.?[0-9]{1,40}) ?(%|bps)", re.ASCII)
+_WITH_UNIT = re.compile(r"([-+]?[0-9]{0,20}\.?[0-9]{1,20}) ?(%|bps)", re.ASCII)
+"""At most 40 digits, as in a plain number."""
 
-_FACTOR = {
-    (PERCENT, "%"): Decimal(1),
-    (PERCENT, "bps"): Decimal("0.01"),
-    (FRACTION, "%"): Decimal("0.01"),
-    (FRACTION, "bps"): Decimal("0.0001"),
-}
+_PLACES = {(PERCENT, "%"): 0, (PERCENT, "bps"): -2, (FRACTION, "%"): -2, (FRACTION, "bps"): -4}
+"""By how many decimal places a unit moves the number."""
+
+_EXACT = Context(prec=60)
+"""More digits than a number may have: moving the point never rounds."""
 
 
 def takes_unit(unit: str) -> bool:
@@ -29,12 +30,30 @@ def has_unit(text: str) -> bool:
 
 def convert(text: str, unit: str) -> Decimal | None:
     """`text` such as `0.1%` or `10bps` in the field's unit (percent or fraction); None if it is neither."""
+    return _converted(text, unit) if len(text) <= _LONGEST else None
+
+
+@lru_cache(1024)  # a fleet repeats the same few numbers
+def _converted(text: str, unit: str) -> Decimal | None:
     found = _WITH_UNIT.fullmatch(text)
     if found is None or not takes_unit(unit):
         return None
-    return Decimal(found[1]) * _FACTOR[unit, found[2]]
+    return Decimal(found[1]).scaleb(_PLACES[unit, found[2]], _EXACT)
 
 
-def as_percent(value: Decimal | int, unit: str) -> Decimal:
+_LONGEST = 46
+"""Of all that _WITH_UNIT takes."""
+
+
+def in_percent(value: Decimal | int, unit: str) -> Decimal:
     """A value of a percent or fraction field as a percentage."""
-    return Decimal(value) * 100 if unit == FRACTION else Decimal(value)
+    return Decimal(value).scaleb(2 if unit == FRACTION else 0, _EXACT)
+
+
+def plainly(value: Decimal) -> str:
+    """A number as people write it: 0.10 as 0.1, 1E+2 as 100; in powers of ten only where that is shorter."""
+    short = value.normalize(_EXACT)
+    return f"{short:f}" if abs(short.adjusted()) <= _READABLE_ZEROS else str(short)
+
+
+_READABLE_ZEROS = 12

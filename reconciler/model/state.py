@@ -108,7 +108,8 @@ class Observed(msgspec.Struct, frozen=True, gc=False):
 
 class Desired(msgspec.Struct, frozen=True, gc=False):
     """What one revision wants. `held`: strategies whose file is invalid under `on_invalid: skip`;
-    they are left alone. `commit` is the full object name, or `worktree`.
+    they are left alone. `unsure`: a file is so wrong that nobody can tell which strategies it holds, so that
+    none counts as removed. `commit` is the full object name, or `worktree`.
     """
 
     commit: str
@@ -116,6 +117,7 @@ class Desired(msgspec.Struct, frozen=True, gc=False):
     specs: Mapping[Key, StrategySpec]
     held: frozenset[Key] = frozenset()
     problems: tuple[Problem, ...] = ()
+    unsure: bool = False
 
 
 class InventoryEntry(msgspec.Struct, frozen=True, gc=False):

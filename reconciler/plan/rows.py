@@ -66,6 +66,8 @@ class Rows(msgspec.Struct, frozen=True):
         """Whether the inventory remembers what Git does not want and what is proved not to exist."""
         if key in self.desired.specs or key in self.desired.held or key not in self.inventory:
             return False
+        if self.desired.unsure:
+            return False
         return self._presence(key) is Presence.ABSENT
 
     def _presence(self, key: Key) -> Presence:
@@ -155,6 +157,9 @@ class Rows(msgspec.Struct, frozen=True):
             return self._passive(key, Action.BLOCKED, Reason.PROTECTED)
         if not self.options.prune:
             return self._passive(key, Action.BLOCKED, Reason.PRUNE_OFF)
+        if self.desired.unsure:
+            detail = "it may stand in a file that cannot be read"
+            return self._passive(key, Action.BLOCKED, Reason.HELD, detail)
         ops = transitions.DELETE[live.state]
         if ops is transitions.WAIT:
             return self._passive(key, Action.WAIT, Reason.IN_TRANSIT, live.state.value)

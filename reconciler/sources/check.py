@@ -8,75 +8,100 @@ Rule 3: units are converted here and only where the schema has one; nothing else
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from reconciler.catalog import Catalog, Violation
-from reconciler.catalog.units import as_percent, convert, has_unit
-from reconciler.catalog.violations import nearest, shown
+from reconciler.catalog.units import convert, in_percent, plainly
+from reconciler.catalog.wording import nearest
 from reconciler.errors import Location, Problem, Severity
-from reconciler.model.spec import Config, StrategySpec, Suspend, Wish
+from reconciler.model.spec import DEFAULT_ACCOUNT, DEFAULT_TARGET, Config, StrategySpec, Suspend, Wish
 from reconciler.protocol.times import parse_time
-from reconciler.sources.documents import Document, Path, dotted, locate, read
+from reconciler.protocol.topics import is_name
+from reconciler.sources.documents import Document, Path, Places, dotted, read
 
 
 class Checked(msgspec.Struct, frozen=True, gc=False):
     """What one file says. `specs`: its valid documents, named only if they name themselves.
 
-    `broken`: the names that its invalid documents give themselves, "" for one that gives none.
+    `broken`: the names of the strategies of its invalid documents: "" for one that leaves it to the file's
+    name, None for what cannot be told, which may be several strategies.
     """
 
     specs: tuple[StrategySpec, ...] = ()
     problems: tuple[Problem, ...] = ()
-    broken: tuple[str, ...] = ()
+    broken: tuple[str | None, ...] = ()
 
 
 def check(text: bytes, file: str, catalog: Catalog) -> Checked:
     """Read and check one file. Locations carry `file` as it is given."""
-    documents, problems = read(text, file)
-    if problems:
-        return Checked(problems=tuple(problems), broken=("",))
+    reading = read(text, file)
+    findings = _Findings(text, file, reading.problems)
     specs: list[StrategySpec] = []
-    broken: list[str] = []
-    for document in documents:
-        checker = _Checker(text, document, catalog)
-        spec = checker.spec()
-        problems += checker.problems
+    broken: list[str | None] = []
+    for document in reading.documents:
+        spec = _Checker(document, catalog, findings).spec()
         if spec is None:
-            broken.append(checker.name)
+            broken.append(_claimed_name(document, catalog))
         else:
             specs.append(spec)
-    return Checked(tuple(specs), tuple(sorted(problems)), tuple(broken))
+    if not reading.whole:
+        broken.append(None)
+    return Checked(tuple(specs), tuple(sorted(findings.problems)), tuple(broken))
+
+
+def _claimed_name(document: Document, catalog: Catalog) -> str | None:
+    """Whose file an invalid document is; None if a mistake may hide that."""
+    data, refused = document.data, document.refused
+    if "strategy_name" in data:
+        name = data["strategy_name"]
+        is_told = isinstance(name, str) and is_name(name) and not {(), ("strategy_name",)} & set(refused)
+        return name if is_told else None
+    may_be_hidden = () in refused or any(len(path) == 1 and path[0] not in data for path in refused)
+    return None if may_be_hidden or not data.keys() <= catalog.file_fields else ""
+
+
+class _Findings:
+    """The problems of one file; its places are looked up only when the first of them is found."""
+
+    def __init__(self, text: bytes, file: str, problems: list[Problem]) -> None:
+        self._text = text
+        self._file = file
+        self._places: Places | None = None
+        self.problems = problems
+
+    def add(  # noqa: PLR0913, PLR0917  (a problem and its place)
+        self, index: int, path: Path, what: str, fix: str, severity: Severity, key: bool
+    ) -> None:
+        if self._places is None:
+            self._places = Places(self._text, self._file)
+        place = self._places.of(index, path, key=key)
+        self.problems.append(Problem(place, dotted(path), what, fix, severity))
 
 
 class _Checker:
-    """One document on its way to a spec; what is wrong with it collects in `problems`."""
+    """One document on its way to a spec."""
 
-    def __init__(self, text: bytes, document: Document, catalog: Catalog) -> None:
-        self._text = text
+    def __init__(self, document: Document, catalog: Catalog, findings: _Findings) -> None:
         self._document = document
         self._data = document.data
         self._catalog = catalog
-        self.problems: list[Problem] = []
-
-    @property
-    def name(self) -> str:
-        """The name that the document gives itself, if it is one."""
-        name = self._data.get("strategy_name", "")
-        return name if isinstance(name, str) else ""
+        self._findings = findings
+        self._is_wrong = bool(document.refused)
 
     def spec(self) -> StrategySpec | None:
         """The spec, or None if there is an error."""
-        if not self._catalog.envelope_is_valid(self._data):
-            self._report(self._catalog.envelope_violations(self._data), ())
+        data = self._data
+        if not self._catalog.envelope_is_valid(data):
+            self._report(self._catalog.envelope_violations(data), ())
         config = self._config()
-        self._check_suspend()
-        if any(problem.severity is Severity.ERROR for problem in self.problems):
+        if "suspend" in data:
+            self._check_suspend(data["suspend"])
+        if self._is_wrong:
             return None
-        return _spec(self._data, config, Location(self._document.file, self._document.line))
+        return _spec(data, config, Location(self._document.file, self._document.line))
 
     # -- config
 
@@ -84,13 +109,15 @@ class _Checker:
         config, kind = self._data.get("config"), self._data.get("strategy_type")
         if not isinstance(config, dict) or not isinstance(kind, str):
             return {}
-        if kind not in self._catalog.types:
+        if not self._catalog.knows(kind):
             self._unknown_type(kind)
             return {}
         converted = self._converted(kind, config)
-        self._report(self._catalog.violations(kind, converted), ("config",), written=config)
-        self._warn_absurd(kind, config, converted)
-        self._check_ignored(kind)
+        if not self._catalog.is_valid(kind, converted):
+            self._report(self._catalog.violations(kind, converted), ("config",))
+        self._warn_absurd(kind, config)
+        if "ignore_drift" in self._data:
+            self._check_ignored(kind, self._data["ignore_drift"])
         return self._filled(kind, converted)
 
     def _unknown_type(self, kind: str) -> None:
@@ -101,35 +128,42 @@ class _Checker:
 
     def _converted(self, kind: str, config: Config) -> Config:
         """`config` with % and bps turned into each field's own unit."""
+        units = self._catalog.unit_fields(kind)
         converted = config
-        for field in self._catalog.unit_fields(kind):
-            value = config.get(field)
-            number = convert(value, self._catalog.unit(kind, field)) if isinstance(value, str) else None
-            if number is not None:
-                converted = dict(config) if converted is config else converted
-                converted[field] = number
+        for field, value in config.items():
+            if type(value) is str and field in units:
+                number = convert(value, units[field])
+                if number is not None:
+                    converted = dict(config) if converted is config else converted
+                    converted[field] = number
         return converted
 
-    def _warn_absurd(self, kind: str, written: Config, config: Config) -> None:
-        for field in self._catalog.fields(kind).values():
-            value = config.get(field.name)
-            if field.absurd_below is None or isinstance(written.get(field.name), str):
+    def _warn_absurd(self, kind: str, config: Config) -> None:
+        for field in self._catalog.may_be_absurd(kind):
+            value, least = config.get(field.name), field.absurd_below
+            if least is None or isinstance(value, bool) or not isinstance(value, int | Decimal):
                 continue
-            if isinstance(value, int | Decimal) and 0 < value < field.absurd_below:
-                percent = as_percent(value, field.unit)
-                what = f"{value} means {percent} %, a hundredth of {shown(percent * 100)} %"
-                fix = f"write {value * 100} or {value * 100}% if that was meant, else {percent:f}%"
+            if 0 < value < least:
+                written, meant = in_percent(value, field.unit), plainly(Decimal(value).scaleb(2))
+                said, other = plainly(written), plainly(written.scaleb(2))
+                what = f"{value} means {said} %, not {other} %"
+                fix = f"if {other} % was meant, write {meant} or {other}%; if not, write {said}% to say so"
                 self._problem(("config", field.name), what, fix, Severity.WARNING)
 
-    def _check_ignored(self, kind: str) -> None:
-        known = self._catalog.fields(kind)
-        paths = self._data.get("ignore_drift")
+    def _check_ignored(self, kind: str, paths: Any) -> None:  # noqa: ANN401  (whatever the file has there)
+        fields = self._catalog.fields(kind)
         for index, path in enumerate(paths if isinstance(paths, list) else ()):
-            field = str(path).removeprefix("config.").split(".")[0]
-            if field not in known:
-                near = nearest(field, known)
+            if not isinstance(path, str) or not path.startswith("config."):
+                continue  # the envelope's schema says so
+            name, _, below = path.removeprefix("config.").partition(".")
+            field = fields.get(name)
+            if field is None:
+                near = nearest(name, fields)
                 fix = f"did you mean config.{near}?" if near else "remove it"
-                self._problem(("ignore_drift", index), f"{kind} has no field {field}", fix)
+                self._problem(("ignore_drift", index), f"{kind} has no field {name}", fix)
+            elif below and field.types and not {"object", "array"} & set(field.types):
+                fix = f"write config.{name}"
+                self._problem(("ignore_drift", index), f"{name} has nothing below it", fix)
 
     def _filled(self, kind: str, config: Config) -> Config:
         """`config` with the defaults that have to be written out, each with a warning."""
@@ -142,8 +176,7 @@ class _Checker:
 
     # -- the rest
 
-    def _check_suspend(self) -> None:
-        suspend = self._data.get("suspend")
+    def _check_suspend(self, suspend: Any) -> None:  # noqa: ANN401
         until = suspend.get("until") if isinstance(suspend, dict) else None
         if not isinstance(until, str):
             return
@@ -152,50 +185,48 @@ class _Checker:
         except ValueError as error:
             self._problem(("suspend", "until"), f"{until!r} is {error}", "write 2026-12-24T00:00:00Z")
 
-    def _report(self, violations: Iterable[Violation], below: Path, *, written: Config | None = None) -> None:
+    def _report(self, violations: list[Violation], below: Path) -> None:
         for violation in violations:
-            what, fix = violation.what, violation.fix
-            value = written.get(str(violation.path[0])) if written and violation.path else None
-            if isinstance(value, str) and has_unit(value) and not violation.key:
-                what, fix = _misplaced_unit(value, what, fix)
-            self._problem((*below, *violation.path), what, fix, key=violation.key)
+            path = (*below, *violation.path)
+            if not (violation.missing and self._may_be_merged(path)):
+                self._problem(path, violation.what, violation.fix, key=violation.key)
+
+    def _may_be_merged(self, path: Path) -> bool:
+        """Whether the field would come with something that the reader refused beside it, such as `<<`."""
+        return any(
+            refused[:-1] == path[:-1] and refused != path for refused in self._document.refused if refused
+        )
 
     def _problem(
         self, path: Path, what: str, fix: str, severity: Severity = Severity.ERROR, *, key: bool = False
     ) -> None:
-        document = self._document
-        place = locate(self._text, document.file, document.index, path, key=key)
-        self.problems.append(Problem(place, dotted(path), what, fix, severity))
-
-
-def _misplaced_unit(value: str, what: str, fix: str) -> tuple[str, str]:
-    """% or bps on a field that is no percentage; on one that is, the number itself is wrong."""
-    if "is not" not in what:
-        return what, fix
-    return f"{value!r} has a unit, but the field is no percentage", "write the plain number"
+        """Note a problem, unless the reader has refused that very place already."""
+        self._is_wrong = self._is_wrong or severity is Severity.ERROR
+        if not any(path[: len(refused)] == refused for refused in self._document.refused):
+            self._findings.add(self._document.index, path, what, fix, severity, key)
 
 
 def _spec(data: dict[str, Any], config: Config, location: Location) -> StrategySpec:
     suspend = data.get("suspend")
-    optional = {key: data[key] for key in _AS_THEY_ARE if key in data}
     return StrategySpec(
-        data.get("strategy_name", ""),
-        data["strategy_type"],
-        data["exchange"],
-        data["trading_pair"],
-        config,
-        Wish(data.get("state", Wish.RUNNING)),
+        name=data.get("strategy_name", ""),
+        strategy_type=data["strategy_type"],
+        exchange=data["exchange"],
+        trading_pair=data["trading_pair"],
+        config=config,
+        state=_WISHES[data.get("state", "running")],
+        target=data.get("target", DEFAULT_TARGET),
+        account=data.get("account", DEFAULT_ACCOUNT),
+        labels=data.get("labels", {}),
+        description=data.get("description", ""),
+        owner=data.get("owner", ""),
+        wave=int(data.get("wave", 0)),
+        protect=data.get("protect", False),
         suspend=None if suspend is None else Suspend(suspend["reason"], suspend.get("until")),
         ignore_drift=tuple(data.get("ignore_drift", ())),
+        adopt=data.get("adopt", False),
         location=location,
-        **optional,
     )
 
 
-_AS_THEY_ARE = ("target", "account", "labels", "description", "owner", "wave", "protect", "adopt")
-"""Fields of the file that the spec has under the same name and type."""
-
-
-def errors(problems: Iterable[Problem]) -> Iterator[Problem]:
-    """Those that forbid to go on."""
-    return (problem for problem in problems if problem.severity is Severity.ERROR)
+_WISHES = {wish.value: wish for wish in Wish}

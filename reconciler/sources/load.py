@@ -128,7 +128,7 @@ class Loader:
 
 def _refused(path: str, file: TreeFile) -> Checked:
     problem = Problem(Location(path), "", file.problem, file.fix)
-    return Checked(problems=(problem,), broken=("",))
+    return Checked(problems=(problem,), broken=(None,))
 
 
 def placed(checked: Checked, path: str) -> Checked:

@@ -73,7 +73,8 @@ def check_one(text: bytes | None, path: str, catalog: Catalog) -> Checked:
     if text is not None:
         return check(text, path, catalog)
     what = f"more than the {MAX_BYTES:,} bytes that a strategy file may have"
-    return Checked(problems=(Problem(Location(path), "", what, "split it into several files"),), broken=("",))
+    problem = Problem(Location(path), "", what, "split it into several files")
+    return Checked(problems=(problem,), broken=(None,))
 
 
 # -- another process

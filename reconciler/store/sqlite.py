@@ -38,6 +38,7 @@ class _LastGood(msgspec.Struct, frozen=True):
     commit: str
     ref: str
     held: tuple[Key, ...]
+    unsure: bool = False
 
 
 _entries = msgspec.json.Decoder(InventoryEntry, float_hook=Decimal)
@@ -242,10 +243,11 @@ class SqliteStore:
             return None
         with usable(self._path):
             last = _last_good.decode(saved)
-            return Desired(last.commit, last.ref, self._wishes.read(), frozenset(last.held))
+            specs, held = self._wishes.read(), frozenset(last.held)
+            return Desired(last.commit, last.ref, specs, held, unsure=last.unsure)
 
     def keep_last_good(self, desired: Desired) -> None:
-        last = _LastGood(desired.commit, desired.ref, tuple(sorted(desired.held)))
+        last = _LastGood(desired.commit, desired.ref, tuple(sorted(desired.held)), desired.unsure)
         self._put_fact("last_good", _encoder.encode(last))
         try:
             with usable(self._path), transaction(self._database):

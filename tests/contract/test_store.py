@@ -135,7 +135,7 @@ def test_the_last_good_revision_comes_back_whole(store) -> None:
         adopt=True,
         location=Location("s/btc.yaml", 3, 1),
     )
-    desired = Desired("c0ffee", "main", {full.key: full}, held=frozenset({Key("eu", "x")}))
+    desired = Desired("c0ffee", "main", {full.key: full}, held=frozenset({Key("eu", "x")}), unsure=True)
 
     store.keep_last_good(desired)
 

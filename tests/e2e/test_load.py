@@ -198,7 +198,7 @@ def test_a_link_that_leads_out_holds_its_strategy(fleet) -> None:
     checked = dict(fleet.load().files)["strategies/2.yaml"]
 
     assert "leaves the folder" in checked.problems[0].what
-    assert checked.broken == ("",)
+    assert checked.broken == (None,)
 
 
 def test_a_submodule_in_the_place_of_a_folder_is_a_problem(fleet) -> None:

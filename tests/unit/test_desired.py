@@ -49,11 +49,13 @@ def test_one_nameless_document_may_stand_beside_named_ones() -> None:
     assert names(desired({"s/btc.yaml": f"{BODY}---\nstrategy_name: eth\n{BODY}"})) == ["btc", "eth"]
 
 
-def test_the_same_name_twice_is_refused_and_says_where_the_other_is() -> None:
-    (problem,) = refused({"s/a.yaml": f"strategy_name: x\n{BODY}", "s/x.yaml": BODY})
+def test_the_same_name_twice_is_told_at_both_places() -> None:
+    problems = refused({"s/a.yaml": f"strategy_name: x\n{BODY}", "s/x.yaml": BODY})
 
-    assert problem.what == "strategy x stands in s/a.yaml:1 already"
-    assert problem.location.file == "s/x.yaml"
+    assert [(str(problem.location), problem.what) for problem in problems] == [
+        ("s/a.yaml:1", "strategy x stands in s/x.yaml:1 too"),
+        ("s/x.yaml:1", "strategy x stands in s/a.yaml:1 too"),
+    ]
 
 
 def test_the_same_name_on_two_targets_is_two_strategies() -> None:
@@ -107,6 +109,64 @@ def test_of_two_with_one_name_neither_is_applied_when_skipping() -> None:
 
     assert names(result) == ["y"]
     assert Key("default", "x") in result.held
+
+
+def test_of_three_with_one_name_none_is_applied_when_skipping() -> None:
+    files = {f"{stem}.yaml": f"strategy_name: x\n{BODY}" for stem in "abc"}
+
+    result = desired(files | {"y.yaml": BODY}, on_invalid="skip")
+
+    assert names(result) == ["y"]
+
+
+@pytest.mark.parametrize("broken", ["a/x.yaml", "c/x.yaml"])
+def test_what_a_bad_file_may_mean_is_left_alone_whichever_file_comes_first(broken: str) -> None:
+    result = desired({broken: BODY + "wave: x\n", "b/x.yaml": BODY, "y.yaml": BODY}, on_invalid="skip")
+
+    assert names(result) == ["y"]
+    assert Key("default", "x") in result.held
+
+
+def test_a_bad_file_is_skipped_as_a_whole() -> None:
+    text = f"strategy_name: one\n{BODY}---\nstrategy_name: two\nstate: x\n{BODY}"
+
+    result = desired({"pair.yaml": text, "y.yaml": BODY}, on_invalid="skip")
+
+    assert names(result) == ["y"]
+    assert result.held == {Key("default", "one"), Key("default", "two")}
+    assert not result.unsure
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"strategy_nam: eth\n{BODY}",
+        f"strategy_name: e th\n{BODY}",
+        f"strategy_name: eth\n{BODY}oops: [\n",
+        f"{BODY}---\n{BODY}",
+        "",
+    ],
+    ids=["name mistyped", "name not allowed", "no YAML", "two without a name", "moved out of sight"],
+)
+def test_while_a_file_cannot_tell_its_strategies_nothing_counts_as_removed(text: str) -> None:
+    path = "desk.yaml" if text else "my desk.yaml"
+
+    result = desired({"y.yaml": BODY, path: text or BODY}, on_invalid="skip")
+
+    assert names(result) == ["y"]
+    assert result.unsure
+
+
+@pytest.mark.parametrize("line", ["state: x\n", "wave: x\n", "target: moon\n"])
+def test_a_bad_file_that_tells_its_strategy_holds_up_no_other(line: str) -> None:
+    assert not desired({"y.yaml": BODY, "x.yaml": BODY + line}, on_invalid="skip").unsure
+
+
+def test_a_strategy_of_an_unknown_target_is_not_applied_when_skipping() -> None:
+    result = desired({"y.yaml": BODY, "x.yaml": BODY + "target: moon\n"}, on_invalid="skip")
+
+    assert names(result) == ["y"]
+    assert result.held == {Key("default", "x")}
 
 
 def test_a_tree_with_nothing_good_is_refused_even_when_skipping() -> None:

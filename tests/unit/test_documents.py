@@ -5,25 +5,29 @@ from __future__ import annotations
 import random
 from decimal import Decimal
 
+import msgspec
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.errors import Location
-from reconciler.sources.documents import MAX_BYTES, is_strategy_file, locate, read
+from reconciler.sources.documents import MAX_BYTES, Places, is_strategy_file, read
+from reconciler.sources.strict.careful import CarefulReader
+from reconciler.sources.strict.events import events, pure_events
+from reconciler.sources.strict.quick import read_quickly
 
 
 def value_of(text: str):
-    documents, problems = read(f"a: {text}\n".encode(), "f.yaml")
-    assert not problems
-    return documents[0].data["a"]
+    reading = read(f"a: {text}\n".encode(), "f.yaml")
+    assert not reading.problems
+    return reading.documents[0].data["a"]
 
 
 def problem_of(text: str | bytes):
-    documents, problems = read(text if isinstance(text, bytes) else text.encode(), "f.yaml")
-    assert not documents
-    return problems[0]
+    reading = read(text if isinstance(text, bytes) else text.encode(), "f.yaml")
+    assert not reading.whole or all(document.refused for document in reading.documents)
+    return reading.problems[0]
 
 
 @pytest.mark.parametrize(
@@ -72,15 +76,23 @@ def test_scalars_mean_what_the_core_schema_says(text: str, value: object) -> Non
         ("a: !!str 1\n", (1, 4), "tag"),
         ("a: .nan\n", (1, 4), "not a number to trade with"),
         ("a: -.inf\n", (1, 4), "not a number to trade with"),
-        ("1: a\n", (1, 1), "not text"),
-        ("true: a\n", (1, 1), "not text"),
-        ("? [a]\n: b\n", (1, 3), "not plain text"),
+        ("1: a\n", (1, 1), "no text"),
+        ("true: a\n", (1, 1), "no text"),
+        (".nan: a\n", (1, 1), "no text"),
+        ("? [a]\n: b\n", (1, 3), "no text"),
+        ("a: {{ b }}\n", (1, 5), "no text"),
+        ("? \n: 1\n", (1, 2), "without a name"),
         ("a: 1_000\n", (1, 4), "_ between its digits"),
+        ("a: 1_0e3\n", (1, 4), "_ between its digits"),
         ("a: 1e999999999\n", (1, 4), "out of any range"),
+        ("a: 1e-401\n", (1, 4), "out of any range"),
+        ("a: 1e" + "9" * 90 + "\n", (1, 4), "out of any range"),
         ("a: " + "9" * 60 + "\n", (1, 4), "out of any range"),
-        ("a:\tb: c\n", (1, 5), "not YAML"),
-        ("a: [1\n", (2, 1), "not YAML"),
+        ("a: 0." + "9" * 60 + "\n", (1, 4), "out of any range"),
         ("- a\n", (1, 1), "mapping of fields"),
+        ("*x\n", (1, 1), "alias *x"),
+        ("%YAML 1.1\n---\na: no\n", (1, 1), "directive"),
+        ("%TAG !e! tag:e.org,2000:\n---\na: 1\n", (1, 1), "directive"),
         ("a: {" * 40 + "}" * 40, (1, 128), "levels deep"),
     ],
 )
@@ -92,10 +104,60 @@ def test_what_could_mean_something_else_is_refused_at_its_place(text: str, place
     assert problem.fix
 
 
-def test_all_problems_of_a_file_are_told_at_once() -> None:
-    _, problems = read(b"a: 1\nb: *x\na: 2\nc: 1_0\n", "f.yaml")
+@pytest.mark.parametrize(
+    ("text", "place", "cause"),
+    [
+        ("a:\n\tb: 1\n", (2, 1), "a tab"),
+        ("a:\n  b: 1\n\tc: 2\n", (3, 1), "a tab"),
+        ("a: @x\n", (1, 4), "cannot begin with @"),
+        ("a: `x`\n", (1, 4), "cannot begin with `"),
+        ("a: 1\nhello\nb: 2\n", (2, 1), "without a colon"),
+        ("a: b: c\n", (1, 5), "a colon where no field can begin"),
+        ("a:\n  b: 1\n c: 2\n", (3, 2), "does not line up"),
+        ("a: - b\n", (1, 4), "a list cannot begin here"),
+        ("a:\n- b\n  c: 1\n- d\n e\n", (3, 4), "a colon where"),
+        ("a: 'x\nb: 1\n", (1, 4), "never closed"),
+        ('a: "x\n---\nb: 1\n', (1, 4), "not closed before the next ---"),
+        ('a: "\\q"\n', (1, 5), "backslash"),
+        ('a: "\\ud800"\n', (1, 7), "names no character"),
+        ("a: [1\nb: 2\n", (1, 4), "list that is not closed"),
+        ("a: {b: 1\nc: 2\n", (1, 4), "mapping that is not closed"),
+        ("a: ]\n", (1, 4), "cannot begin with ]"),
+        ("a: 1\n...\nb: 2\n", (3, 1), "belongs to nothing"),
+        ("a: &\n", (1, 4), "& without a name"),
+        ("a: |x\n  b\n", (1, 5), "not YAML"),
+        ("a: b\x07\n", (1, 5), "invisible character"),
+        (b"a: b\nc: \xff\n", (2, 4), "not UTF-8"),
+    ],
+)
+def test_what_is_no_yaml_is_told_by_its_cause_at_the_place_to_mend(text, place, cause) -> None:
+    problem = problem_of(text)
 
-    assert [problem.location.line for problem in problems] == [2, 3, 4]
+    assert (problem.location.line, problem.location.column) == place
+    assert cause in problem.what
+    assert problem.fix
+
+
+def test_all_problems_of_a_file_are_told_at_once() -> None:
+    reading = read(b"a: 1\nb: *x\na: 2\nc: 1_0\n---\n<<: {}\n", "f.yaml")
+
+    assert [problem.location.line for problem in reading.problems] == [2, 3, 4, 6]
+    assert reading.whole
+
+
+def test_what_is_refused_is_marked_and_the_rest_is_there() -> None:
+    (document, other) = read(b"a: *x\nb: {<<: {c: 1}, d: 2}\n---\ne: 1\n", "f.yaml").documents
+
+    assert document.refused == (("a",), ("b", "<<"))
+    assert document.data["b"] == {"d": 2}
+    assert (other.data, other.refused) == ({"e": 1}, ())
+
+
+def test_documents_before_a_syntax_error_are_read_and_it_is_said_that_there_may_be_more() -> None:
+    reading = read(b"a: 1\n---\nb: [\n", "f.yaml")
+
+    assert [document.data for document in reading.documents] == [{"a": 1}]
+    assert not reading.whole
 
 
 def test_a_problem_names_the_way_to_the_value() -> None:
@@ -103,16 +165,26 @@ def test_a_problem_names_the_way_to_the_value() -> None:
 
 
 def test_byte_order_mark_and_crlf_are_fine() -> None:
-    documents, problems = read(b"\xef\xbb\xbfa: 1\r\nb: x\r\n", "f.yaml")
+    reading = read(b"\xef\xbb\xbfa: 1\r\nb: x\r\n", "f.yaml")
 
-    assert (documents[0].data, problems) == ({"a": 1, "b": "x"}, [])
+    assert (reading.documents[0].data, reading.problems) == ({"a": 1, "b": "x"}, [])
+
+
+def test_utf_16_is_named_as_such() -> None:
+    assert problem_of("a: 1\n".encode("utf-16")).what == "UTF-16 text"
+
+
+@pytest.mark.parametrize(("text", "value"), [("9" * 19, 10**19 - 1), ("0x" + "F" * 30, 16**30 - 1)])
+def test_a_whole_number_too_large_for_encoders_stays_exact(text: str, value: int) -> None:
+    assert value_of(text) == value
+    assert msgspec.msgpack.encode(value_of(text))
 
 
 def test_a_stream_gives_one_document_each_and_skips_empty_ones() -> None:
-    documents, problems = read(b"# only a comment\n---\na: 1\n---\n---\na: 2\n", "f.yaml")
+    reading = read(b"# only a comment\n---\na: 1\n---\n---\na: 2\n", "f.yaml")
 
-    assert not problems
-    assert [(document.index, document.line, document.data["a"]) for document in documents] == [
+    assert not reading.problems
+    assert [(document.index, document.line, document.data["a"]) for document in reading.documents] == [
         (0, 3, 1),
         (2, 6, 2),
     ]
@@ -122,12 +194,13 @@ def test_too_large_a_file_is_not_even_parsed() -> None:
     assert "more than the" in problem_of(b"#" * (MAX_BYTES + 1)).what
 
 
-def test_too_many_values_are_refused() -> None:
-    assert "more than 50,000 values" in problem_of("a: [" + "[]," * 50_001 + "]").what
+@pytest.mark.parametrize("value", ["[]", "1", "~", "{a}"])
+def test_too_many_values_are_refused(value: str) -> None:
+    assert "more than 50,000 values" in problem_of("a: [" + f"{value}," * 50_001 + "]").what
 
 
-def test_a_file_that_is_not_text_says_so() -> None:
-    assert problem_of(b"a: \xff\xfe\n").fix
+def test_as_many_values_as_are_allowed_are_read() -> None:
+    assert len(value_of("[" + "1," * 49_990 + "]")) == 49_990
 
 
 @pytest.mark.parametrize(
@@ -144,7 +217,7 @@ def test_a_file_that_is_not_text_says_so() -> None:
 def test_places_are_found_again_when_they_are_needed(path, key: bool, place) -> None:
     text = b"# first\na: 1\nb:\n  c: 2\n  l: [1, 2]\n"
 
-    found = locate(text, "f.yaml", 0, path, key=key)
+    found = Places(text, "f.yaml").of(0, path, key=key)
 
     assert found == Location("f.yaml", *place)
 
@@ -194,10 +267,52 @@ _Dumper.ignore_aliases = lambda *_: True  # type: ignore[method-assign]
 def test_what_another_program_writes_comes_back_the_same(data) -> None:
     text = yaml.dump(data, Dumper=_Dumper, allow_unicode=True).encode()
 
-    documents, problems = read(text, "f.yaml")
+    reading = read(text, "f.yaml")
 
-    assert not problems
-    assert documents[0].data == data
+    assert not reading.problems
+    assert reading.documents[0].data == data
+
+
+PIECES = ["a", "b: ", "c: 1", "0.10", "- ", "\n", "  ", "[", "]", "{", "}", ",", "'x'", '"y"', "no", "~"]
+PIECES += ["&x ", "*x", "!t ", "<<: ", "? ", ": ", "1_0", ".nan", "true", "---\n", "# n\n", "|\n", "\t", "%"]
+scraps = st.lists(st.sampled_from(PIECES), max_size=24).map("".join).map(str.encode)
+
+
+@settings(max_examples=3000)
+@given(scraps)
+def test_the_quick_reader_and_the_careful_one_read_the_same_or_the_quick_one_gives_up(text: bytes) -> None:
+    quick, careful = read_quickly(text, "f.yaml", events), CarefulReader(text, "f.yaml", events)
+
+    if quick is None:
+        return
+    assert quick == careful.documents
+    assert not careful.problems
+
+
+@settings(max_examples=1000)
+@given(scraps)
+def test_the_quick_reader_gives_up_only_where_there_is_something_to_look_at(text: bytes) -> None:
+    suspicious = any(mark in text for mark in b"&*!%")
+
+    assert (
+        suspicious
+        or read_quickly(text, "f.yaml", events) is not None
+        or CarefulReader(text, "f.yaml", events).problems
+    )
+
+
+@given(st.dictionaries(st.text("abcxyz", min_size=1, max_size=4), plain, min_size=1, max_size=5))
+def test_without_libyaml_the_same_is_read(data) -> None:
+    text = yaml.dump(data, Dumper=_Dumper, allow_unicode=True).encode()
+
+    assert read(text, "f.yaml", events=pure_events) == read(text, "f.yaml")
+
+
+@pytest.mark.parametrize("text", [b"a: [1\n", b"a: &x 1\n", b'a: "\\ud800"\n', b"a: \xff\n", b"a: 'b\n"])
+def test_without_libyaml_the_same_is_refused(text: bytes) -> None:
+    pure, quick = read(text, "f.yaml", events=pure_events), read(text, "f.yaml")
+
+    assert [problem.what for problem in pure.problems] == [problem.what for problem in quick.problems]
 
 
 GOOD = b"strategy_type: pure_market_making\nconfig:\n  a: [1, {b: 0.1}]\n  c: 'x'\n---\nd: e\n"

@@ -1,0 +1,198 @@
+"""
+Events → data, places and Problems: the slow pass, for files that have something to complain of.
+
+Rule 1: it goes on after what it refuses as long as the rest can be told, so that all is said at once.
+Rule 2: what it refuses is marked in the document, so that nobody relies on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import yaml
+
+from reconciler.errors import Location, Problem
+from reconciler.sources.strict.events import NextEvent
+from reconciler.sources.strict.scalars import NotPlain, plain
+from reconciler.sources.strict.shape import MAX_DEPTH, MAX_NODES, Document, Path, dotted, short
+from reconciler.sources.strict.syntax import syntax_problem
+
+_OTHER_KEY = "?"
+"""Stands in a path for a key that is no text."""
+
+_NAMELESS = ("a value without a name", "write the field's name before the colon")
+
+_OWN_TAGS = "tag:yaml.org,2002:"
+
+
+class Place(NamedTuple):
+    """Line and column, from 1, of a key and of its value; of an item twice its value."""
+
+    key: tuple[int, int]
+    value: tuple[int, int]
+
+
+class _Ended(Exception):
+    """Something after which nothing of the file can be told."""
+
+
+class CarefulReader:
+    """One careful reading of a file. `whole`: it got to the end. `places`: of each document by its index."""
+
+    def __init__(self, text: bytes, file: str, events: Callable[[bytes], NextEvent]) -> None:
+        self.documents: list[Document] = []
+        self.problems: list[Problem] = []
+        self.places: list[dict[Path, Place]] = []
+        self._file = file
+        self._path: list[str | int] = []
+        self._nodes = 0
+        self._refused: list[Path] = []
+        try:
+            self._next = events(text)
+            self._stream()
+            self.whole = True
+        except _Ended:
+            self.whole = False
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            self.whole = False
+            self.problems.append(syntax_problem(error, text, file))
+
+    def _stream(self) -> None:
+        while type(event := self._next()) is not yaml.StreamEndEvent:
+            if type(event) is yaml.DocumentStartEvent:
+                self._document(event)
+
+    def _document(self, start: Any) -> None:  # noqa: ANN401  (events have no common type)
+        index = len(self.places)
+        self.places.append({})
+        self._refused = []
+        self._check_directives(start)
+        first = self._next()
+        line, column = _mark(first)
+        self.places[index][()] = Place((line, 1), (line, column))
+        data = self._node(first)
+        if data is None and not self._refused:
+            return  # an empty document
+        if not isinstance(data, dict):
+            data = {}
+            if () not in self._refused:
+                self._refuse(first, "a strategy is a mapping of fields", "begin with strategy_type: …")
+        self.documents.append(Document(self._file, index, line, data, tuple(self._refused)))
+
+    # -- nodes
+
+    def _node(self, event: Any) -> Any:  # noqa: ANN401
+        self._count(event)
+        if type(event) is yaml.AliasEvent:
+            self._refuse(event, f"alias *{short(str(event.anchor))}", "write the value itself here")
+            return None
+        self._check_extras(event)
+        if type(event) is yaml.ScalarEvent:
+            return self._scalar(event)
+        if len(self._path) >= MAX_DEPTH:
+            self._end(event, f"more than {MAX_DEPTH} levels deep", "no strategy needs so many; flatten it")
+        return self._mapping() if type(event) is yaml.MappingStartEvent else self._sequence()
+
+    def _mapping(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        while type(event := self._next()) is not yaml.MappingEndEvent:
+            key, is_field = self._key(event, found)
+            self._path.append(key)
+            value_event = self._next()
+            self.places[-1][tuple(self._path)] = Place(_mark(event), _mark(value_event))
+            value = self._node(value_event)
+            if is_field:
+                found[key] = value
+            self._path.pop()
+        return found
+
+    def _sequence(self) -> list[Any]:
+        found: list[Any] = []
+        while type(event := self._next()) is not yaml.SequenceEndEvent:
+            self._path.append(len(found))
+            self.places[-1][tuple(self._path)] = Place(_mark(event), _mark(event))
+            found.append(self._node(event))
+            self._path.pop()
+        return found
+
+    def _scalar(self, event: Any) -> Any:  # noqa: ANN401
+        if event.style:
+            return event.value
+        try:
+            return plain(event.value)
+        except NotPlain as refusal:
+            self._refuse(event, *refusal.args)
+            return event.value
+
+    # -- keys
+
+    def _key(self, event: Any, above: dict[str, Any]) -> tuple[str, bool]:  # noqa: ANN401
+        """A key, and whether it names a field."""
+        is_text = type(event) is yaml.ScalarEvent
+        key: str = event.value if is_text else _OTHER_KEY
+        self._path.append(key)
+        if not is_text:
+            fix = "write the key as one word; put text that begins with { or [ in quotes"
+            self._refuse(event, "a key that is no text", fix)
+            self._refused += [tuple(self._path[:-1])] if self._path[1:] else []
+            self._node(event)
+        elif event.style or self._is_plain_name(event):
+            self._count(event)
+            self._check_extras(event)
+            if key in above:
+                self._refuse(event, f"key {short(key)!r} stands here a second time", "remove one of the two")
+        self._path.pop()
+        return key, is_text and (bool(event.style) or key != "<<")
+
+    def _is_plain_name(self, event: Any) -> bool:  # noqa: ANN401
+        """Whether a key without quotes is text; says so if it is not."""
+        key: str = event.value
+        try:
+            is_name = isinstance(plain(key), str)
+        except NotPlain:
+            is_name = False
+        if key == "<<":
+            self._refuse(event, "merge key <<", "write the fields themselves here")
+        elif not is_name:
+            what, fix = (
+                (f"key {short(key)} is no text", f'put it in quotes: "{short(key)}"') if key else _NAMELESS
+            )
+            self._refuse(event, what, fix)
+        return is_name and key != "<<"
+
+    # -- refusals
+
+    def _check_directives(self, start: Any) -> None:  # noqa: ANN401
+        if start.tags or (start.version and tuple(start.version) != (1, 2)):
+            self._refuse(
+                start, "a directive that changes what the file means", "remove the lines that begin with %"
+            )
+
+    def _check_extras(self, event: Any) -> None:  # noqa: ANN401
+        if event.anchor is not None:
+            self._refuse(
+                event, f"anchor &{short(event.anchor)}", "remove it, and write values where they are used"
+            )
+        if event.tag is not None:
+            tag = short(event.tag.replace(_OWN_TAGS, "!!"))
+            self._refuse(event, f"tag {tag}", "remove it; quotes make text, their absence a number")
+
+    def _count(self, event: Any) -> None:  # noqa: ANN401
+        self._nodes += 1
+        if self._nodes > MAX_NODES:
+            self._end(event, f"more than {MAX_NODES:,} values in one file", "split it into several files")
+
+    def _refuse(self, event: Any, what: str, fix: str) -> None:  # noqa: ANN401
+        self._refused.append(tuple(self._path))
+        place = Location(self._file, *_mark(event))
+        self.problems.append(Problem(place, dotted(self._path), what, fix))
+
+    def _end(self, event: Any, what: str, fix: str) -> None:  # noqa: ANN401
+        self._refuse(event, what, fix)
+        raise _Ended
+
+
+def _mark(event: Any) -> tuple[int, int]:  # noqa: ANN401
+    mark = event.start_mark
+    return mark.line + 1, mark.column + 1

@@ -1,0 +1,96 @@
+"""What a YAML parser complains of → the cause that it mostly has, and how to mend it. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import yaml
+
+from reconciler.errors import Location, Problem
+
+_LINE_BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
+"""What YAML 1.1 parsers count as lines; the same as marks do."""
+
+
+class _Cause(NamedTuple):
+    """`said`: a part of what libyaml or PyYAML say. `where_it_began`: the mistake is where the node began."""
+
+    said: str
+    what: str
+    fix: str
+    where_it_began: bool = False
+
+
+_TAB = _Cause("", "a tab", "indent with spaces")
+_BAD_START = _Cause("", "text cannot begin with {0}", "put it in quotes")
+
+_CAUSES = (
+    _Cause("a tab character", _TAB.what, _TAB.fix),
+    _Cause("could not find expected ':'", "a line without a colon", "write it as name: value, or indent it if it goes on from above", where_it_began=True),
+    _Cause("mapping values are not allowed", "a colon where no field can begin", "put text that has a colon in quotes; begin fields of one mapping in one column"),
+    _Cause("sequence entries are not allowed", "a list cannot begin here", "begin it on a line of its own, below the name of its field"),
+    _Cause("did not find expected key", "this does not line up with the fields above", "begin fields of one mapping in one column; put the whole text in quotes, or nothing of it"),
+    _Cause("expected '-' indicator", "this is no item of the list above", "begin each item with - in one column"),
+    _Cause("expected <block end>", "this does not line up with what is above", "begin fields of one mapping, and items of one list, in one column"),
+    _Cause("unexpected end of stream", "a quote that is never closed", "close it with the same quote", where_it_began=True),
+    _Cause("unexpected document", "a quote that is not closed before the next ---", "close it with the same quote", where_it_began=True),
+    _Cause("unknown escape character", "a backslash that means nothing here", "use single quotes, or write two backslashes"),
+    _Cause("hex", "an escape that names no character", "write the character itself"),
+    _Cause("character escape code", "an escape that names no character", "write the character itself"),
+    _Cause("',' or ']'", "a list that is not closed or lacks a comma", "separate items with commas and close it with ]", where_it_began=True),
+    _Cause("',' or '}'", "a mapping that is not closed or lacks a comma", "separate fields with commas and close it with }", where_it_began=True),
+    _Cause("node content", "a value cannot begin with {0}", "put text that begins with it in quotes"),
+    _Cause("expected <document start>", "this belongs to nothing above", "mend the indentation, or separate strategies with a line ---"),
+    _Cause("<document start>'", "this belongs to nothing above", "mend the indentation, or separate strategies with a line ---"),
+    _Cause("alphabetic or numeric", "{0} without a name", "put text that begins with & or * in quotes", where_it_began=True),
+    _Cause("tag handle", "a tag", "remove it; put text that begins with ! in quotes"),
+    _Cause("directive", "a directive that YAML 1.2 does not have", "remove the line that begins with %"),
+    _Cause("incompatible YAML", "a version of YAML that is not 1.2", "remove the line that begins with %"),
+)  # fmt: skip
+
+
+def syntax_problem(error: yaml.YAMLError | UnicodeDecodeError, text: bytes, file: str) -> Problem:
+    """The Problem that `error` is; where the cause is not known, in the parser's own words."""
+    if isinstance(error, yaml.MarkedYAMLError):
+        return _in_words(error, text, file)
+    position = getattr(error, "position", None)
+    place = _place(text, len(text) if position is None else position, file)
+    reason = str(getattr(error, "reason", ""))
+    if "characters are not allowed" in reason:
+        return Problem(place, "", "not YAML: an invisible character", "remove it")
+    return Problem(place, "", "not UTF-8 text", "save the file as UTF-8")
+
+
+def _in_words(error: yaml.MarkedYAMLError, text: bytes, file: str) -> Problem:
+    said = error.problem or ""
+    mark = error.problem_mark or error.context_mark
+    if mark is None:
+        return Problem(Location(file), "", f"not YAML: {said}", "mend the syntax")
+    character = _character(text, mark.line, mark.column)
+    cause = _cause(said, character)
+    if cause.where_it_began and error.context_mark is not None:
+        mark = error.context_mark
+        character = _character(text, mark.line, mark.column)
+    place = Location(file, mark.line + 1, mark.column + 1)
+    return Problem(place, "", f"not YAML: {cause.what.format(character)}", cause.fix)
+
+
+def _cause(said: str, character: str) -> _Cause:
+    if "cannot start any token" in said:
+        return _TAB if character == "\t" else _BAD_START
+    fitting = (cause for cause in _CAUSES if cause.said in said)
+    return next(
+        fitting, _Cause("", said.replace("{", "{{").replace("}", "}}"), "mend the syntax at this place")
+    )
+
+
+def _character(text: bytes, line: int, column: int) -> str:
+    """The character at a place, counted from 0; words where nothing is."""
+    lines = _LINE_BREAK.split(text.decode(errors="replace"))
+    return (lines[line][column : column + 1] if line < len(lines) else "") or "nothing"
+
+
+def _place(text: bytes, position: int, file: str) -> Location:
+    before = _LINE_BREAK.split(text[:position].decode(errors="replace"))
+    return Location(file, len(before), len(before[-1]) + 1)
