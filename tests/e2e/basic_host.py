@@ -76,6 +76,10 @@ class BasicHost:
         """The commands that came for a strategy, in order."""
         return [op for op, payload in self.received if payload.get("strategy_name") == name]
 
+    def reports_all(self) -> bool:
+        """Whether it says by itself what it has."""
+        return self._reports != "never"
+
     # -- speaking
 
     def _speak(self) -> None:
