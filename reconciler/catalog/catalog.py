@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from reconciler.catalog.fields import HOT, RESTART, Field, StrategyType, compiled
+from reconciler.catalog.layout import Layout, layout_of
 from reconciler.catalog.violations import Violation, explain
 from reconciler.model.spec import Config
 
@@ -57,6 +58,10 @@ class Catalog:
     def knows(self, strategy_type: str) -> bool:
         """Whether there is a schema of this type."""
         return strategy_type in self._types
+
+    def layout(self, strategy_type: str) -> Layout:
+        """Where Hummingbot's own file of a type keeps what. The type must be known."""
+        return layout_of(self._types[strategy_type].schema)
 
     # -- fields
 
