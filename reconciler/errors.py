@@ -11,6 +11,7 @@ ReconcilerError
 ├── BrokerError       MQTT is out of reach: retried
 │   └── BrokerRefused the broker said no (password, TLS): not retried
 ├── StoreError        the state file cannot be used
+├── SchemaError       schemas cannot be made or found
 └── CommandRejected   the bot said no: reported, retried only if the code says so
 
 The CLI catches ReconcilerError once; anything else is a bug and shows its traceback.
@@ -132,6 +133,13 @@ class BrokerRefused(BrokerError):
 
 class StoreError(ReconcilerError):
     """The state file cannot be opened, locked or read."""
+
+
+class SchemaError(ReconcilerError):
+    """Schemas cannot be made from Hummingbot, or there are none of the version that is asked for."""
+
+    def __init__(self, message: str, fix: str) -> None:
+        super().__init__(message, fix=fix)
 
 
 class CommandRejected(ReconcilerError):

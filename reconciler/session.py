@@ -102,6 +102,15 @@ def open_loader(settings: Settings, catalog: Catalog) -> Loader:
     return Loader(open_source(settings.source, cache), catalog, cache)
 
 
+def catalog_of(settings: Settings) -> Catalog:
+    """What is known of the Hummingbot that the settings name, with the team's own schemas.
+
+    Raises:
+        SchemaError: there are no schemas of that version.
+    """
+    return load_catalog(settings.hummingbot_version, Path(settings.schemas) if settings.schemas else None)
+
+
 @contextlib.asynccontextmanager
 async def open_session(
     settings: Settings, *, stop: asyncio.Event, performance: bool = False, logs: bool = False
@@ -111,7 +120,7 @@ async def open_session(
     Raises:
         StoreError, BrokerError: the part that cannot be had, with its cause.
     """
-    catalog = load_catalog()
+    catalog = catalog_of(settings)
     with contextlib.closing(open_store(settings.store.url)) as store:
         live = make_live(settings, store)
         notifier = Notifier(

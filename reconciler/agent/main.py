@@ -32,7 +32,7 @@ async def run_agent(settings: AgentSettings, *, stop: asyncio.Event) -> None:
         BrokerError: the broker is out of reach at the start, refused us, or another agent is there.
     """
     _check(settings)
-    catalog = load_catalog()
+    catalog = load_catalog(settings.hummingbot_version, settings.schemas)
     rng = random.Random(settings.seed)  # noqa: S311  (chance of a simulation)
     with contextlib.closing(Journal(settings.folder)) as journal:
         voice = _voice(settings, catalog)

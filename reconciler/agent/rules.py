@@ -14,47 +14,6 @@ from reconciler.model.spec import DEFAULT_ACCOUNT, Config
 from reconciler.protocol.canonical import canonical_json
 from reconciler.protocol.codes import ErrorCode
 
-EXCHANGES = frozenset(
-    {
-        "ascend_ex",
-        "binance",
-        "binance_perpetual",
-        "binance_us",
-        "bing_x",
-        "bitget",
-        "bitget_perpetual",
-        "bitmart",
-        "bitrue",
-        "bitstamp",
-        "btc_markets",
-        "bybit",
-        "bybit_perpetual",
-        "coinbase_advanced_trade",
-        "cube",
-        "dexalot",
-        "dydx_v4_perpetual",
-        "gate_io",
-        "gate_io_perpetual",
-        "htx",
-        "hyperliquid",
-        "hyperliquid_perpetual",
-        "injective_v2",
-        "injective_v2_perpetual",
-        "kraken",
-        "kucoin",
-        "kucoin_perpetual",
-        "mexc",
-        "ndax",
-        "okx",
-        "okx_perpetual",
-        "vertex",
-        "xrpl",
-    }
-)
-"""Connectors that a simulated runner pretends to have: the common ones of Hummingbot."""
-
-_PAPER = "_paper_trade"
-
 _PAIR = re.compile(r"[A-Z0-9._]{1,32}-[A-Z0-9._]{1,32}")
 
 
@@ -62,7 +21,6 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """`accounts`: names of the credentials profiles that are held."""
 
     catalog: Catalog
-    exchanges: frozenset[str] = EXCHANGES
     accounts: frozenset[str] = frozenset({DEFAULT_ACCOUNT})
 
     def check(self, strategy: Strategy) -> None:
@@ -72,7 +30,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
             Refusal: with the field that is to blame.
         """
         self._check_type(strategy.strategy_type)
-        if strategy.exchange.removesuffix(_PAPER) not in self.exchanges:
+        if strategy.exchange not in self.catalog.exchanges(strategy.strategy_type):
             raise Refusal(
                 ErrorCode.UNSUPPORTED_EXCHANGE, f"{strategy.exchange} is not supported here", field="exchange"
             )

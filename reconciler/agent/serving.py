@@ -84,7 +84,7 @@ class Agent:
         settings = self._settings
         return Desk(
             self._topics,
-            Rules(catalog=catalog, exchanges=settings.exchanges, accounts=frozenset(settings.accounts)),
+            Rules(catalog=catalog, accounts=frozenset(settings.accounts)),
             self._journal.load(datetime.now(UTC)),
             api_keys=settings.api_keys,
             meddler=self.meddler,

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from reconciler.agent.misbehave import Faults
-from reconciler.agent.rules import EXCHANGES
+from reconciler.catalog.packaged import HUMMINGBOT_VERSION
 from reconciler.model.spec import DEFAULT_ACCOUNT
 from reconciler.settings import BrokerSettings
 
@@ -15,7 +15,7 @@ from reconciler.settings import BrokerSettings
 class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`state_dir` None: `.reconciler/agent/<name>`. `shared_dir`: where an `embedded:` broker keeps its address,
     the controller's state folder; None: `.reconciler`. `api_keys`: api_key → api_secret; with any, every command
-    must be signed. `accounts`: names of the credentials profiles held. `seed`: of all chance, None for chance.
+    must be signed. `hummingbot_version`: whose schemas count; `schemas`: a folder with more of them. `accounts`: names of the credentials profiles held. `seed`: of all chance, None for chance.
     Lengths in seconds: `start_delay_s` of a simulated bot; `command_timeout_s` for a runner's longest command.
     """
 
@@ -25,8 +25,9 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
     state_dir: Path | None = None
     shared_dir: Path | None = None
     runner: str = "simulated"
+    hummingbot_version: str = HUMMINGBOT_VERSION
+    schemas: Path | None = None
     accounts: tuple[str, ...] = (DEFAULT_ACCOUNT,)
-    exchanges: frozenset[str] = EXCHANGES
     api_keys: dict[str, str] = {}
     heartbeat_s: float = 10.0
     performance_interval_s: float = 5.0

@@ -8,8 +8,9 @@ not. A test holds the two to the same verdicts; where they should differ all the
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -31,9 +32,15 @@ class Catalog:
     """What is known of Hummingbot's strategies."""
 
     def __init__(
-        self, envelope: dict[str, Any], types: Mapping[str, dict[str, Any]], schema_hash: str
+        self,
+        envelope: dict[str, Any],
+        types: Mapping[str, dict[str, Any]],
+        schema_hash: str,
+        connectors: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> None:
         self.schema_hash = schema_hash
+        self._connectors = {kind: tuple(names) for kind, names in connectors.items()}
+        self._layouts = {name: layout_of(schema) for name, schema in types.items()}
         self._types = {name: StrategyType(schema) for name, schema in types.items()}
         self._elsewhere = {name: _elsewhere(schema) for name, schema in types.items()}
         self._envelope = {key: value for key, value in envelope.items() if key != "allOf"}
@@ -42,13 +49,22 @@ class Catalog:
         """The fields that a strategy file may have beside its config's."""
 
     @classmethod
-    def from_schemas(cls, envelope: bytes, strategies: Mapping[str, bytes]) -> Catalog:
-        """Read the envelope's schema and one schema for each strategy type (name → text)."""
+    def from_schemas(
+        cls,
+        envelope: bytes,
+        strategies: Mapping[str, bytes],
+        connectors: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    ) -> Catalog:
+        """Read the envelope's schema and one schema for each strategy type (name → text).
+
+        `connectors`: Hummingbot's names of its connectors, `spot` and `perpetual`; without them any name will do.
+        """
         digest = hashlib.sha256(envelope)
         for name in sorted(strategies):
             digest.update(name.encode() + b"\0" + strategies[name])
         types = {name: _schema_decoder.decode(text) for name, text in strategies.items()}
-        return cls(_schema_decoder.decode(envelope), types, digest.hexdigest())
+        digest.update(repr(sorted(connectors.items())).encode())
+        return cls(_schema_decoder.decode(envelope), types, digest.hexdigest(), connectors)
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -61,7 +77,14 @@ class Catalog:
 
     def layout(self, strategy_type: str) -> Layout:
         """Where Hummingbot's own file of a type keeps what. The type must be known."""
-        return layout_of(self._types[strategy_type].schema)
+        return self._layouts[strategy_type]
+
+    def exchanges(self, strategy_type: str) -> tuple[str, ...]:
+        """The connectors that a type can trade on, by Hummingbot's names; empty if they are not known."""
+        venue = self._layouts[strategy_type].venue
+        if venue:
+            return self._connectors.get(venue, ())
+        return tuple(name for names in self._connectors.values() for name in names)
 
     # -- fields
 
@@ -79,11 +102,6 @@ class Catalog:
         """The x-unit of a field, empty if it has none or is not known."""
         known = self.fields(strategy_type).get(field)
         return known.unit if known else ""
-
-    def unit_fields(self, strategy_type: str) -> Mapping[str, str]:
-        """The fields of a type that may be written with % or bps, each with its own unit."""
-        known = self._types.get(strategy_type)
-        return known.with_units if known else {}
 
     def may_be_absurd(self, strategy_type: str) -> tuple[Field, ...]:
         """The fields of a type that have a value below which a slip is likely."""
@@ -139,7 +157,7 @@ def _elsewhere(schema: Mapping[str, Any]) -> dict[str, str]:
     """Hummingbot's own names of what a strategy file says at its top, and what to do about them."""
     words = {"x-exchange-field": "exchange", "x-pair-field": "trading_pair"}
     return {
-        schema[key]: f"remove it: {name} at the top of the file says it"
+        schema[key].partition(".")[0]: f"remove it: {name} at the top of the file says it"
         for key, name in words.items()
         if key in schema
     }

@@ -15,7 +15,8 @@ HOT, RESTART = "hot", "restart"
 
 
 class Field(msgspec.Struct, frozen=True, gc=False):
-    """One config field. `unit`: the schema's x-unit. `types`: its JSON types; empty if it says none.
+    """One config field. `unit`: the schema's x-unit. `types`: its JSON types as a bot is sent
+    them; empty if it says none.
 
     `fill`: the default is written out when the field is left out, because the bot would not run without.
     `absurd_below`: smaller values are probably a slip.
@@ -36,7 +37,6 @@ class StrategyType:
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self.fields = {name: _field(name, spec) for name, spec in schema["properties"].items()}
         self.schema = _as_sent(schema)
-        self.with_units = {name: field.unit for name, field in self.fields.items() if takes_unit(field.unit)}
         self.filled = tuple(field for field in self.fields.values() if field.fill)
         self.may_be_absurd = tuple(field for field in self.fields.values() if field.absurd_below is not None)
         self._validator: Any = None
@@ -52,11 +52,16 @@ def _field(name: str, spec: Mapping[str, Any]) -> Field:
         name=name,
         unit=spec.get("x-unit", ""),
         apply=spec.get("x-apply", RESTART),
-        types=_types(spec),
+        types=_types_as_sent(spec),
         default=spec.get("default"),
         fill=spec.get("x-fill", False),
         absurd_below=spec.get("x-absurd-below"),
     )
+
+
+def _types_as_sent(spec: Mapping[str, Any]) -> tuple[str, ...]:
+    types = _types(spec)
+    return tuple(one for one in types if one != "string") if takes_unit(spec.get("x-unit", "")) else types
 
 
 def _types(spec: Mapping[str, Any]) -> tuple[str, ...]:
@@ -75,7 +80,7 @@ def _as_sent(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 def _without_text(spec: Mapping[str, Any]) -> dict[str, Any]:
     rest = {key: value for key, value in spec.items() if key != "pattern"}
-    return rest | {"type": [name for name in _types(spec) if name != "string"] or ["number"]}
+    return rest | {"type": list(_types_as_sent(spec)) or ["number"]}
 
 
 def compiled(schema: Mapping[str, Any]) -> Any:  # noqa: ANN401  (jsonschema-rs has no public validator type)

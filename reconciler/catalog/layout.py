@@ -17,6 +17,7 @@ TEXT, COMMA, LIST = "text", "comma", "list"
 class Layout(msgspec.Struct, frozen=True):
     """One strategy type's file. `exchange`, `pair`: paths of its fields, parted by dots; empty: it has none.
 
+    `venue`: which connectors it trades on, `spot` or `perpetual`; empty: either.
     `rendered`: what Hummingbot's own file needs although its author leaves it out: field → value; the words
     `=exchange` and `=trading_pair` stand for the strategy's own.
     """
@@ -25,9 +26,10 @@ class Layout(msgspec.Struct, frozen=True):
     exchange: str = ""
     pair: str = ""
     pair_form: str = TEXT
+    venue: str = ""
     template_version: int | None = None
     controller_type: str = ""
-    rendered: Mapping[str, Any] = {}
+    rendered: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
 
 def layout_of(schema: Mapping[str, Any]) -> Layout:
@@ -37,6 +39,7 @@ def layout_of(schema: Mapping[str, Any]) -> Layout:
         exchange=schema.get("x-exchange-field", ""),
         pair=schema.get("x-pair-field", ""),
         pair_form=schema.get("x-pair-form", TEXT),
+        venue=schema.get("x-venue", "").replace("any", ""),
         template_version=schema.get("x-template-version"),
         controller_type=schema.get("x-controller-type", ""),
         rendered={

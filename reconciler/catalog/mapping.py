@@ -37,7 +37,7 @@ class UnmappedPair(ValueError):
     """A list of pairs that does not begin with the strategy's own."""
 
 
-def to_hummingbot(
+def to_hummingbot(  # noqa: PLR0913  (a strategy, by its parts)
     catalog: Catalog, strategy_type: str, *, name: str, exchange: str, trading_pair: str, config: Config
 ) -> BotFile:
     """Put a strategy into the form of Hummingbot's own file. The type must be known to `catalog`.

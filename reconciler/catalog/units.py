@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from decimal import Context, Decimal
 from functools import lru_cache
 
@@ -43,6 +44,25 @@ def _converted(text: str, unit: str) -> Decimal | None:
 
 _LONGEST = 46
 """Of all that _WITH_UNIT takes."""
+
+
+_WORDS = {"true": True, "yes": True, "y": True, "false": False, "no": False, "n": False}
+"""How Hummingbot's own files and prompts spell true and false."""
+
+_NUMBER = re.compile(r"[-+]?(?:[0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})", re.ASCII)
+
+
+def spelled(text: str, types: Collection[str]) -> bool | int | Decimal | None:
+    """A text as the number or truth value that a field of these JSON types holds; None if it may be something else.
+
+    Hummingbot reads "0.1" and "yes" so; YAML 1.2 leaves both of them texts.
+    """
+    own = set(types) - {"null"}
+    if own == {"boolean"}:
+        return _WORDS.get(text.lower())
+    if own and own <= {"number", "integer"} and _NUMBER.fullmatch(text):
+        return int(text) if text.lstrip("+-").isdigit() else Decimal(text)
+    return None
 
 
 def in_percent(value: Decimal | int, unit: str) -> Decimal:

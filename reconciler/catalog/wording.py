@@ -13,6 +13,9 @@ Schema: TypeAlias = Mapping[str, Any]
 Words: TypeAlias = Callable[[Any, Schema], tuple[str, str]]
 """(value, schema) → what, fix."""
 
+MOST_NAMES = 12
+"""Of a choice; whoever has more to choose from looks them up (reconciler schema show)."""
+
 SHOWN = 60
 """Longer values are cut: a message is one line."""
 
@@ -40,6 +43,14 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return found[0] if found else ""
 
 
+def listed(names: Iterable[str]) -> str:
+    """Names to choose from, on one line: the first few, and how many more there are."""
+    all_names = list(names)
+    shown_names = ", ".join(all_names[:MOST_NAMES])
+    more = len(all_names) - MOST_NAMES
+    return f"{shown_names} and {more} more" if more > 0 else shown_names
+
+
 def _type(value: Any, schema: Schema) -> tuple[str, str]:  # noqa: ANN401
     wanted: list[str] = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     words = " or ".join(_TYPES.get(name, name) for name in wanted)
@@ -57,7 +68,7 @@ def _type(value: Any, schema: Schema) -> tuple[str, str]:  # noqa: ANN401
 def _enum(value: Any, schema: Schema) -> tuple[str, str]:  # noqa: ANN401
     allowed = [shown(item).strip("'") for item in schema["enum"]]
     near = difflib.get_close_matches(str(value), allowed, 1, cutoff=0.8)
-    choice = f"write one of {', '.join(allowed)}"
+    choice = f"write one of {listed(allowed)}"
     return f"{shown(value)} is not allowed", f"{choice} (did you mean {near[0]}?)" if near else choice
 
 

@@ -8,10 +8,9 @@ from pathlib import Path
 import click
 import msgspec
 
-from reconciler.catalog.packaged import load_catalog
 from reconciler.desired import make_desired
 from reconciler.errors import ExitCode, InvalidFiles, Problem, Severity, SourceError
-from reconciler.session import open_loader
+from reconciler.session import catalog_of, open_loader
 from reconciler.settings import Settings
 from reconciler.sources.check import Checked, check
 from reconciler.sources.documents import is_strategy_file
@@ -39,7 +38,7 @@ def find(settings: Settings, paths: tuple[Path, ...], ref: str | None) -> Findin
     Raises:
         SourceError: a file, the folder or the ref cannot be read.
     """
-    files = tuple(_given(paths)) if paths else _tree(settings, ref)
+    files = tuple(_given(paths, settings)) if paths else _tree(settings, ref)
     strategies = sum(len(checked.specs) for _, checked in files)
     return Findings(len(files), strategies, _problems(files, settings))
 
@@ -50,11 +49,11 @@ def _tree(settings: Settings, ref: str | None) -> tuple[tuple[str, Checked], ...
     if ref is None and is_remote(source.repository):
         changes["repository"] = "."
     source = msgspec.structs.replace(source, **changes)
-    return open_loader(msgspec.structs.replace(settings, source=source), load_catalog()).load().files
+    return open_loader(msgspec.structs.replace(settings, source=source), catalog_of(settings)).load().files
 
 
-def _given(paths: tuple[Path, ...]) -> Iterator[tuple[str, Checked]]:
-    catalog = load_catalog()
+def _given(paths: tuple[Path, ...], settings: Settings) -> Iterator[tuple[str, Checked]]:
+    catalog = catalog_of(settings)
     for path in paths:
         for file in _files_in(path) if path.is_dir() else [path]:
             try:

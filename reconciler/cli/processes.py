@@ -130,7 +130,12 @@ def _agent_settings(ours: Settings, faults: tuple[str, ...], options: dict[str, 
     from reconciler.agent.misbehave import parse_faults
 
     broker = ours.broker
-    settings = AgentSettings(broker=broker, shared_dir=Path(ours.store.url).parent)
+    settings = AgentSettings(
+        broker=broker,
+        shared_dir=Path(ours.store.url).parent,
+        hummingbot_version=ours.hummingbot_version,
+        schemas=Path(ours.schemas) if ours.schemas else None,
+    )
     settings = msgspec.structs.replace(settings, **options)
     if broker.api_key and broker.api_secret:
         settings = msgspec.structs.replace(settings, api_keys={broker.api_key: broker.api_secret})

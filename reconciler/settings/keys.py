@@ -39,6 +39,7 @@ SECRET_KEYS = frozenset({"broker.password", "broker.api_key", "broker.api_secret
 
 PATH_KEYS = frozenset(
     {
+        "schemas",
         "store.url",
         "source.allowed_signers",
         "broker.tls.ca_file",

@@ -81,7 +81,14 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """All settings, resolved: durations in seconds, secrets filled in."""
+    """All settings, resolved: durations in seconds, secrets filled in.
+
+    `hummingbot_version`: whose schemas files are checked against. `schemas`: a folder with more of them, such as
+    those of a team's own controllers.
+    """
+
+    hummingbot_version: str = "20260922"
+    schemas: str | None = None
 
     source: SourceSettings = SourceSettings()
     broker: BrokerSettings = BrokerSettings()

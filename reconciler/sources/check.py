@@ -13,14 +13,22 @@ from typing import Any
 
 import msgspec
 
-from reconciler.catalog import Catalog, Violation
-from reconciler.catalog.units import convert, in_percent, plainly
-from reconciler.catalog.wording import nearest
+from reconciler.catalog import Catalog, Field, Violation
+from reconciler.catalog.units import convert, in_percent, plainly, spelled
+from reconciler.catalog.wording import listed, nearest
 from reconciler.errors import Location, Problem, Severity
 from reconciler.model.spec import DEFAULT_ACCOUNT, DEFAULT_TARGET, Config, StrategySpec, Suspend, Wish
 from reconciler.protocol.times import parse_time
 from reconciler.protocol.topics import is_name
-from reconciler.sources.documents import Document, Path, Places, dotted, read
+from reconciler.sources.documents import (
+    MAX_PROBLEMS,
+    Document,
+    Path,
+    Places,
+    dotted,
+    one_line,
+    read,
+)
 
 
 class Checked(msgspec.Struct, frozen=True, gc=False):
@@ -49,7 +57,18 @@ def check(text: bytes, file: str, catalog: Catalog) -> Checked:
             specs.append(spec)
     if not reading.whole:
         broken.append(None)
-    return Checked(tuple(specs), tuple(sorted(findings.problems)), tuple(broken))
+    return Checked(tuple(specs), _told(sorted(findings.problems)), tuple(broken))
+
+
+def _told(problems: list[Problem]) -> tuple[Problem, ...]:
+    """The first `MAX_PROBLEMS`; if there are more, the last one says so, and is an error if one is left out."""
+    told, untold = problems[: MAX_PROBLEMS - 1], problems[MAX_PROBLEMS - 1 :]
+    if len(untold) > 1:
+        what, fix = f"{len(untold):,} more problems from here on", "mend these first; the rest is told then"
+        is_error = any(problem.severity is Severity.ERROR for problem in untold)
+        severity = Severity.ERROR if is_error else Severity.WARNING
+        untold = [Problem(untold[0].location, "", what, fix, severity)]
+    return (*told, *untold)
 
 
 def _claimed_name(document: Document, catalog: Catalog) -> str | None:
@@ -78,7 +97,7 @@ class _Findings:
         if self._places is None:
             self._places = Places(self._text, self._file)
         place = self._places.of(index, path, key=key)
-        self.problems.append(Problem(place, dotted(path), what, fix, severity))
+        self.problems.append(Problem(place, dotted(path), one_line(what), one_line(fix), severity))
 
 
 class _Checker:
@@ -112,6 +131,7 @@ class _Checker:
         if not self._catalog.knows(kind):
             self._unknown_type(kind)
             return {}
+        self._check_exchange(kind, self._data.get("exchange"))
         converted = self._converted(kind, config)
         if not self._catalog.is_valid(kind, converted):
             self._report(self._catalog.violations(kind, converted), ("config",))
@@ -120,23 +140,46 @@ class _Checker:
             self._check_ignored(kind, self._data["ignore_drift"])
         return self._filled(kind, converted)
 
+    def _check_exchange(self, kind: str, exchange: Any) -> None:  # noqa: ANN401  (whatever the file has there)
+        known = self._catalog.exchanges(kind)
+        if not known or not isinstance(exchange, str) or exchange in known:
+            return
+        if not exchange.isidentifier() or not exchange.islower():
+            return  # no name of a connector at all: the envelope's schema says so
+        near = nearest(exchange, known)
+        fix = f"did you mean {near}?" if near else f"write one of {listed(known)}"
+        self._problem(("exchange",), f"{kind} cannot trade on {exchange!r}", fix)
+
     def _unknown_type(self, kind: str) -> None:
         near = nearest(kind, self._catalog.types)
-        known = f"known: {', '.join(self._catalog.types)}"
+        known = f"known: {listed(sorted(self._catalog.types))}"
         fix = f"did you mean {near}? ({known})" if near else known
         self._problem(("strategy_type",), f"{kind!r} is no strategy type with a schema", fix)
 
     def _converted(self, kind: str, config: Config) -> Config:
-        """`config` with % and bps turned into each field's own unit."""
-        units = self._catalog.unit_fields(kind)
+        """`config` with % and bps turned into each field's own unit, and texts read where the field holds none."""
+        fields = self._catalog.fields(kind)
         converted = config
-        for field, value in config.items():
-            if type(value) is str and field in units:
-                number = convert(value, units[field])
-                if number is not None:
-                    converted = dict(config) if converted is config else converted
-                    converted[field] = number
+        for name, value in config.items():
+            if type(value) is not str or name not in fields:
+                continue
+            meant: bool | int | Decimal | None = convert(value, fields[name].unit)
+            if meant is None:
+                meant = self._read_text(fields[name], value)
+            if meant is not None:
+                converted = dict(config) if converted is config else converted
+                converted[name] = meant
         return converted
+
+    def _read_text(self, field: Field, text: str) -> bool | int | Decimal | None:
+        """What a text means in a field that holds only numbers, or only true and false; None if that is not plain."""
+        meant = spelled(text, field.types)
+        if meant is None:
+            return None
+        written = plainly(Decimal(meant)) if not isinstance(meant, bool) else str(meant).lower()
+        what = f"{text!r} is a text, read as {written}"
+        self._problem(("config", field.name), what, f"write {field.name}: {written}", Severity.WARNING)
+        return meant
 
     def _warn_absurd(self, kind: str, config: Config) -> None:
         for field in self._catalog.may_be_absurd(kind):

@@ -13,7 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.catalog import Catalog
-from reconciler.catalog.packaged import load_catalog, schema_names, schema_text, schemas_dir
+from reconciler.catalog.packaged import (
+    HUMMINGBOT_VERSION,
+    load_catalog,
+    schema_names,
+    schema_text,
+    schemas_dir,
+)
 from reconciler.catalog.units import convert, in_percent, plainly
 from reconciler.catalog.violations import explain
 from reconciler.sources.check import check
@@ -77,13 +83,21 @@ def test_a_bot_is_sent_numbers_never_percent_signs() -> None:
     assert not load_catalog().is_valid(PMM, GOOD | {"bid_spread": "0.1%"})
 
 
-def test_every_field_says_its_unit_and_whether_it_applies_live() -> None:
-    schema = json.loads(schema_text(f"strategies/{PMM}.schema.json"))
+@pytest.mark.parametrize("kind", load_catalog().types)
+def test_every_field_says_whether_it_applies_live(kind: str) -> None:
+    schema = json.loads(schema_text(f"strategies/{HUMMINGBOT_VERSION}/{kind}.schema.json"))
+
+    assert {field["x-apply"] for field in schema["properties"].values()} <= {"hot", "restart"}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in load_catalog().types if load_catalog().layout(kind).venue])
+def test_every_number_of_a_v1_strategy_has_a_unit_and_words(kind: str) -> None:
+    schema = json.loads(schema_text(f"strategies/{HUMMINGBOT_VERSION}/{kind}.schema.json"))
 
     for name, field in schema["properties"].items():
-        assert field["x-apply"] in {"hot", "restart"}, name
-        assert "x-unit" in field, name
-        assert field["description"].endswith("."), name
+        if "number" in field.get("type", ()) or field.get("type") == "integer":
+            assert "x-unit" in field, name
+            assert field["description"].endswith("."), name
 
 
 def test_what_is_not_known_needs_a_restart_and_has_no_unit() -> None:

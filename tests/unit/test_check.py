@@ -151,13 +151,14 @@ def test_units_become_hummingbots_own(written: str, number: str) -> None:
         (config(order_levels="1.5"), 9, 17, "config.order_levels", "not a whole number", "whole number"),
         (config(bid_spread="-"), 4, 1, "config.bid_spread", "needs this field", "add bid_spread"),
         (
-            config(ping_pong_enabled="yes"),
+            config(ping_pong_enabled="yep"),
             9,
             22,
             "config.ping_pong_enabled",
-            "'yes' is not true",
+            "'yep' is not true",
             "true or false",
         ),
+        (HEAD.replace("binance", "binanze") + CONFIG, 2, 11, "exchange", "cannot trade on", "did you mean binance?"),
     ],
 )
 def test_a_mistake_is_told_with_place_and_fix(text, line, column, path, what, fix) -> None:  # noqa: PLR0913, PLR0917  (a row of the table)
@@ -166,6 +167,26 @@ def test_a_mistake_is_told_with_place_and_fix(text, line, column, path, what, fi
     assert (problem.location.line, problem.location.column, problem.path) == (line, column, path)
     assert what in problem.what
     assert fix in problem.fix
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "read"),
+    [
+        ("ping_pong_enabled", "yes", "true"),
+        ("ping_pong_enabled", "No", "false"),
+        ("ping_pong_enabled", '"true"', "true"),
+        ("order_levels", '"2"', "2"),
+        ("bid_spread", '"0.10"', "0.1"),
+    ],
+)
+def test_a_text_that_hummingbot_would_read_is_read_with_a_warning(field: str, text: str, read: str) -> None:
+    values = {"bid_spread": "0.2"} | {field: text}
+
+    (warning,) = problems(config(**values), Severity.WARNING)
+    (spec,) = checked(config(**values)).specs
+
+    assert (warning.path, warning.fix) == (f"config.{field}", f"write {field}: {read}")
+    assert not isinstance(spec.config[field], str)
 
 
 def test_all_mistakes_of_a_file_come_in_its_order() -> None:
