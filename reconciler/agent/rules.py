@@ -58,7 +58,11 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             Refusal: INVALID_CONFIG for the first field that is wrong.
         """
-        for violation in self.catalog.violations(strategy.strategy_type, strategy.config):
+        kind, config = strategy.strategy_type, strategy.config
+        unkept = self.catalog.relations(
+            kind, config, exchange=strategy.exchange, trading_pair=strategy.trading_pair
+        )
+        for violation in [*self.catalog.violations(kind, config), *unkept]:
             field = ".".join(str(part) for part in violation.path)
             raise Refusal(ErrorCode.INVALID_CONFIG, f"{violation.what}: {violation.fix}", field=field)
 

@@ -17,6 +17,7 @@ import msgspec
 
 from reconciler.catalog.fields import HOT, RESTART, Field, StrategyType, compiled
 from reconciler.catalog.layout import Layout, layout_of
+from reconciler.catalog.relations import broken
 from reconciler.catalog.violations import Violation, explain
 from reconciler.model.spec import Config
 
@@ -79,6 +80,10 @@ class Catalog:
         """Where Hummingbot's own file of a type keeps what. The type must be known."""
         return self._layouts[strategy_type]
 
+    def schema(self, strategy_type: str) -> Mapping[str, Any]:
+        """The JSON Schema of what goes over the wire for a type, which must be known: units are numbers there."""
+        return self._types[strategy_type].schema
+
     def exchanges(self, strategy_type: str) -> tuple[str, ...]:
         """The connectors that a type can trade on, by Hummingbot's names; empty if they are not known."""
         venue = self._layouts[strategy_type].venue
@@ -121,6 +126,18 @@ class Catalog:
         if known.is_valid(config):
             return []
         return explain(config, known.schema, strategy_type, self._elsewhere[strategy_type])
+
+    def relations(
+        self, strategy_type: str, config: Config, *, exchange: str, trading_pair: str
+    ) -> list[Violation]:
+        """What fields of a config ask of each other, or of exchange and pair, and do not get. The type must be known."""
+        asked = self._types[strategy_type].schema.get("x-relations", ())
+        if not asked:
+            return []
+        rendered = self._layouts[strategy_type].rendered
+        return list(
+            broken(asked, config, exchange=exchange, trading_pair=trading_pair, rendered=rendered)
+        )
 
     def with_defaults(self, strategy_type: str, config: Config) -> Config:
         """`config` and, for fields left out, what Hummingbot uses then: what a running bot reports."""

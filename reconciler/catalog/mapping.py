@@ -169,7 +169,8 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _digits(dumper: yaml.SafeDumper, value: Decimal) -> yaml.ScalarNode:
-    digits = f"{value:f}"
+    whole = value == value.to_integral_value()
+    digits = f"{value.quantize(Decimal(1)) if whole else value:f}"
     kind = "float" if "." in digits else "int"
     return dumper.represent_scalar(f"tag:yaml.org,2002:{kind}", digits)
 

@@ -32,7 +32,7 @@ def schemas_dir() -> Path:
 
 
 def examples_dir() -> Path:
-    """The folder with the example fleet."""
+    """The folder with the example fleet, and with an example of each strategy type."""
     return _data("examples")
 
 

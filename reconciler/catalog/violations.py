@@ -45,7 +45,7 @@ def explain(
     `owner`: who has or lacks a field, such as a strategy type. `elsewhere`: the fix for unknown fields of
     these names.
     """
-    errors = _validator_class()(schema).iter_errors(instance)
+    errors = validator_class()(schema).iter_errors(instance)
     each = (violation for error in errors for violation in _of(error, owner, elsewhere or {}))
     told: dict[tuple[tuple[str | int, ...], str], Violation] = {}
     for violation in islice(each, MOST_TOLD):
@@ -60,7 +60,7 @@ def explain(
 
 
 @cache
-def _validator_class() -> Any:  # noqa: ANN401  (jsonschema makes its classes at run time)
+def validator_class() -> Any:  # noqa: ANN401  (jsonschema makes its classes at run time)
     """Draft 2020-12 as jsonschema-rs reads it: Decimals are numbers, 1.0 is whole, $ is the very end."""
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend

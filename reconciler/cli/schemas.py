@@ -183,7 +183,8 @@ def _schemas(invocation: Invocation) -> dict[str, dict[str, object]]:
 
 
 def _own(invocation: Invocation) -> Path | None:
-    return Path(invocation.settings().schemas) if invocation.settings().schemas else None
+    named = invocation.settings().schemas
+    return Path(named) if named else None
 
 
 def _ours() -> Path:

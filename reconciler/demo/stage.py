@@ -93,8 +93,8 @@ class Stage:
         return sorted((self.folder / "strategies").glob("*.yaml"))
 
     def furnish(self) -> None:
-        """Copy the examples and what editors need beside them."""
-        shutil.copytree(examples_dir() / "strategies", self.folder / "strategies")
+        """Copy the example fleet and what editors need beside them."""
+        shutil.copytree(examples_dir() / "fleet", self.folder / "strategies")
         for file in self.strategies:
             file.write_text(file.read_text().replace("../../schemas/", "../schemas/"))
         shutil.copytree(schemas_dir(), self.folder / "schemas")

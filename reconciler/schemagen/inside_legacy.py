@@ -132,10 +132,10 @@ class Asked:
     def value(self) -> Asked:
         return self
 
-    def __eq__(self, other: object) -> Any:  # type: ignore[override]
+    def __eq__(self, other: object) -> Any:
         return {"field": self.field, "is": other}
 
-    def __ne__(self, other: object) -> Any:  # type: ignore[override]
+    def __ne__(self, other: object) -> Any:
         return {"field": self.field, "is_not": other}
 
     def __gt__(self, other: object) -> Any:

@@ -125,6 +125,10 @@ def plain(value: Any) -> Any:
 # -- trying out
 
 
+NOT_A_WORD = "zz zz"
+"""A text that no validator takes unless it takes every text."""
+
+
 class Trial:
     """Sets one field of an instance whose other fields have values, so that validators which look at them work."""
 
@@ -154,6 +158,13 @@ class Trial:
         """What the field holds after being set; `Trial` itself if the value is refused."""
         return self._taken(self._start, name, value, Trial)
 
+    def _words(self, name: str) -> list[str]:
+        """The words in the code of the model's validators that a field takes."""
+        validators = self._model.__pydantic_decorators__.field_validators.values()
+        codes = [one.func.__func__.__code__ for one in validators if hasattr(one.func, "__func__")]
+        words = {word for code in codes for word in words_in(code.co_consts)}
+        return sorted(word for word in words if self.result(name, word) == word)
+
     def spellings(self, field: dict[str, Any]) -> dict[str, Any]:
         """What a field takes beside its own type, and what its default becomes if it is written out."""
         name = field["name"]
@@ -170,11 +181,23 @@ class Trial:
         elif field["type"] == "model":
             found["text"] = self.result(name, "0.5,0.25") is not Trial
         elif field["type"] == "string":
-            found["null"] = self.result(name, None) is not Trial
+            found["null"] = self.result(name, None) is not Trial and field["default"] is None
+            if self.result(name, NOT_A_WORD) is Trial and (words := self._words(name)):
+                found |= {"type": "enum", "values": words, "words": words}
+        if field.get("nullable") and field["default"] is not None and self.result(name, None) is not None:
+            found["nullable"] = False  # it is turned into something else than nothing
         written = self.result(name, self._start[name]) if not field["required"] else Trial
         if written is not Trial and plain(written) != field["default"]:
             found["default_written"] = plain(written)
         return found
+
+
+def words_in(constants: Any) -> Iterator[str]:
+    for constant in constants:
+        if isinstance(constant, str):
+            yield constant
+        elif isinstance(constant, tuple | frozenset):
+            yield from words_in(constant)
 
 
 def model_facts(name: str, model: Any) -> dict[str, Any]:

@@ -14,10 +14,13 @@ from typing import Any, TypeAlias
 Facts: TypeAlias = Mapping[str, Any]
 Schema: TypeAlias = dict[str, Any]
 
-NUMBERS = r"^ ?-?[0-9]*\.?[0-9]+( ?, ?-?[0-9]*\.?[0-9]+)*$"
+NUMBER = r"-?[0-9]*\.?[0-9]+"
+POSITIVE = r"([0-9]*[1-9][0-9]*(\.[0-9]+)?|[0-9]*\.[0-9]*[1-9][0-9]*)"
+
+NUMBERS = rf"^{NUMBER}( ?, ?{NUMBER})*$"
 """Numbers parted by commas, as Hummingbot's prompts ask for lists."""
 
-BOUNDS = ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
+BOUNDS = ("minLength", "minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
 
 _TIMES = {
     "datetime": r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}$",
@@ -90,8 +93,14 @@ def _model(facts: Facts) -> Schema:
     if required:
         schema["required"] = required
     if facts.get("text"):
-        schema["type"], schema["pattern"] = ["object", "string"], NUMBERS
+        schema["type"], schema["pattern"] = ["object", "string"], _as_text(facts["fields"])
     return schema
+
+
+def _as_text(fields: Sequence[Facts]) -> str:
+    """A model's numbers parted by commas, in the order of its fields."""
+    numbers = [POSITIVE if "exclusiveMinimum" in field else NUMBER for field in fields]
+    return f"^{' ?, ?'.join(numbers)}$"
 
 
 def _union(facts: Facts) -> Schema:
@@ -160,6 +169,8 @@ def from_legacy(field: Facts) -> dict[str, Any]:
     }
     if isinstance(required, Mapping) and not has_default:
         node["when"] = required
+    if field["type"] == "str":
+        node["minLength"] = 1  # the loader takes an empty text for one that is not there
     return node | _from_validator(field["validator"] or {})
 
 

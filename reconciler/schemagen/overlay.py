@@ -7,7 +7,7 @@ Rule 2: a rule that meets no field, and a validator of Hummingbot's own without 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from reconciler.errors import SchemaError
@@ -64,6 +64,15 @@ class Overlay:
     def text_of_list(self, name: str) -> str | None:
         pattern: str | None = self._rules["texts"].get(name)
         return pattern
+
+    def relations(self, fields: Collection[str], name: str) -> list[dict[str, Any]]:
+        """What the fields of the strategy type `name` ask of each other."""
+        rules = self._rules["relations"]
+        return [
+            {key: value for key, value in rule.items() if key != "of"}
+            for rule in rules
+            if rule["field"] in fields and rule.get("of", name) == name
+        ]
 
     def role(self, name: str) -> dict[str, Any]:
         """x-role and x-venue of a field that holds an exchange or a pair."""

@@ -9,6 +9,7 @@ Rule 3: a default that Hummingbot would not survive is written into its file (`x
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -25,6 +26,9 @@ COMMENT = (
     "a pair, of which venue. x-kind, x-exchange-field, x-pair-field, x-pair-form: the form of Hummingbot's own file."
 )
 WITH_UNIT = r"^[-+]?[0-9]*\.?[0-9]+ ?(%|bps)$"
+PAIR = "^[A-Z0-9._]+-[A-Z0-9._]+$"
+"""As in the envelope: what does not look so is a slip, and Hummingbot waits for ever for such a market."""
+
 SAID_ELSEWHERE = {"strategy", "id", "controller_name", "controller_type"}
 SCOPES = {LEGACY: "v1", MODEL: "v1", CONTROLLER: "v2"}
 
@@ -72,6 +76,8 @@ def write_schema(kind: str, facts: Facts, overlay: Overlay, connectors: Connecto
     conditions = [*_conditions(nodes), *_rules(rules)]
     if conditions:
         schema["allOf"] = conditions
+    if relations := overlay.relations(written, name):
+        schema["x-relations"] = relations
     return {**schema, "additionalProperties": False}
 
 
@@ -153,6 +159,8 @@ class _Writer:
         if node["type"] != "string":
             return schema
         schema |= self._overlay.role(node["name"])
+        if schema.get("x-role") == "pair":
+            return {**schema, "pattern": PAIR}
         if schema.get("x-role") != "exchange":
             return schema
         venue = schema.pop("x-connectors", node.get("connectors", "any"))
@@ -193,7 +201,7 @@ def _narrow(schema: Schema, bounds: Mapping[str, Any]) -> None:
     for key, value in bounds.items():
         if isinstance(value, Mapping):
             schema[key] = {**schema.get(key, {}), **value}
-        else:
+        elif not any(schema.get(lower, -math.inf) >= value for lower in ("minimum", "exclusiveMinimum")):
             schema[key] = value
 
 

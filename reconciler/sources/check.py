@@ -135,6 +135,8 @@ class _Checker:
         converted = self._converted(kind, config)
         if not self._catalog.is_valid(kind, converted):
             self._report(self._catalog.violations(kind, converted), ("config",))
+        else:
+            self._report(self._unkept(kind, converted), ("config",))
         self._warn_absurd(kind, config)
         if "ignore_drift" in self._data:
             self._check_ignored(kind, self._data["ignore_drift"])
@@ -149,6 +151,10 @@ class _Checker:
         near = nearest(exchange, known)
         fix = f"did you mean {near}?" if near else f"write one of {listed(known)}"
         self._problem(("exchange",), f"{kind} cannot trade on {exchange!r}", fix)
+
+    def _unkept(self, kind: str, config: Config) -> list[Violation]:
+        exchange, pair = str(self._data.get("exchange")), str(self._data.get("trading_pair"))
+        return self._catalog.relations(kind, config, exchange=exchange, trading_pair=pair)
 
     def _unknown_type(self, kind: str) -> None:
         near = nearest(kind, self._catalog.types)

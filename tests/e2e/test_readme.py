@@ -149,7 +149,7 @@ def test_every_strategy_of_the_readme_is_valid(tmp_path: Path) -> None:
     assert "no problems" in reconciler("validate", str(tmp_path))
 
 
-@pytest.mark.parametrize("folder", ["strategies", "examples/strategies"])
+@pytest.mark.parametrize("folder", ["strategies", "examples/fleet", "examples/strategies"])
 def test_every_strategy_that_we_ship_is_valid_and_names_its_schema(folder: str) -> None:
     files = sorted((ROOT / folder).glob("*.yaml"))
     schemas = [re.search(r"\$schema=(\S+)", file.read_text()) for file in files]

@@ -177,7 +177,7 @@ def editors_view() -> Any:
 
 
 @pytest.mark.parametrize(
-    "file", sorted(ROOT.glob("strategies/*.yaml")) + sorted(ROOT.glob("examples/strategies/*.yaml"))
+    "file", sorted(ROOT.glob("strategies/*.yaml")) + sorted(ROOT.glob("examples/*/*.yaml"))
 )
 def test_our_own_files_are_right_to_an_editor_and_to_us(file: Path) -> None:
     text = file.read_bytes()

@@ -158,7 +158,14 @@ def test_units_become_hummingbots_own(written: str, number: str) -> None:
             "'yep' is not true",
             "true or false",
         ),
-        (HEAD.replace("binance", "binanze") + CONFIG, 2, 11, "exchange", "cannot trade on", "did you mean binance?"),
+        (
+            HEAD.replace("binance", "binanze") + CONFIG,
+            2,
+            11,
+            "exchange",
+            "cannot trade on",
+            "did you mean binance?",
+        ),
     ],
 )
 def test_a_mistake_is_told_with_place_and_fix(text, line, column, path, what, fix) -> None:  # noqa: PLR0913, PLR0917  (a row of the table)
