@@ -18,25 +18,32 @@ from reconciler.schemagen.overlay import Overlay
 from reconciler.schemagen.writing import Connectors, text_of, write_schema
 
 
-def generate(
-    python: Path, into: Path, *, controllers: Path | None = None, source: str = "", overlay: Path
+def generate(  # noqa: PLR0913  (what to read, and where to write)
+    python: Path,
+    into: Path,
+    *,
+    controllers: Path | None = None,
+    source: str = "",
+    overlay: Path,
+    every_rule: bool = False,
 ) -> dict[Path, str]:
     """Work out every file: path → text. Nothing is written; `write` does that.
 
-    `into`: the schemas folder, with its envelope. `controllers`: a Hummingbot checkout's controllers; without it the
-    controllers that are known already stay. `source`: where that folder comes from, for the manifest.
+    `into`: the schemas folder, with its envelope; schemas of other controllers that are in it stay. `controllers`: a
+    folder of them. `source`: where that folder comes from, for the manifest. `every_rule`: each rule of the overlay
+    has to meet a field, which it can only if all controllers are there.
 
     Raises:
-        SchemaError: Hummingbot cannot be read, or the overlay lacks a rule.
+        SchemaError: Hummingbot cannot be read, the overlay lacks a rule, or has one too many.
     """
     found = inspect(python, controllers)
     folder = into / "strategies" / found.version
     rules = Overlay(yaml.safe_load(overlay.read_text(encoding="utf-8")))
     names = Connectors(found.connectors["spot"], found.connectors["perpetual"])
     texts = {name: text_of(write_schema(kind, facts, rules, names)) for kind, name, facts in _types(found)}
-    if controllers is not None and (unmet := rules.unmet()):
+    if every_rule and (unmet := rules.unmet()):
         raise SchemaError(f"rules of the overlay meet no field: {', '.join(unmet)}", f"mend {overlay}")
-    kept = {} if controllers is not None else _controllers_in(folder)
+    kept = _controllers_in(folder)
     manifest = {
         "hummingbot": found.version,
         "source": {
@@ -44,7 +51,7 @@ def generate(
             "controllers": source or _kept_source(folder),
         },
         "connectors": {"spot": names.spot, "perpetual": names.perpetual},
-        "schemas": {name: _digest(text) for name, text in sorted({**texts, **kept}.items())},
+        "schemas": {name: _digest(text) for name, text in sorted({**kept, **texts}.items())},
     }
     files = {folder / f"{name}{SUFFIX}": text for name, text in texts.items()}
     files[folder / MANIFEST] = json.dumps(manifest, indent=2) + "\n"
