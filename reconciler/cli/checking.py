@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,13 @@ from reconciler.cli.invocation import Invocation, pass_invocation
 from reconciler.cli.output import output_option, say, say_json
 from reconciler.errors import ExitCode
 
+if TYPE_CHECKING:
+    from reconciler.cli.findings import Findings
+
+
+_UNUSED = ("broker", "notifications", "store")
+"""Files are checked where the secrets of these are not: on a laptop, in the CI of a pull request."""
+
 
 @command(
     "Check strategy files; every problem with its fix.",
@@ -18,25 +26,52 @@ from reconciler.errors import ExitCode
         ("validate", "the files as they stand"),
         ("validate strategies/btc-maker.yaml", ""),
         ("validate --ref feature -o json", ""),
+        ("validate --strict -o github", "annotations of a pull request"),
     ],
 )
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--ref", metavar="REF", help="Check this branch, tag or commit instead of the files as they stand."
 )
-@output_option()
+@click.option("--strict", is_flag=True, help="Take warnings as errors.")
+@output_option("github", "sarif", "junit")
 @pass_invocation
-def validate(invocation: Invocation, paths: tuple[Path, ...], ref: str | None, output: str) -> ExitCode:
+def validate(
+    invocation: Invocation, paths: tuple[Path, ...], ref: str | None, strict: bool, output: str
+) -> ExitCode:
     """Check strategy files, and show every problem with its fix.
 
     PATHS are files or folders; without any, the folder of the settings (source.path) is checked, as its files
-    stand, committed or not. Nothing is asked of Git, broker or bots.
+    stand, committed or not. Nothing is asked of broker or bots.
     """
-    from reconciler.cli.findings import find, findings_document, findings_exit_code, findings_text
+    if paths and ref:
+        raise click.UsageError("--ref is about the folder of the settings; leave out the paths")
+    from reconciler.cli.findings import find
 
-    found = find(invocation.settings(), paths, ref)
-    if output == "json":
-        say_json(findings_document(found))
+    found = find(invocation.settings(unused=_UNUSED), paths, ref)
+    found = found.strict() if strict else found
+    _show(found, output)
+    return found.exit_code
+
+
+def _show(found: Findings, output: str) -> None:
+    """Print findings in one of the forms; each form's module is imported only if it is wanted."""
+    if output == "github":
+        from reconciler.cli.findings_github import findings_github
+
+        say(findings_github(found))
+    elif output == "sarif":
+        from reconciler.cli.findings_sarif import findings_sarif
+
+        say_json(findings_sarif(found))
+    elif output == "junit":
+        from reconciler.cli.findings_junit import findings_junit
+
+        say(findings_junit(found))
     else:
-        say(findings_text(found))
-    return findings_exit_code(found)
+        from reconciler.cli.findings_text import findings_document, findings_text
+
+        if output == "json":
+            say_json(findings_document(found))
+        else:
+            say(findings_text(found))

@@ -1,13 +1,22 @@
-"""The work behind `validate`: which files, what is wrong with them, and how that reads."""
+"""
+The work behind `validate`: which files, and what is wrong with them. How that reads stands in findings_*.py.
+
+Rule 1: files that are named are judged among all files of the tree that they belong to, since two of them may be
+one strategy; what is told is told of the named ones only.
+Rule 2: names stay as the person or the tree spells them; services that show findings beside the code get paths
+from the repository's root.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import posixpath
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
-import click
 import msgspec
 
+from reconciler.catalog import Catalog
 from reconciler.desired import make_desired
 from reconciler.errors import ExitCode, InvalidFiles, Problem, Severity, SourceError
 from reconciler.session import catalog_of, open_loader
@@ -15,21 +24,50 @@ from reconciler.settings import Settings
 from reconciler.sources.check import Checked, check
 from reconciler.sources.documents import is_strategy_file
 from reconciler.sources.git import is_remote
+from reconciler.sources.git_source import find_repository
+from reconciler.sources.load import placed
+from reconciler.sources.worktree import readable
 
-FORMAT = "reconciler.validate/1"
+Files: TypeAlias = dict[str, Checked]
+"""Name of a file → what it says."""
 
-Files = Iterable[tuple[str, Checked]]
+Tree: TypeAlias = Mapping[str, tuple[str, Checked]]
+"""Whole path of a file → its name in the tree, and what it says."""
+
+EVERYWHERE = "."
+"""The place of a problem of the tree as a whole."""
 
 
 class Findings(msgspec.Struct, frozen=True):
-    """What was checked, and all that is wrong with it, in file order."""
+    """What was checked (`files`, with or without a problem), and all that is wrong with it, in file order.
 
-    files: int
+    `root`: the repository's whole path, empty where there is none; `below`: where in it names are relative to.
+    """
+
+    files: tuple[str, ...]
     strategies: int
     problems: tuple[Problem, ...]
+    root: str = ""
+    below: str = ""
 
     def count(self, severity: Severity) -> int:
         return sum(problem.severity is severity for problem in self.problems)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """5 if there is an error; warnings are none."""
+        return ExitCode.INVALID if self.count(Severity.ERROR) else ExitCode.OK
+
+    def strict(self) -> Findings:
+        """The same with every warning an error."""
+        replace = msgspec.structs.replace
+        problems = (replace(problem, severity=Severity.ERROR) for problem in self.problems)
+        return replace(self, problems=tuple(problems))
+
+    def from_root(self, file: str) -> str:
+        """The path of `file` from the repository's root; as it is for one that is outside of it."""
+        path = posixpath.normpath(posixpath.join(self.below, file))
+        return path.removeprefix(f"{self.root}/") if self.root else path
 
 
 def find(settings: Settings, paths: tuple[Path, ...], ref: str | None) -> Findings:
@@ -38,94 +76,114 @@ def find(settings: Settings, paths: tuple[Path, ...], ref: str | None) -> Findin
     Raises:
         SourceError: a file, the folder or the ref cannot be read.
     """
-    files = tuple(_given(paths, settings)) if paths else _tree(settings, ref)
-    strategies = sum(len(checked.specs) for _, checked in files)
-    return Findings(len(files), strategies, _problems(files, settings))
+    if paths:
+        return _find_named(settings, paths)
+    files = _tree(settings, ref)
+    is_elsewhere = ref is not None and is_remote(settings.source.repository)
+    root, below = ("", "") if is_elsewhere else _repository(_folder(settings))
+    return Findings(tuple(files), _strategies(files), _problems(files, settings), root, below)
 
 
-def _tree(settings: Settings, ref: str | None) -> tuple[tuple[str, Checked], ...]:
+def _tree(settings: Settings, ref: str | None) -> Files:
     source = settings.source
     changes: dict[str, object] = {"ref": ref, "worktree": False} if ref else {"worktree": True}
-    if ref is None and is_remote(source.repository):
-        changes["repository"] = "."
-    source = msgspec.structs.replace(source, **changes)
-    return open_loader(msgspec.structs.replace(settings, source=source), catalog_of(settings)).load().files
+    if ref is None:
+        changes["repository"] = str(_folder(settings))
+    changed = msgspec.structs.replace(settings, source=msgspec.structs.replace(source, **changes))
+    return dict(open_loader(changed, catalog_of(settings)).load().files)
 
 
-def _given(paths: tuple[Path, ...], settings: Settings) -> Iterator[tuple[str, Checked]]:
+def _folder(settings: Settings) -> Path:
+    """The working tree; one of a repository elsewhere is taken to be here."""
+    repository = settings.source.repository
+    return Path() if is_remote(repository) else Path(repository)
+
+
+# -- files that are named
+
+
+def _find_named(settings: Settings, paths: tuple[Path, ...]) -> Findings:
+    named = {_whole(file): file for path in paths for file in _files_in(path)}
+    names = {whole: readable(file) for whole, file in named.items()}
+    tree = _tree_with(settings, named)
     catalog = catalog_of(settings)
-    for path in paths:
-        for file in _files_in(path) if path.is_dir() else [path]:
-            try:
-                text = file.read_bytes()
-            except OSError as error:
-                raise SourceError(f"cannot read {file}: {error.strerror}") from error
-            yield str(file), check(text, str(file), catalog)
+    beside = _renamed(tree, names)
+    alone = {names[whole]: _read(file, catalog) for whole, file in named.items() if whole not in tree}
+    may_be_empty = bool(beside) or not any(path.is_dir() for path in paths)
+    problems = (
+        *(_problems(beside, settings, may_be_empty=True) if beside else ()),
+        *(_problems(alone, settings, may_be_empty=may_be_empty) if alone or not beside else ()),
+    )
+    told = {*names.values(), EVERYWHERE}
+    return Findings(
+        tuple(names.values()),
+        _strategies({**beside, **alone}, names.values()),
+        tuple(sorted(problem for problem in problems if problem.location.file in told)),
+        *_repository(Path()),
+    )
 
 
-def _files_in(folder: Path) -> list[Path]:
-    """What counts as a strategy file below `folder`."""
-    files = (file for file in folder.rglob("*") if is_strategy_file(file.relative_to(folder).as_posix()))
+def _files_in(path: Path) -> list[Path]:
+    """`path` itself, or what counts as a strategy file below it."""
+    if not path.is_dir():
+        return [path]
+    files = (file for file in path.rglob("*") if is_strategy_file(file.relative_to(path).as_posix()))
     return sorted(file for file in files if file.is_file())
 
 
-def _problems(files: Files, settings: Settings) -> tuple[Problem, ...]:
+def _tree_with(settings: Settings, named: Iterable[str]) -> Tree:
+    """The files of the tree; none if nothing that is named is in its folder."""
+    folder = readable(_folder(settings).resolve())
+    below = posixpath.join(folder, settings.source.path.strip("/"), "")
+    if not any(whole.startswith(below) for whole in named):
+        return {}
+    files = _tree(settings, None)
+    return {posixpath.join(folder, name): (name, checked) for name, checked in files.items()}
+
+
+def _renamed(tree: Tree, named: Mapping[str, str]) -> Files:
+    """The files of the tree, those that are named as they are spelled there; none if none of them is."""
+    if not tree.keys() & named.keys():
+        return {}
+    files = ((named.get(whole, name), checked) for whole, (name, checked) in tree.items())
+    return {name: placed(checked, name) for name, checked in files}
+
+
+def _read(file: Path, catalog: Catalog) -> Checked:
+    try:
+        text = file.read_bytes()
+    except OSError as error:
+        raise SourceError(f"cannot read {readable(file)}: {error.strerror}") from error
+    return check(text, readable(file), catalog)
+
+
+def _whole(file: Path) -> str:
+    """The one spelling of where a file stands; it may be a link itself."""
+    return readable(file.parent.resolve() / file.name)
+
+
+# -- what is wrong
+
+
+def _problems(files: Files, settings: Settings, *, may_be_empty: bool = False) -> tuple[Problem, ...]:
     """What is wrong with each file, and with all of them together."""
     try:
-        return make_desired(files, commit="", ref="", targets=settings.targets).problems
+        return make_desired(
+            files.items(), commit="", ref="", targets=settings.targets, allow_empty=may_be_empty
+        ).problems
     except InvalidFiles as error:
         return error.problems
 
 
-def findings_exit_code(found: Findings) -> ExitCode:
-    """5 if there is an error; warnings are none."""
-    return ExitCode.INVALID if found.count(Severity.ERROR) else ExitCode.OK
+def _strategies(files: Files, names: Iterable[str] | None = None) -> int:
+    return sum(len(files[name].specs) for name in (files if names is None else names))
 
 
-def findings_text(found: Findings) -> str:
-    """Each problem with its fix, then the counts; without a newline at the end."""
-    return "\n".join([*map(_problem, found.problems), _summary(found)])
-
-
-def _problem(problem: Problem) -> str:
-    if problem.severity is Severity.ERROR:
-        return str(problem)
-    place, rest = str(problem.location), str(problem).removeprefix(str(problem.location))
-    return f"{place}: {click.style('warning', fg='yellow')}{rest}"
-
-
-def _summary(found: Findings) -> str:
-    errors, warnings = found.count(Severity.ERROR), found.count(Severity.WARNING)
-    wrong = [_counted(errors, "error")] if errors else []
-    wrong += [_counted(warnings, "warning")] if warnings else []
-    colour = "red" if errors else "yellow" if warnings else "green"
-    what = f"{_counted(found.files, 'file')}, {found.strategies} valid"
-    return click.style(f"{what}: {', '.join(wrong) or 'no problems'}", fg=colour, bold=True)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def findings_document(found: Findings) -> dict[str, object]:
-    """The findings for programs."""
-    return {
-        "format": FORMAT,
-        "exit_code": int(findings_exit_code(found)),
-        "files": found.files,
-        "strategies": found.strategies,
-        "errors": found.count(Severity.ERROR),
-        "warnings": found.count(Severity.WARNING),
-        "problems": [
-            {
-                "file": problem.location.file,
-                "line": problem.location.line,
-                "column": problem.location.column,
-                "path": problem.path,
-                "what": problem.what,
-                "fix": problem.fix,
-                "severity": problem.severity.value,
-            }
-            for problem in found.problems
-        ],
-    }
+def _repository(folder: Path) -> tuple[str, str]:
+    """The whole path of the repository that `folder` is in, and where in it; nothing if it is in none."""
+    try:
+        below = find_repository(folder)[1]
+    except SourceError:
+        return "", ""
+    whole = readable(folder.resolve())
+    return whole.removesuffix(f"/{below}") if below else whole, below

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -32,8 +32,10 @@ class Invocation:
         self.flags = dict(map(_setting, sets))
         self._config = config
 
-    def load(self) -> Loaded:
+    def load(self, *, unused: Collection[str] = ()) -> Loaded:
         """The settings in force and where each came from, read anew at each call.
+
+        `unused`: sections that the command does not use: secrets that they name need not be there.
 
         Raises:
             SettingsError: the file, the environment or an option is wrong.
@@ -41,15 +43,15 @@ class Invocation:
         from reconciler.settings import load_settings
 
         file = self._config or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
-        return load_settings(file, environ=os.environ, flags=self.flags)
+        return load_settings(file, environ=os.environ, flags=self.flags, unused=unused)
 
-    def settings(self) -> Settings:
+    def settings(self, *, unused: Collection[str] = ()) -> Settings:
         """The settings in force; what works but should not be so is said on stderr.
 
         Raises:
             SettingsError: as `load`.
         """
-        loaded = self.load()
+        loaded = self.load(unused=unused)
         for problem in loaded.warnings:
             note(f"warning: {problem}")
         return loaded.settings

@@ -98,12 +98,13 @@ def _kept_source(folder: Path) -> str:
 def _envelope(into: Path, version: str, manifest: Mapping[str, Any]) -> str:
     """The strategy file's schema with one branch for each type: its config's schema, and the exchanges it can use."""
     envelope = json.loads((into / ENVELOPE).read_text(encoding="utf-8"))
-    envelope["allOf"] = [
+    names = list(manifest["schemas"])
+    envelope["allOf"] = [{"properties": {"strategy_type": {"enum": names}}}] + [
         {
             "if": {"properties": {"strategy_type": {"const": name}}, "required": ["strategy_type"]},
             "then": {"properties": {"config": {"$ref": f"strategies/{version}/{name}{SUFFIX}"}}},
         }
-        for name in manifest["schemas"]
+        for name in names
     ]
     return text_of(envelope)
 

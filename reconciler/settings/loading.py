@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -54,9 +54,15 @@ class Loaded(msgspec.Struct, frozen=True):
 
 
 def load_settings(
-    file: Path | None, *, environ: Mapping[str, str], flags: Mapping[str, str] | None = None
+    file: Path | None,
+    *,
+    environ: Mapping[str, str],
+    flags: Mapping[str, str] | None = None,
+    unused: Collection[str] = (),
 ) -> Loaded:
     """Put the settings together; `file` None takes none. `flags`: dotted key → text.
+
+    `unused`: sections that nobody will use: what they take from elsewhere (`${env:…}`) is left out.
 
     Raises:
         SettingsError: all that is wrong, each with its place and fix.
@@ -66,13 +72,20 @@ def load_settings(
     given |= _from_environment(environ, tuple(given), problems)
     given |= {key: _flag(key, text) for key, text in (flags or {}).items()}
     folder = (file.parent if file is not None else Path()).absolute()
-    values = _values(given, environ, folder, problems)
+    used = {
+        key: item for key, item in given.items() if not (_section(key) in unused and has_reference(item.text))
+    }
+    values = _values(used, environ, folder, problems)
     problems += contradictions(values, given)
     errors = sorted(problem for problem in problems if problem.severity is Severity.ERROR)
     if errors:
         raise SettingsError("settings are wrong:\n" + "\n".join(map(str, errors)))
     origins = {key: item.origin for key, item in given.items() if key in values}
     return Loaded(_settings(values, given, folder), origins, tuple(problems))
+
+
+def _section(key: str) -> str:
+    return key.partition(".")[0]
 
 
 # -- where values come from

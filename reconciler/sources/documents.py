@@ -3,8 +3,8 @@ Bytes → data, strictly: YAML 1.2's core schema without what makes a config mea
 
 Rule 1: pure: bytes in, values and Problems out.
 Rule 2: nothing is guessed: `no` is text, 0.10 keeps its value, a key stands once, a reference is refused.
-Rule 3: most files have no problem: they are read in one quick pass; only the others are read carefully,
-with the places of everything.
+Rule 3: most files have no problem: they are read in one quick pass, without a parser if they need none; only
+the others are read carefully, with the places of everything.
 """
 
 from __future__ import annotations
@@ -16,20 +16,35 @@ import msgspec
 
 from reconciler.errors import Location, Problem
 from reconciler.sources.strict.careful import CarefulReader
-from reconciler.sources.strict.events import NextEvent, events
+from reconciler.sources.strict.events import NextEvent
+from reconciler.sources.strict.events import events as fastest
 from reconciler.sources.strict.quick import read_quickly
-from reconciler.sources.strict.shape import MAX_BYTES, MAX_DEPTH, MAX_NODES, Document, Path, dotted
+from reconciler.sources.strict.shape import (
+    MAX_BYTES,
+    MAX_DEPTH,
+    MAX_NODES,
+    MAX_PROBLEMS,
+    Document,
+    Path,
+    dotted,
+    one_line,
+    printable,
+)
+from reconciler.sources.strict.simple import read_simply
 
 __all__ = [
     "MAX_BYTES",
     "MAX_DEPTH",
     "MAX_NODES",
+    "MAX_PROBLEMS",
     "Document",
     "Path",
     "Places",
     "Reading",
     "dotted",
     "is_strategy_file",
+    "one_line",
+    "printable",
     "read",
 ]
 
@@ -54,13 +69,15 @@ def is_strategy_file(path: str) -> bool:
     return splitext(path)[1] in {".yaml", ".yml"} and not hidden
 
 
-def read(text: bytes, file: str, *, events: Callable[[bytes], NextEvent] = events) -> Reading:
+def read(text: bytes, file: str, *, events: Callable[[bytes], NextEvent] = fastest) -> Reading:
     """Read all documents of a file; every Problem that can be told, in file order. Never raises."""
     refusal = _refusal(text)
     if refusal is not None:
         return Reading([], [Problem(Location(file), "", *refusal)], whole=False)
     text = text.removeprefix(_MARK)
-    documents = read_quickly(text, file, events)
+    documents = read_simply(text, file) if events is fastest else None
+    if documents is None:
+        documents = read_quickly(text, file, events)
     if documents is not None:
         return Reading(documents, [])
     reader = CarefulReader(text, file, events)
@@ -82,7 +99,7 @@ class Places:
 
     def __init__(self, text: bytes, file: str) -> None:
         self._file = file
-        self._places = CarefulReader(text.removeprefix(_MARK), file, events).places
+        self._places = CarefulReader(text.removeprefix(_MARK), file, fastest).places
 
     def of(self, index: int, path: Path, *, key: bool = False) -> Location:
         """The place of a value (or its key) of the `index`-th document.

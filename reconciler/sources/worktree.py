@@ -59,7 +59,7 @@ class WorktreeSource:
                 yield self._placed(file), file
 
     def _placed(self, file: Path) -> str:
-        below = file.relative_to(self._folder).as_posix()
+        below = readable(file.relative_to(self._folder))
         return f"{self.path}/{below}" if self.path else below
 
     def _file(self, path: str, file: Path) -> TreeFile:
@@ -111,6 +111,11 @@ class WorktreeSource:
             if blob not in self._texts and self._read(self._places[blob], 0).blob != blob:
                 raise SourceError(f"{self._places[blob]} changed while it was read", fix="try again")
             yield blob, self._texts[blob]
+
+
+def readable(path: Path) -> str:
+    """A path as it can be printed and stored: what is no UTF-8 in it is replaced, as in Git's own listings."""
+    return os.fsencode(path).decode(errors="replace")
 
 
 def _raise(error: OSError) -> None:

@@ -14,8 +14,9 @@ import yaml
 
 from reconciler.errors import Location, Problem
 from reconciler.sources.strict.events import NextEvent
+from reconciler.sources.strict.lines import End
 from reconciler.sources.strict.scalars import NotPlain, plain
-from reconciler.sources.strict.shape import MAX_DEPTH, MAX_NODES, Document, Path, dotted, short
+from reconciler.sources.strict.shape import MAX_DEPTH, MAX_NODES, Document, Path, dotted, one_line, short
 from reconciler.sources.strict.syntax import syntax_problem
 
 _OTHER_KEY = "?"
@@ -48,6 +49,7 @@ class CarefulReader:
         self._path: list[str | int] = []
         self._nodes = 0
         self._refused: list[Path] = []
+        self._end_of_text = End(text)
         try:
             self._next = events(text)
             self._stream()
@@ -69,7 +71,7 @@ class CarefulReader:
         self._refused = []
         self._check_directives(start)
         first = self._next()
-        line, column = _mark(first)
+        line, column = self._mark(first)
         self.places[index][()] = Place((line, 1), (line, column))
         data = self._node(first)
         if data is None and not self._refused:
@@ -100,7 +102,7 @@ class CarefulReader:
             key, is_field = self._key(event, found)
             self._path.append(key)
             value_event = self._next()
-            self.places[-1][tuple(self._path)] = Place(_mark(event), _mark(value_event))
+            self.places[-1][tuple(self._path)] = Place(self._mark(event), self._mark(value_event))
             value = self._node(value_event)
             if is_field:
                 found[key] = value
@@ -111,7 +113,7 @@ class CarefulReader:
         found: list[Any] = []
         while type(event := self._next()) is not yaml.SequenceEndEvent:
             self._path.append(len(found))
-            self.places[-1][tuple(self._path)] = Place(_mark(event), _mark(event))
+            self.places[-1][tuple(self._path)] = Place(self._mark(event), self._mark(event))
             found.append(self._node(event))
             self._path.pop()
         return found
@@ -185,14 +187,13 @@ class CarefulReader:
 
     def _refuse(self, event: Any, what: str, fix: str) -> None:  # noqa: ANN401
         self._refused.append(tuple(self._path))
-        place = Location(self._file, *_mark(event))
-        self.problems.append(Problem(place, dotted(self._path), what, fix))
+        place = Location(self._file, *self._mark(event))
+        self.problems.append(Problem(place, dotted(self._path), one_line(what), one_line(fix)))
 
     def _end(self, event: Any, what: str, fix: str) -> None:  # noqa: ANN401
         self._refuse(event, what, fix)
         raise _Ended
 
-
-def _mark(event: Any) -> tuple[int, int]:  # noqa: ANN401
-    mark = event.start_mark
-    return mark.line + 1, mark.column + 1
+    def _mark(self, event: Any) -> tuple[int, int]:  # noqa: ANN401
+        mark = event.start_mark
+        return self._end_of_text.within(mark.line + 1, mark.column + 1)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 import yaml
 
 from reconciler.errors import Location, Problem
-
-_LINE_BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
-"""What YAML 1.1 parsers count as lines; the same as marks do."""
+from reconciler.sources.strict.lines import LINE_BREAK, End
+from reconciler.sources.strict.shape import one_line
 
 
 class _Cause(NamedTuple):
@@ -22,7 +20,9 @@ class _Cause(NamedTuple):
     where_it_began: bool = False
 
 
+_NOTHING = "nothing"
 _TAB = _Cause("", "a tab", "indent with spaces")
+_TOO_SHORT = _Cause("", "the file ends where a value should stand", "write it, or close what is open above")
 _BAD_START = _Cause("", "text cannot begin with {0}", "put it in quotes")
 
 _CAUSES = (
@@ -67,30 +67,32 @@ def _in_words(error: yaml.MarkedYAMLError, text: bytes, file: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     if mark is None:
         return Problem(Location(file), "", f"not YAML: {said}", "mend the syntax")
-    character = _character(text, mark.line, mark.column)
-    cause = _cause(said, character)
+    lines = LINE_BREAK.split(text.decode(errors="replace"))
+    cause = _cause(said, _character(lines, mark))
     if cause.where_it_began and error.context_mark is not None:
         mark = error.context_mark
-        character = _character(text, mark.line, mark.column)
-    place = Location(file, mark.line + 1, mark.column + 1)
-    return Problem(place, "", f"not YAML: {cause.what.format(character)}", cause.fix)
+    what = one_line(f"not YAML: {cause.what.format(_character(lines, mark))}")
+    place = Location(file, *End(text).within(mark.line + 1, mark.column + 1))
+    return Problem(place, "", what, cause.fix)
 
 
 def _cause(said: str, character: str) -> _Cause:
     if "cannot start any token" in said:
         return _TAB if character == "\t" else _BAD_START
+    if character == _NOTHING and "node content" in said:
+        return _TOO_SHORT
     fitting = (cause for cause in _CAUSES if cause.said in said)
     return next(
         fitting, _Cause("", said.replace("{", "{{").replace("}", "}}"), "mend the syntax at this place")
     )
 
 
-def _character(text: bytes, line: int, column: int) -> str:
-    """The character at a place, counted from 0; words where nothing is."""
-    lines = _LINE_BREAK.split(text.decode(errors="replace"))
-    return (lines[line][column : column + 1] if line < len(lines) else "") or "nothing"
+def _character(lines: list[str], mark: yaml.Mark) -> str:
+    """The character at a place; words where nothing is."""
+    there = lines[mark.line][mark.column : mark.column + 1] if mark.line < len(lines) else ""
+    return there or _NOTHING
 
 
 def _place(text: bytes, position: int, file: str) -> Location:
-    before = _LINE_BREAK.split(text[:position].decode(errors="replace"))
+    before = LINE_BREAK.split(text[:position].decode(errors="replace"))
     return Location(file, len(before), len(before[-1]) + 1)
