@@ -21,7 +21,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from yaml import cyaml
 
 from benchmarks.fleet import agent, git, make_repository, mosquitto, ratio_line, reconciler, workspace
-from reconciler.catalog.packaged import schema_text
+from reconciler.catalog.packaged import HUMMINGBOT_VERSION, schema_text
 
 COLD_GOAL = 1.7
 NAIVE_GOAL = 15.0
@@ -60,7 +60,7 @@ def floor_s(repository: Path) -> float:
 
 def naive_s(repository: Path, port: int, count: int) -> float:
     """The loop that everybody writes first, scaled up from a tenth of the files."""
-    schema = json.loads(schema_text("strategies/pure_market_making.schema.json"))
+    schema = json.loads(schema_text(f"strategies/{HUMMINGBOT_VERSION}/pure_market_making.schema.json"))
     client = paho.Client(CallbackAPIVersion.VERSION2)
     client.connect("127.0.0.1", port)
     client.loop_start()

@@ -45,7 +45,10 @@ from reconciler.transport.base import Message, Transport
 LOOK_EVERY_S = 0.25
 """How often a waiter looks again without news: ageing and the Basic window pass without a message."""
 
-ASK_AGAIN_S = 1.0
+QUIET_S = 0.1
+"""After so long without news a snapshot has come to its end, or was cut: a broker sends it in one go."""
+
+ASK_AGAIN_S = 0.3
 """A snapshot of 10,000 strategies takes a quarter of a second; asking again sooner would only add to it."""
 
 
@@ -200,7 +203,7 @@ class Live:
             left_s = deadline - self._clock()
             if left_s <= 0 or all(is_settled(view) for view in observed.values()):
                 return observed
-            await wait_for_news(self._news, min(left_s, LOOK_EVERY_S))
+            await wait_for_news(self._news, min(left_s, QUIET_S))
             if not self._news.is_set():
                 await self.ask_again()
 

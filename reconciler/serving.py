@@ -12,10 +12,11 @@ from collections.abc import Callable
 
 from reconciler.asking import wait_for_news
 from reconciler.background import background
-from reconciler.errors import BrokerError, BrokerRefused, SettingsError
+from reconciler.errors import BrokerError, BrokerRefused, SchemaError, SettingsError
 from reconciler.service import AGAIN_S, Service
 from reconciler.session import open_session
 from reconciler.settings import Settings
+from reconciler.sources.opening import catalog_of, open_loader
 
 log = logging.getLogger("reconciler")
 
@@ -50,7 +51,8 @@ async def _set_when(leave: asyncio.Event, *causes: asyncio.Event) -> None:
 def _reread(read_settings: Callable[[], Settings], old: Settings) -> Settings:
     try:
         settings = read_settings()
-    except SettingsError as error:
+        open_loader(settings, catalog_of(settings))  # its policy, too, must be about what there is
+    except (SettingsError, SchemaError) as error:
         log.warning("settings not reloaded: %s", error)
         return old
     log.info("settings reloaded")

@@ -8,13 +8,10 @@ import hashlib
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 
 import msgspec
 
 from reconciler.asking import Identity
-from reconciler.catalog import Catalog
-from reconciler.catalog.packaged import load_catalog
 from reconciler.desired import amend, make_desired
 from reconciler.live import Live
 from reconciler.model.spec import Key
@@ -24,7 +21,8 @@ from reconciler.plan.planner import PlanOptions
 from reconciler.protocol.times import format_time
 from reconciler.reconcile import Parts
 from reconciler.settings import Settings, SourceSettings
-from reconciler.sources.load import Loader, Revision, open_source
+from reconciler.sources.load import Loader, Revision
+from reconciler.sources.opening import catalog_of, open_loader, state_dir
 from reconciler.store.base import Store
 from reconciler.store.sqlite import open_store
 from reconciler.transport.opening import open_transport
@@ -91,26 +89,6 @@ def owner_mark(source: SourceSettings) -> str:
     return hashlib.sha256(f"{source.repository}\n{source.path}".encode()).hexdigest()[:16]
 
 
-def state_dir(settings: Settings) -> Path:
-    """The folder of everything that we keep: the store, the cache, the private clone."""
-    return Path(settings.store.url).parent
-
-
-def open_loader(settings: Settings, catalog: Catalog) -> Loader:
-    """The way from Git to checked files; touches nothing until asked to load."""
-    cache = state_dir(settings) / "cache"
-    return Loader(open_source(settings.source, cache), catalog, cache)
-
-
-def catalog_of(settings: Settings) -> Catalog:
-    """What is known of the Hummingbot that the settings name, with the team's own schemas.
-
-    Raises:
-        SchemaError: there are no schemas of that version.
-    """
-    return load_catalog(settings.hummingbot_version, Path(settings.schemas) if settings.schemas else None)
-
-
 @contextlib.asynccontextmanager
 async def open_session(
     settings: Settings, *, stop: asyncio.Event, performance: bool = False, logs: bool = False
@@ -119,8 +97,10 @@ async def open_session(
 
     Raises:
         StoreError, BrokerError: the part that cannot be had, with its cause.
+        SettingsError, SchemaError: the settings ask for what there is not.
     """
     catalog = catalog_of(settings)
+    loader = open_loader(settings, catalog)
     with contextlib.closing(open_store(settings.store.url)) as store:
         live = make_live(settings, store)
         notifier = Notifier(
@@ -130,7 +110,7 @@ async def open_session(
             await live.open(performance=performance, logs=logs, timeout_s=settings.broker.connect_timeout_s)
             yield Session(
                 settings=settings,
-                loader=open_loader(settings, catalog),
+                loader=loader,
                 parts=Parts(
                     live=live,
                     store=store,

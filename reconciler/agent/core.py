@@ -201,11 +201,12 @@ _AFTER = {
 def _failed(work: Work, held: Strategy, refusal: Refusal) -> Decision:
     """Fall back: a start that failed left nothing running; a stop that failed may have left orders open.
 
-    What should have come back after a restart and cannot is an error: nobody asked, so nobody is answered.
+    What should have come back after a restart and cannot is an error: nobody asked, so nobody is answered. So is
+    a start of what cannot run as it is.
     """
     strategy = held.having(doing=None)
     if held.state is not Lifecycle.ERROR:
-        lost = work.comeback and work.op is Op.START
+        lost = work.op is Op.START and (work.comeback or refusal.lasting)
         state = Lifecycle.ERROR if lost else _FALLBACK.get(work.op, work.before)
         strategy = strategy.having(state=state, wish=_WISH[state])
     if work.op in _FALLBACK:

@@ -8,6 +8,7 @@ Rule 2: written means handed to the operating system: it survives `kill -9`, not
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import sqlite3
@@ -144,6 +145,39 @@ class Journal:
         """Close the file and let the folder go."""
         self._db.close()
         os.close(self._lock)
+
+
+def read_strategies(folder: Path) -> tuple[Strategy, ...]:
+    """The strategies in a folder, without taking it: for a look while an agent works there.
+
+    Raises:
+        StoreError: they cannot be read.
+    """
+    path = folder / "agent.db"
+    if not path.exists():
+        return ()
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            found = db.execute("SELECT body FROM strategies ORDER BY name").fetchall()
+        return tuple(_strategy.decode(body) for (body,) in found)
+    except (sqlite3.Error, msgspec.MsgspecError) as error:
+        raise StoreError(f"{path}: the agent's state cannot be read: {error}") from error
+
+
+def holder_of(folder: Path) -> str:
+    """The process of the agent that holds a folder; empty if none does."""
+    try:
+        handle = os.open(folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return os.pread(handle, 32, 0).decode(errors="replace").strip() or "unknown"
+    else:
+        return ""
+    finally:
+        os.close(handle)
 
 
 def _lock(folder: Path) -> int:

@@ -9,9 +9,9 @@ import secrets
 
 from reconciler.agent.arrival import Arrival
 from reconciler.agent.journal import Journal
+from reconciler.agent.running import make_runner
 from reconciler.agent.serving import Agent, Parts
 from reconciler.agent.settings import AgentSettings
-from reconciler.agent.simulated import SimulatedRunner
 from reconciler.agent.telling import CAPABILITIES, SIGNATURES, Voice
 from reconciler.catalog import Catalog
 from reconciler.catalog.packaged import load_catalog
@@ -34,6 +34,7 @@ async def run_agent(settings: AgentSettings, *, stop: asyncio.Event) -> None:
     _check(settings)
     catalog = load_catalog(settings.hummingbot_version, settings.schemas)
     rng = random.Random(settings.seed)  # noqa: S311  (chance of a simulation)
+    runner = make_runner(settings, catalog, rng)
     with contextlib.closing(Journal(settings.folder)) as journal:
         voice = _voice(settings, catalog)
         leftovers = await _arrive(settings, voice.session, stop)
@@ -42,7 +43,7 @@ async def run_agent(settings: AgentSettings, *, stop: asyncio.Event) -> None:
         parts = Parts(
             catalog=catalog,
             journal=journal,
-            runner=SimulatedRunner(start_delay_s=settings.start_delay_s, rng=rng),
+            runner=runner,
             transport=_transport(settings, voice),
             voice=voice,
             rng=rng,
@@ -57,8 +58,6 @@ def _check(settings: AgentSettings) -> None:
         Topics(settings.root)
     except ValueError as error:
         raise SettingsError(str(error)) from error
-    if settings.runner != "simulated":
-        raise SettingsError(f"there is no runner {settings.runner!r}", fix="use --runner simulated")
 
 
 def _voice(settings: AgentSettings, catalog: Catalog) -> Voice:

@@ -51,6 +51,7 @@ class Refusal(CommandRejected):
     """Why a command is not carried out, as its sender will read it.
 
     `field`: the key of the payload that is to blame, empty if none is. `details`: more keys for `details`.
+    `lasting`: only a person or another spec can help, so that the strategy is in error.
     """
 
     def __init__(
@@ -61,12 +62,14 @@ class Refusal(CommandRejected):
         field: str = "",
         details: Mapping[str, Any] | None = None,
         retry_after_s: float | None = None,
+        lasting: bool = False,
     ) -> None:
         super().__init__(code, reason)
         self.details: dict[str, Any] = {"field": field} if field else {}
         self.details["reason"] = reason
         self.details.update(details or {})
         self.retry_after_s = retry_after_s
+        self.lasting = lasting
 
 
 def as_refusal(error: CommandRejected) -> Refusal:

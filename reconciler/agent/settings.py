@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from reconciler.agent.hummingbot.options import Options
 from reconciler.agent.misbehave import Faults
 from reconciler.catalog.packaged import HUMMINGBOT_VERSION
 from reconciler.model.spec import DEFAULT_ACCOUNT
@@ -15,7 +16,8 @@ from reconciler.settings import BrokerSettings
 class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`state_dir` None: `.reconciler/agent/<name>`. `shared_dir`: where an `embedded:` broker keeps its address,
     the controller's state folder; None: `.reconciler`. `api_keys`: api_key → api_secret; with any, every command
-    must be signed. `hummingbot_version`: whose schemas count; `schemas`: a folder with more of them. `accounts`: names of the credentials profiles held. `seed`: of all chance, None for chance.
+    must be signed. `hummingbot_version`: whose schemas count; `schemas`: a folder with more of them.
+    `bots`: of real ones. `accounts`: names of the credentials profiles held. `seed`: of all chance, None for chance.
     Lengths in seconds: `start_delay_s` of a simulated bot; `command_timeout_s` for a runner's longest command.
     """
 
@@ -27,6 +29,7 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
     runner: str = "simulated"
     hummingbot_version: str = HUMMINGBOT_VERSION
     schemas: Path | None = None
+    bots: Options = Options()
     accounts: tuple[str, ...] = (DEFAULT_ACCOUNT,)
     api_keys: dict[str, str] = {}
     heartbeat_s: float = 10.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -30,8 +31,33 @@ class Command(click.Command):
                 formatter.write(f"{'':>{formatter.current_indent}}{shown}\n")
 
 
+class Group(Command, click.Group):
+    """A command that does its own work when it is called alone, and has commands below it.
+
+    Its options stand before the name of the command below, which finds them in its parent context.
+    """
+
+    def __init__(self, *args: Any, **attributes: Any) -> None:  # noqa: ANN401  (click's)
+        super().__init__(*args, invoke_without_command=True, subcommand_metavar="[COMMAND]", **attributes)
+
+
 def command(
     summary: str, *, examples: Sequence[Example], epilog: str | None = None
 ) -> Callable[[Callable[..., Any]], Command]:
     """Make a function a command; `summary` is its line in the list of commands."""
     return click.command(cls=Command, short_help=summary, examples=examples, epilog=epilog)
+
+
+def group(summary: str, *, examples: Sequence[Example]) -> Callable[[Callable[..., Any]], Group]:
+    """Make a function a command with others below it; it runs only if none of them is named."""
+
+    def make(function: Callable[..., Any]) -> Group:
+        @functools.wraps(function)
+        def alone(*args: Any, **options: Any) -> Any:  # noqa: ANN401  (click's)
+            if click.get_current_context().invoked_subcommand is None:
+                return function(*args, **options)
+            return None
+
+        return click.command(cls=Group, short_help=summary, examples=examples)(alone)
+
+    return make

@@ -1,27 +1,41 @@
-"""What a person sees when a command fails: the error, its fix, the exit code. Nothing else is printed here."""
+"""What a person sees when a command fails, or has something to complain of: errors, warnings, their fixes, the exit code."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 
 import click
 
-from reconciler.errors import InvalidFiles, ReconcilerError
+from reconciler.errors import InvalidFiles, Problem, ReconcilerError, Severity
 
 INTERRUPTED = 130
 """128 + SIGINT, as shells have it."""
+
+MOST_TOLD = 20
+"""Of problems that do not end a command, so that its result can still be seen."""
 
 
 def explain(error: ReconcilerError) -> int:
     """Print `error` on stderr, all problems if it is about files; returns the exit code that it means."""
     if isinstance(error, InvalidFiles):
-        for problem in error.problems:
-            click.echo(str(problem), err=True)
+        tell(error.problems, len(error.problems))
     click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
     if error.fix:
         click.echo(f"  fix: {error.fix}", err=True)
     return int(error.exit_code)
+
+
+def tell(problems: Sequence[Problem], most: int = MOST_TOLD) -> None:
+    """Print the first of the problems of files on stderr, warnings marked as such, and how many there are more."""
+    for problem in problems[:most]:
+        place, rest = str(problem.location), str(problem).removeprefix(str(problem.location))
+        is_error = problem.severity is Severity.ERROR
+        mark = "" if is_error else f": {click.style('warning', fg='yellow')}"
+        click.echo(f"{place}{mark}{rest}", err=True)
+    if len(problems) > most:
+        click.echo(f"and {len(problems) - most:,} more problems; `reconciler validate` shows them all", err=True)
 
 
 def close_broken_pipe() -> None:

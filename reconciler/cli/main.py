@@ -38,7 +38,7 @@ COMMANDS = {
     "logs": _Entry("watching", "Print what the bots log."),
     "retry": _Entry("syncing", "Let a strategy go on that stopped with an error."),
     "run": _Entry("processes", "Keep the bots matching Git until told to stop."),
-    "agent": _Entry("processes", "Be the end of the wire beside the bots."),
+    "agent": _Entry("agents", "Be the end of the wire beside the bots."),
     "schema": _Entry("schemas", "Make, list, show and check the schemas of Hummingbot's strategies."),
     "config": _Entry("configuration", "Show the settings in force and where each came from."),
     "completion": _Entry("configuration", "Print what makes a shell complete our commands."),

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from reconciler.cli.asking import ask
+from reconciler.cli.failure import tell
 from reconciler.cli.picture import look
 from reconciler.cli.plans import Made, plan_text
 from reconciler.cli.progress import StepCount, waiting
@@ -22,6 +23,7 @@ from reconciler.plan.saved import refuse_if_moved
 from reconciler.reconcile import plan_of, reconcile
 from reconciler.session import Session, open_session
 from reconciler.settings import Settings
+from reconciler.sources.ahead import Ahead
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,14 +36,15 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     show: Callable[[str], None]
 
 
-async def look_and_plan(settings: Settings, wait_s: float | None, *, adopt: bool) -> Made:
+async def look_and_plan(settings: Settings, ahead: Ahead, wait_s: float | None, *, adopt: bool) -> Made:
     """What it would take now.
 
     Raises:
         ReconcilerError: Git or the broker is out of reach, or files are wrong.
     """
     async with open_session(settings, stop=asyncio.Event()) as session:
-        desired = await look(session, wait_s)
+        desired = await look(session, ahead, wait_s)
+        tell(desired.problems)
         plan = plan_of(session.parts, desired, session.options(adopt=adopt))
         return Made(plan, _refusal(plan, session, desired))
 
@@ -54,7 +57,7 @@ def _refusal(plan: Plan, session: Session, desired: Desired) -> str:
     return ""
 
 
-async def look_and_apply(settings: Settings, wanted: Wanted) -> SyncReport:
+async def look_and_apply(settings: Settings, ahead: Ahead, wanted: Wanted) -> SyncReport:
     """Show what it takes, ask if need be, and do it.
 
     Raises:
@@ -63,7 +66,8 @@ async def look_and_apply(settings: Settings, wanted: Wanted) -> SyncReport:
     """
     stop = asyncio.Event()
     async with open_session(settings, stop=stop) as session:
-        desired = await look(session, wanted.wait_s)
+        desired = await look(session, ahead, wanted.wait_s)
+        tell(desired.problems)
         job = _Job(session, desired, wanted)
         plan = job.plan()
         made = Made(plan, _refusal(plan, session, desired))

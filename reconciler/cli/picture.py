@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 from reconciler.cli.progress import waiting
 from reconciler.model.state import Desired
 from reconciler.session import Session
 from reconciler.settings import Settings
+from reconciler.sources.ahead import Ahead
 
 HEAD_START_S = 1.0
-"""How long agents may report before files are parsed: a broker drops what a busy reader leaves in its queue."""
+"""How long agents may report before this process does anything with files, be it only to take over what a copy
+of it has read: a broker drops what a busy reader leaves in its queue."""
+
+SELDOM = (100_000, 10, 10)
+"""For `gc.set_threshold`: looking through a fleet of 10,000 for garbage takes 15 ms each time, and a command gives
+back all that it holds at its end."""
 
 
-async def look(session: Session, wait_s: float | None) -> Desired:
-    """Read what is wanted while the picture of the bots comes in, for at most `wait_s`.
+async def look(session: Session, ahead: Ahead, wait_s: float | None) -> Desired:
+    """Take what is wanted while the picture of the bots comes in, for at most `wait_s`.
 
     None waits until the silence of a Basic peer means something (protocol.md, `basic_window`).
 
     Raises:
         SourceError, InvalidFiles: Git gives no revision, or one that is wrong; then the bots are waited for no longer.
     """
+    gc.set_threshold(*SELDOM)
     patience_s = patience_of(session.settings) if wait_s is None else wait_s
     settling = asyncio.ensure_future(session.live.settle(patience_s))
     try:
         await asyncio.wait({settling}, timeout=HEAD_START_S)
-        desired = session.desired_of(await asyncio.to_thread(session.loader.load))
+        desired = session.desired_of(await asyncio.to_thread(ahead.revision, session.loader.load))
         with waiting("waiting for the bots: not all have reported yet …"):
             await settling
     finally:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.command import command
+from reconciler.cli.command import command, group
 from reconciler.cli.invocation import Invocation, pass_invocation
 from reconciler.cli.options import brake_options, broker_option, source_options
 from reconciler.cli.output import say
@@ -16,6 +16,7 @@ from reconciler.cli.signals import reload_on_signal, stop_on_signals
 from reconciler.errors import ExitCode, SettingsError
 
 if TYPE_CHECKING:
+    from reconciler.agent.hummingbot.options import Options
     from reconciler.agent.settings import AgentSettings
     from reconciler.settings import Settings
 
@@ -52,7 +53,7 @@ async def _run(invocation: Invocation) -> None:
     await serve(invocation.settings, stop=stop, reload=reload)
 
 
-@command(
+@group(
     "Be the end of the wire beside the bots.",
     examples=[
         ("agent --broker mqtt://localhost:1883", ""),
@@ -65,7 +66,7 @@ async def _run(invocation: Invocation) -> None:
 )
 @click.option(
     "--runner",
-    type=click.Choice(["simulated"]),
+    type=click.Choice(["simulated", "hummingbot"]),
     default="simulated",
     show_default=True,
     help="What runs the bots.",
@@ -86,6 +87,33 @@ async def _run(invocation: Invocation) -> None:
     show_default=True,
     help="A credentials profile that it holds; may be repeated.",
 )
+@click.option(
+    "--hummingbot-python",
+    "python",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Interpreter that has Hummingbot.  [default: what `agent install` made]",
+)
+@click.option(
+    "--controllers",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Code of v2 controllers, as in a Hummingbot checkout.",
+)
+@click.option(
+    "--accounts-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Exchange keys of the accounts, readable by this user alone.",
+)
+@click.option(
+    "--endpoints",
+    "endpoints_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="JSON with other addresses of exchanges: module of Hummingbot, constant, value.",
+)
+@click.option("--any-version", is_flag=True, help="Run a Hummingbot that this agent was never tried with.")
 @click.option(
     "--heartbeat",
     "heartbeat_s",
@@ -118,11 +146,11 @@ def agent(invocation: Invocation, /, faults: tuple[str, ...], **options: object)
     does), refuse, ignore (fields of config).
     """
     invocation.log(long_running=True)
-    asyncio.run(_agent(_agent_settings(invocation.settings(), faults, options)))
+    asyncio.run(_agent(settings_of_agent(invocation.settings(), faults, **options)))
     return ExitCode.OK
 
 
-def _agent_settings(ours: Settings, faults: tuple[str, ...], options: dict[str, object]) -> AgentSettings:
+def settings_of_agent(ours: Settings, faults: tuple[str, ...], **options: object) -> AgentSettings:
     """All other options are named as the fields that they set."""
     import msgspec
 
@@ -136,10 +164,27 @@ def _agent_settings(ours: Settings, faults: tuple[str, ...], options: dict[str, 
         hummingbot_version=ours.hummingbot_version,
         schemas=Path(ours.schemas) if ours.schemas else None,
     )
-    settings = msgspec.structs.replace(settings, **options)
+    settings = msgspec.structs.replace(settings, bots=_bots(options), **options)
     if broker.api_key and broker.api_secret:
         settings = msgspec.structs.replace(settings, api_keys={broker.api_key: broker.api_secret})
     return msgspec.structs.replace(settings, faults=parse_faults(dict(map(_fault, faults))))
+
+
+def _bots(options: dict[str, object]) -> Options:
+    """Take the options of real bots out of `options`."""
+    import msgspec
+
+    from reconciler.agent.hummingbot.options import Options
+
+    names = ("python", "controllers", "accounts_file", "any_version")
+    given = {name: options.pop(name) for name in names if name in options}
+    file = options.pop("endpoints_file", None)
+    if isinstance(file, Path):
+        try:
+            given["endpoints"] = msgspec.json.decode(file.read_bytes(), type=dict[str, dict[str, str]])
+        except (OSError, msgspec.MsgspecError) as error:
+            raise SettingsError(f"{file}: {error}", fix='write {"MODULE": {"CONSTANT": "VALUE"}}') from error
+    return msgspec.structs.replace(Options(), **given)
 
 
 def _fault(text: str) -> tuple[str, str]:

@@ -22,6 +22,7 @@ from reconciler.cli.options import (
 )
 from reconciler.cli.output import note, output_option, say, say_json
 from reconciler.errors import ExitCode, PlanRefused, ReconcilerError
+from reconciler.sources.ahead import reading_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -58,12 +59,13 @@ def plan(
     Marks: + create, ~ update, ± replace, - delete, ▶ start, ■ stop, ‖ pause, ▷ resume, ! blocked, … waiting,
     ? unknown, · unmanaged.
     """
-    from reconciler.cli.passes import look_and_plan
-    from reconciler.cli.plans import plan_exit_code, plan_text, save
-
     invocation.log()
     settings = invocation.settings()
-    made = asyncio.run(look_and_plan(settings, wait_s, adopt=adopt))
+    with reading_ahead(settings) as ahead:
+        from reconciler.cli.passes import look_and_plan
+        from reconciler.cli.plans import plan_exit_code, plan_text, save
+
+        made = asyncio.run(look_and_plan(settings, ahead, wait_s, adopt=adopt))
     if out is not None:
         save(made.plan, out)
     say(plan_text(made, output, tree=settings.source.path, verbose=invocation.verbosity > 0))
@@ -100,21 +102,22 @@ def apply(  # noqa: PLR0913, PLR0917  (click's: one for each option)
     With PLAN, a file that `plan --out` saved, exactly that plan is carried out; it is refused when the
     commit or the bots that it was made from are no longer as they were. Ctrl-C finishes the step in flight.
     """
-    from reconciler.cli.passes import Wanted, look_and_apply
-    from reconciler.cli.plans import load
-    from reconciler.cli.reports import report_document, report_exit_code, report_text
-
     refuse_unasked(yes=yes)
     invocation.log()
     settings = invocation.settings()
-    wanted = Wanted(
-        saved=load(saved) if saved else None,
-        adopt=adopt,
-        yes=yes,
-        wait_s=wait_s,
-        show=say if output == "text" else _beside(yes=yes),
-    )
-    report = asyncio.run(look_and_apply(settings, wanted))
+    with reading_ahead(settings) as ahead:
+        from reconciler.cli.passes import Wanted, look_and_apply
+        from reconciler.cli.plans import load
+        from reconciler.cli.reports import report_document, report_exit_code, report_text
+
+        wanted = Wanted(
+            saved=load(saved) if saved else None,
+            adopt=adopt,
+            yes=yes,
+            wait_s=wait_s,
+            show=say if output == "text" else _beside(yes=yes),
+        )
+        report = asyncio.run(look_and_apply(settings, ahead, wanted))
     if output == "json":
         say_json(report_document(report))
     elif report.results:

@@ -100,7 +100,7 @@ def refused(message: str) -> Event:
 
 def invalid(problems: Sequence[Problem], commit: str) -> Event:
     """A revision whose files are wrong; what was in force stays in force."""
-    first = problems[0]
+    first = min(problems, key=lambda problem: problem.severity)  # errors come first
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     message = f"{short(commit)} is not applied: {first.location}: {first.path}: {first.what}; fix: {first.fix}{more}"
     return Event(EventKind.INVALID, Level.ERROR, message, subject=f"{commit}:{message}")

@@ -17,7 +17,7 @@ import msgspec
 from reconciler.model.change import Op, Step
 from reconciler.model.state import Observed, ObservedStrategy, Presence
 from reconciler.observed.agents import Agent
-from reconciler.observed.evidence import after_success
+from reconciler.observed.evidence import after_success, is_copy
 from reconciler.observed.picture import Picture
 from reconciler.protocol.messages import (
     MalformedMessage,
@@ -155,6 +155,8 @@ class LiveState:
     def _on_status(self, level: str, payload: bytes, retain: bool, now: float) -> Fold:
         if not payload:
             return self._forget(level)
+        if not level and self._profile != "basic" and is_copy(payload):
+            return NOTHING
         report = decode_status(payload)
         statuses = [status for status in report.statuses if is_name(status.strategy_name)]
         unreadable = [name for name in report.unreadable if is_name(name)]

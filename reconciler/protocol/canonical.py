@@ -17,6 +17,10 @@ _EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 _PLAIN_DIGITS = 15
 """Whole numbers up to here are written as plain integers, larger ones in scientific notation."""
 
+_LARGE = 10**_PLAIN_DIGITS
+_AS_IS = frozenset({str, bool, type(None)})
+"""Types that most values of a config have and that no number hides behind."""
+
 _encoder = msgspec.json.Encoder(decimal_format="number", order="sorted")
 _wire_encoder = msgspec.json.Encoder(decimal_format="number")
 
@@ -24,12 +28,12 @@ _wire_encoder = msgspec.json.Encoder(decimal_format="number")
 def canonical(value: Any) -> Any:  # noqa: ANN401  (any JSON value)
     """Return `value` with each number in its one canonical form; 1, 1.0 and 1e0 become the same."""
     if isinstance(value, dict):
-        return {key: canonical(item) for key, item in value.items()}
+        return {key: item if type(item) in _AS_IS else canonical(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [canonical(item) for item in value]
     if isinstance(value, float):
         value = Decimal(repr(value))
-    if isinstance(value, Decimal) or (isinstance(value, int) and abs(value) >= 10**_PLAIN_DIGITS):
+    if isinstance(value, Decimal) or (isinstance(value, int) and abs(value) >= _LARGE):
         return _number(Decimal(value))
     return value
 

@@ -2,6 +2,7 @@
 
 from reconciler.settings.loading import Loaded, load_settings
 from reconciler.settings.masking import masked_url
+from reconciler.settings.policy import FeeRow, LimitRow, PolicySettings, TotalRow
 from reconciler.settings.shape import (
     BrokerSettings,
     NotificationSettings,
@@ -15,14 +16,18 @@ from reconciler.settings.shape import (
 
 __all__ = [
     "BrokerSettings",
+    "FeeRow",
+    "LimitRow",
     "Loaded",
     "NotificationSettings",
+    "PolicySettings",
     "Settings",
     "SourceSettings",
     "StoreSettings",
     "SyncSettings",
     "TargetSettings",
     "TlsSettings",
+    "TotalRow",
     "load_settings",
     "masked_url",
 ]

@@ -7,7 +7,8 @@ from typing import Any
 
 from reconciler.errors import Location, Problem
 from reconciler.settings.document import Given
-from reconciler.settings.keys import TARGETS
+from reconciler.settings.keys import TARGETS, rows_of, table_of
+from reconciler.settings.policy_values import row_problems
 from reconciler.settings.shape import TargetSettings
 
 _TOGETHER = (
@@ -19,11 +20,13 @@ _TOGETHER = (
 
 
 def contradictions(values: Mapping[str, Any], given: Mapping[str, Given]) -> Iterator[Problem]:
-    """What is missing beside what is set, and targets that are in each other's way."""
+    """What is missing beside what is set, targets that are in each other's way, and rows that say too little."""
     for key, needed in _TOGETHER:
         if key in values and needed not in given:
             yield Problem(given[key].place, key, f"is set without {needed}", f"set {needed} too")
     yield from _overlaps(values, given)
+    rows = {row: table_of(row) for row in rows_of(given)}
+    yield from row_problems({row: table for row, table in rows.items() if table != TARGETS}, values, given)
 
 
 def _overlaps(values: Mapping[str, Any], given: Mapping[str, Given]) -> Iterator[Problem]:

@@ -116,10 +116,26 @@ class _Reader:
                 place = self._place(value)
                 yield name, Given("", str(place), place, self._place(key), is_section=True)
                 yield from self._mapping(name)
+            case "SequenceStartEvent" if self._describe_unknown(f"{name}.0") is None:
+                place = self._place(value)
+                yield name, Given("", str(place), place, self._place(key), is_section=True)
+                yield from self._rows(name)
             case "SequenceStartEvent":
                 yield name, self._given(key, value, ",".join(self._items(name)))
             case _ if not _is_null(value):
                 yield name, self._given(key, value, value.value)
+
+    def _rows(self, name: str) -> Iterator[tuple[str, Given]]:
+        """A list of mappings: their keys are those of `name.0`, `name.1`, …"""
+        index = 0
+        while type(item := next(self._events)).__name__ != "SequenceEndEvent":
+            if type(item).__name__ == "MappingStartEvent":
+                place = self._place(item)
+                yield f"{name}.{index}", Given("", str(place), place, place, is_section=True)
+                yield from self._mapping(f"{name}.{index}")
+            else:
+                self._refuse(item, item, name, "is no row", "write `key: value` in each row")
+            index += 1
 
     def _items(self, name: str) -> Iterator[str]:
         while type(item := next(self._events)).__name__ != "SequenceEndEvent":

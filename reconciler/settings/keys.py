@@ -9,9 +9,25 @@ from typing import Any
 
 import msgspec
 
+from reconciler.settings.bad_value import BadValue
+from reconciler.settings.policy import FeeRow, LimitRow, TotalRow
+from reconciler.settings.policy_values import FEES, LIMITS, TOTALS, WANTED, is_row_name, policy_parser
 from reconciler.settings.shape import Settings, TargetSettings
 
 TARGETS = "targets"
+
+LISTS = (TOTALS, LIMITS)
+"""Tables whose rows are counted from 0; the rows of others have names."""
+
+_TABLES: dict[str, msgspec.Struct] = {
+    TARGETS: TargetSettings(),
+    TOTALS: TotalRow(),
+    LIMITS: LimitRow(),
+    FEES: FeeRow(),
+}
+"""Sections with as many rows as somebody writes, and the defaults of a row."""
+
+DEFAULT_ROWS = (f"{TARGETS}.default",)
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|m|h|d)?", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
@@ -27,6 +43,8 @@ _CHOICES = {
     "sync.on_invalid": ("reject", "skip"),
     "notifications.level": ("DEBUG", "INFO", "WARNING", "ERROR"),
     "profile": ("auto", "basic", "extended"),
+    "policy.exclusive_markets": ("off", "warning", "error"),
+    "severity": ("warning", "error"),
 }
 _CHANNELS = ("telegram", "discord")
 _BROKERS = ("mqtt", "mqtts", "embedded", "memory")
@@ -50,19 +68,14 @@ PATH_KEYS = frozenset(
 """Relative to the settings file's folder."""
 
 
-class BadValue(ValueError):
-    """A value that its key cannot have; `fix` says what it can."""
+def known_keys(rows: Iterable[str] = DEFAULT_ROWS) -> dict[str, Any]:
+    """Every settable key and its default, in the file's spelling (`sync.interval`, not `interval_s`).
 
-    def __init__(self, what: str, fix: str) -> None:
-        super().__init__(what)
-        self.fix = fix
-
-
-def known_keys(target_names: Iterable[str] = ("default",)) -> dict[str, Any]:
-    """Every settable key and its default, in the file's spelling (`sync.interval`, not `interval_s`)."""
+    `rows`: those of the tables, such as `targets.default`.
+    """
     found = dict(_keys(Settings(), ""))
-    for name in target_names:
-        found.update(_keys(TargetSettings(), f"{TARGETS}.{name}."))
+    for row in rows:
+        found.update(_keys(_TABLES[table_of(row)], f"{row}."))
     return found
 
 
@@ -72,13 +85,40 @@ def _keys(section: msgspec.Struct, prefix: str) -> Iterator[tuple[str, Any]]:
         name = field.name.removesuffix("_s")
         if isinstance(value, msgspec.Struct):
             yield from _keys(value, f"{prefix}{name}.")
-        elif not isinstance(value, dict):
+        elif f"{prefix}{name}" not in _TABLES:
             yield f"{prefix}{name}", value
+
+
+def row_of(key: str) -> str:
+    """The row of a table that `key` stands in or is, such as `targets.default`; empty if there is none."""
+    for table in _TABLES:
+        if key.startswith(f"{table}."):
+            return f"{table}.{key.removeprefix(table)[1:].partition('.')[0]}"
+    return ""
+
+
+def table_of(row: str) -> str:
+    """The table that a row stands in."""
+    return row.rpartition(".")[0]
+
+
+def rows_of(keys: Iterable[str]) -> tuple[str, ...]:
+    """The rows that keys stand in, each once; those of names that no row can have are left out."""
+    rows = dict.fromkeys(filter(None, map(row_of, keys)))
+    return tuple(row for row in rows if not fix_of_row(row))
+
+
+def fix_of_row(row: str) -> str:
+    """What to write instead of a row that its table cannot have; empty for one that it can."""
+    table, _, name = row.rpartition(".")
+    if table == TARGETS:
+        return "" if is_target_name(name) else "name targets with letters, digits, _ and -"
+    return "" if is_row_name(table, name) else WANTED[table]
 
 
 def sections_of(known: Iterable[str]) -> set[str]:
     """What keys stand below: `sync`, `broker`, `broker.tls`, `targets`, `targets.default`."""
-    return {key[:at] for key in known for at, letter in enumerate(key) if letter == "."}
+    return {key[:at] for key in known for at, letter in enumerate(key) if letter == "."} | _TABLES.keys()
 
 
 def field_name(key: str) -> str:
@@ -120,6 +160,8 @@ def parse(key: str, text: str, default: Any) -> Any:  # noqa: ANN401  (the type 
 def _parser(key: str, default: Any) -> Callable[[str], Any]:  # noqa: ANN401
     if _last(key) in _DURATIONS:
         return _duration
+    if (parser := policy_parser(key)) is not None:
+        return parser
     for kind, parser in _PARSERS.items():
         if isinstance(default, kind):
             return parser

@@ -17,21 +17,27 @@ from typing import Any
 import msgspec
 
 from reconciler.errors import Location, Problem, SettingsError, Severity
+from reconciler.settings.bad_value import BadValue
 from reconciler.settings.checks import contradictions
 from reconciler.settings.document import Given, read_file
 from reconciler.settings.keys import (
+    DEFAULT_ROWS,
+    LISTS,
     PATH_KEYS,
     SECRET_KEYS,
     TARGETS,
-    BadValue,
     field_name,
+    fix_of_row,
     is_address,
-    is_target_name,
     known_keys,
     parse,
+    row_of,
+    rows_of,
     sections_of,
+    table_of,
 )
 from reconciler.settings.masking import masked_url
+from reconciler.settings.policy_values import WANTED
 from reconciler.settings.references import has_reference, resolved
 from reconciler.settings.shape import Settings
 from reconciler.settings.showing import described
@@ -93,10 +99,10 @@ def _section(key: str) -> str:
 
 def _unknown_in_file(key: str) -> str | None:
     """The fix for a key that no setting has and that no section is called; None if one is."""
-    section, *rest = key.split(".")
-    if section == TARGETS and rest and not is_target_name(rest[0]):
-        return "name targets with letters, digits, _ and -"
-    known = known_keys(rest[:1] if section == TARGETS and rest else ["default"])
+    row = row_of(key)
+    if row and (fix := fix_of_row(row)):
+        return fix
+    known = known_keys((row,) if row else DEFAULT_ROWS)
     return None if key in known or key in sections_of(known) else _did_you_mean(key, known)
 
 
@@ -151,7 +157,7 @@ def _misspelt(name: str, rest: str) -> Iterator[Problem]:
 def _values(
     given: Mapping[str, Given], environ: Mapping[str, str], folder: Path, problems: list[Problem]
 ) -> dict[str, Any]:
-    known = known_keys(_target_names(given))
+    known = known_keys(_rows(given))
     values: dict[str, Any] = {}
     for key, item in given.items():
         if key not in known or item.is_section:
@@ -167,9 +173,10 @@ def _values(
     return values
 
 
-def _target_names(given: Iterable[str]) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(key.split(".")[1] for key in given if key.startswith(f"{TARGETS}.")))
-    return names or ("default",)
+def _rows(given: Iterable[str]) -> tuple[str, ...]:
+    """The rows of all tables; one target there is even if nobody names it."""
+    rows = rows_of(given)
+    return rows if any(table_of(row) == TARGETS for row in rows) else (*DEFAULT_ROWS, *rows)
 
 
 def _not_settable(key: str, item: Given, known: Mapping[str, Any]) -> Iterator[Problem]:
@@ -178,7 +185,8 @@ def _not_settable(key: str, item: Given, known: Mapping[str, Any]) -> Iterator[P
     elif key not in sections_of(known):
         yield Problem(item.key_place, key, "there is no such setting", _did_you_mean(key, known))
     elif not item.is_section:
-        yield Problem(item.place, key, "is not a setting but a section", "below it, write `key: value`")
+        fix = WANTED.get(key, "below it, write `key: value`")
+        yield Problem(item.place, key, "is not a setting but a section", fix)
 
 
 def _value(key: str, item: Given, default: Any, environ: Mapping[str, str], folder: Path) -> Any:  # noqa: ANN401
@@ -202,15 +210,24 @@ _ADDRESSES = {"broker.url", "source.repository"}
 
 
 def _settings(values: Mapping[str, Any], given: Mapping[str, Given], folder: Path) -> Settings:
-    tree: dict[str, Any] = {TARGETS: {name: {} for name in _target_names(given)}}
+    tree: dict[str, Any] = {}
+    for row in _rows(given):
+        _section_of(f"{row}.", tree)
     placed = {"source.repository": ".", "store.url": Settings().store.url, **values}
     for key, value in placed.items():
-        *sections, _ = key.split(".")
-        level = tree
-        for section in sections:
-            level = level.setdefault(section, {})
-        level[field_name(key)] = _placed(key, value, folder)
+        _section_of(key, tree)[field_name(key)] = _placed(key, value, folder)
+    for table in LISTS:
+        above, name = _section_of(table, tree), table.rpartition(".")[2]
+        above[name] = [row for _, row in sorted(above.get(name, {}).items(), key=lambda item: int(item[0]))]
     return msgspec.convert(tree, Settings)
+
+
+def _section_of(key: str, tree: dict[str, Any]) -> dict[str, Any]:
+    """What `key` stands directly below, made where it is not there yet."""
+    level = tree
+    for section in key.split(".")[:-1]:
+        level = level.setdefault(section, {})
+    return level
 
 
 def _placed(key: str, value: Any, folder: Path) -> Any:  # noqa: ANN401

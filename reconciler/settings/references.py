@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from reconciler.settings.keys import BadValue
+from reconciler.settings.bad_value import BadValue
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?:(env|file):([^}]+)\})?")
 """Also what looks like one and is none; `$${` is the text `${`."""

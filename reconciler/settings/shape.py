@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from reconciler.settings.masking import masked_url
+from reconciler.settings.policy import PolicySettings
 
 
 class SourceSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,5 +95,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     broker: BrokerSettings = BrokerSettings()
     targets: dict[str, TargetSettings] = msgspec.field(default_factory=lambda: {"default": TargetSettings()})
     sync: SyncSettings = SyncSettings()
+    policy: PolicySettings = PolicySettings()
     notifications: NotificationSettings = NotificationSettings()
     store: StoreSettings = StoreSettings()

@@ -5,22 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.settings.keys import SECRET_KEYS, field_name, known_keys
+from reconciler.settings.keys import LISTS, SECRET_KEYS, TARGETS, field_name, known_keys
 from reconciler.settings.masking import MASK, masked_url
+from reconciler.settings.policy_values import FEES
 from reconciler.settings.shape import Settings
 
 
 def described(settings: Settings, origins: Mapping[str, str]) -> list[tuple[str, str, str]]:
     """(key, value, origin) of every setting, in the order of the file."""
-    keys = known_keys(settings.targets)
+    keys = known_keys(_rows(settings))
     return [(key, _shown(key, _value(key, settings)), origins.get(key, "default")) for key in keys]
+
+
+def _rows(settings: Settings) -> list[str]:
+    """The rows of all tables, as keys spell them."""
+    named = {TARGETS: list(settings.targets), FEES: list(settings.policy.fees)}
+    counted = {table: [str(index) for index in range(len(_value(table, settings)))] for table in LISTS}
+    return [f"{table}.{row}" for table, rows in (named | counted).items() for row in rows]
 
 
 def _value(key: str, settings: Settings) -> Any:  # noqa: ANN401  (the type follows from the key)
     value: Any = settings
     *sections, _ = key.split(".")
     for section in sections:
-        value = value[section] if isinstance(value, dict) else getattr(value, section)
+        if isinstance(value, tuple):
+            value = value[int(section)]
+        else:
+            value = value[section] if isinstance(value, dict) else getattr(value, section)
     return getattr(value, field_name(key))
 
 
@@ -33,6 +44,12 @@ def _shown(key: str, value: Any) -> str:  # noqa: ANN401
         return ", ".join(value)
     if isinstance(value, bool):
         return str(value).lower()
+    return _with_unit(key, value)
+
+
+def _with_unit(key: str, value: Any) -> str:  # noqa: ANN401
+    if key.startswith(f"{FEES}."):
+        return f"{value.normalize():f}%"
     if field_name(key).endswith("_s"):
         return f"{value:g}s"
     return masked_url(str(value))

@@ -4,11 +4,12 @@ A source's newest revision → its files, checked; what was checked before is no
 Rule 1: a revision is read whole or not at all; SourceError leaves the last one in force.
 Rule 2: only blobs that are new are read; a blob's result depends on its bytes, our schemas and our version.
 Rule 3: what cannot be read as a file (a link that leads out, a submodule) is a Problem, not an absence.
+Rule 4: rules across files see each revision whole; what they find is no part of what is remembered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -22,6 +23,7 @@ from reconciler.sources.cache import SLACK, ResultCache
 from reconciler.sources.check import Checked
 from reconciler.sources.documents import is_strategy_file
 from reconciler.sources.git_source import GitSource
+from reconciler.sources.policy import Rules, judged
 from reconciler.sources.tree import Head, Source, TreeFile
 from reconciler.sources.workers import check_blobs
 from reconciler.sources.worktree import WorktreeSource
@@ -46,24 +48,43 @@ def open_source(settings: SourceSettings, cache_dir: Path) -> Source:
 
 
 class Loader:
-    """Loads revisions of one source, and remembers what it has checked, also over restarts."""
+    """Loads revisions of one source, and remembers what it has checked, also over restarts.
 
-    def __init__(self, source: Source, catalog: Catalog, cache_dir: Path) -> None:
+    `rules`: those of the settings' policy; None judges each file by itself.
+    """
+
+    def __init__(self, source: Source, catalog: Catalog, cache_dir: Path, rules: Rules | None = None) -> None:
         self.source = source
         self._catalog = catalog
+        self._rules = rules
         self._cache = ResultCache(cache_dir / "checked", f"{__version__} {catalog.schema_hash}")
         self._results: dict[str, Checked] | None = None
         self._tree: dict[str, TreeFile] = {}
         self._files: dict[str, Checked] = {}
         self._head: Head | None = None
         self._revision = Revision("", "", ())
+        self._unkept: dict[str, str] = {}
 
-    def load(self) -> Revision:
+    def load(self, *, keep: bool = True) -> Revision:
         """The newest revision; while nothing changes, at the cost of one git call, the same object.
+
+        `keep`: write new results to the cache, too; else that waits for `keep()`.
 
         Raises:
             SourceError: it cannot be read; the next call tries again.
         """
+        revision = self._load()
+        if keep:
+            self.keep()
+        return revision
+
+    def keep(self) -> None:
+        """Write to the cache what is new since it was read or written."""
+        if self._unkept and self._results is not None:
+            self._cache.write(self._results, self._unkept.keys() & self._results.keys())
+        self._unkept = {}
+
+    def _load(self) -> Revision:
         head = self.source.refresh()
         if head != self._head:
             changed = self.source.changed(self._head, head) if self._head is not None else None
@@ -72,7 +93,7 @@ class Loader:
             else:
                 self._take_changes(changed)
             same = changed is not None and not changed
-            files = self._revision.files if same else tuple(self._files.items())
+            files = self._revision.files if same else self._judged()
             self._revision = Revision(head.commit, self.source.ref, files)
             self._head = head
         return self._revision
@@ -97,6 +118,15 @@ class Loader:
         if added:
             self._files = dict(sorted(self._files.items()))
 
+    def _judged(self) -> Files:
+        files = tuple(self._files.items())
+        return files if self._rules is None else judged(files, self._rules, self._texts)
+
+    def _texts(self, paths: Collection[str]) -> Mapping[str, bytes]:
+        """What files hold: read once more, of the few that a rule has something to say about."""
+        texts = dict(self.source.blobs({self._tree[path].blob for path in paths}))
+        return {path: texts[self._tree[path].blob] or b"" for path in paths}
+
     def _counts(self, path: str, file: TreeFile) -> bool:
         """Whether a path is a strategy file, or stands where a folder of them may have been."""
         below = path[len(self.source.path) + 1 :] if self.source.path else path
@@ -120,8 +150,7 @@ class Loader:
         if len(results) > 2 * (len(self._tree) + len(wanted)) + SLACK:
             used = {file.blob for file in self._tree.values()} | wanted.keys()
             results = {blob: checked for blob, checked in results.items() if blob in used}
-        if new:
-            self._cache.write(results, new)
+        self._unkept |= new
         self._results = results
         return results
 

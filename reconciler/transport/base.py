@@ -95,7 +95,7 @@ class Transport(Protocol):
         properties: Properties | None = None,
         timeout_s: float = 10.0,
     ) -> PublishResult:
-        """Publish and wait for the broker's acknowledgement (QoS 0: until it is on its way).
+        """Publish at QoS 1 or 0 and wait for the broker's acknowledgement (QoS 0: until it is on its way).
 
         Raises:
             BrokerError: not connected (nothing was sent), refused, or no acknowledgement: whether it arrived

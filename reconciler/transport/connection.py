@@ -9,11 +9,12 @@ import asyncio
 import ssl
 from collections.abc import Callable, Sequence
 
-from reconciler.errors import BrokerError, BrokerRefused
+from reconciler.errors import BrokerError
 from reconciler.settings import TlsSettings
 from reconciler.transport.address import Address, Version
 from reconciler.transport.base import Client, Message, Properties, PublishResult
 from reconciler.transport.mqtt import LARGEST, Answer, Packets, acknowledgement_name
+from reconciler.transport.refusals import FAILURE, refused, tls_refused, unanswered
 from reconciler.transport.tls import make_context
 from reconciler.transport.wire import Wire
 
@@ -26,20 +27,7 @@ OVERHEAD = 1_024
 LEAVE_S = 2.0
 """How long a good-bye may take."""
 
-OTHER_VERSION = frozenset({0x81, 0x82, 0x84})
-"""Reason codes of brokers that could not read our CONNECT: malformed, protocol error, unsupported version."""
-
-PASSING = frozenset({0x80, 0x83, 0x88, 0x89, 0x97, 0x9C, 0x9F})
-"""Reason codes that may be others next time: unspecified, unavailable, busy, quota, moved, rate."""
-
-TLS_FIX = "check that the port speaks TLS, and whether it wants broker.tls.cert_file and key_file"
-CREDENTIALS = frozenset({0x86, 0x87})
 NO_SUBSCRIBERS = 0x10
-FAILURE = 0x80
-
-
-class VersionRefused(BrokerError):
-    """The broker does not seem to speak this version of MQTT."""
 
 
 async def open_connection(
@@ -76,24 +64,12 @@ async def _reach(address: Address, wire: Wire, tls: TlsSettings) -> None:
             lambda: wire, address.host, address.port, ssl=context, ssl_shutdown_timeout=shutdown_s
         )
     except ssl.SSLError as error:
-        raise _tls_refused(address, error) from error
+        raise tls_refused(address, error) from error
     except OSError as error:
         raise BrokerError(
             f"cannot reach the broker {address}: {error.strerror or error}",
             fix="start the broker, or set broker.url to where it is",
         ) from error
-
-
-def _tls_refused(address: Address, error: ssl.SSLError) -> BrokerRefused:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return BrokerRefused(
-            f"the certificate of {address} cannot be trusted: {error.verify_message}",
-            fix="set broker.tls.ca_file to the authority that signed it, and broker.url to the name it is for",
-        )
-    return BrokerRefused(
-        f"no TLS with {address}: {error.reason or error}",
-        fix=TLS_FIX,
-    )
 
 
 class Connection:
@@ -125,19 +101,9 @@ class Connection:
         self._packets.connect()
         answer = await self._answer
         if answer.code >= FAILURE:
-            raise self._refusal(answer)
+            raise refused(self._address, self.version, answer.code, answer.name)
         self._slots = asyncio.Semaphore(min(IN_FLIGHT, answer.receive_maximum))
         self._largest = answer.largest
-
-    def _refusal(self, answer: Answer) -> BrokerError:
-        text = f"the broker {self._address} refused us: {answer.name}"
-        if answer.code in OTHER_VERSION:
-            return VersionRefused(f"{text} ({self.version})")
-        if answer.code in PASSING:
-            return BrokerError(text)
-        if answer.code in CREDENTIALS:
-            return BrokerRefused(text, fix="set broker.username and broker.password to what the broker knows")
-        return BrokerRefused(text)
 
     async def close(self) -> None:
         """Say good-bye, so that the broker publishes no will."""
@@ -159,7 +125,7 @@ class Connection:
             f"the connection broke: {error}" if error else "the broker closed the connection"
         )
         self.ended.set_result(reason)
-        _fail(self._answer, self._unanswered(error, reason))
+        _fail(self._answer, unanswered(self._address, self.version, error, reason))
         for ack in self._acks.values():
             self._slots.release()
             _fail(ack, BrokerError(f"{reason}; whether the message arrived is unknown"))
@@ -167,15 +133,6 @@ class Connection:
             _fail(suback, BrokerError(f"{reason}; not subscribed"))
         self._acks.clear()
         self._subacks.clear()
-
-    def _unanswered(self, error: Exception | None, reason: str) -> BrokerError:
-        if isinstance(error, ssl.SSLError):
-            return _tls_refused(self._address, error)
-        text = f"the broker {self._address} did not accept us as {self.version}: {reason}"
-        if self._address.tls and isinstance(error, ConnectionResetError) and self.version is Version.V311:
-            # TLS 1.3 says "certificate required" after the handshake, and the reset behind it may overtake that.
-            return BrokerRefused(text, fix=TLS_FIX)
-        return VersionRefused(text)
 
     # What we send.
 
@@ -192,35 +149,60 @@ class Connection:
         """See `Transport.publish`."""
         if len(topic) + len(payload) + OVERHEAD > self._largest:
             raise BrokerError(f"{len(payload)} bytes are more than {self._address} takes ({self._largest})")
-        outcome = "the message was not sent"
+        deadline = self._loop.time() + timeout_s
         try:
-            async with asyncio.timeout(timeout_s):
-                if qos == 0:
-                    self._check_open()
-                    self._packets.publish(topic, payload, qos=0, retain=retain, properties=properties)
-                    await self._wire.drained()
-                    return PublishResult()
-                await self._slots.acquire()
-                ack = self._send(topic, payload, qos=qos, retain=retain, properties=properties)
-                outcome = "whether the message arrived is unknown"
-                return self._result(topic, await ack)
+            if qos == 0:
+                self._check_open()
+                self._packets.publish(topic, payload, packet_id=0, retain=retain, properties=properties)
+                await self._wire.drained(deadline)
+                return PublishResult()
+            await self._slot(deadline)
         except TimeoutError:
-            raise BrokerError(
-                f"no acknowledgement from {self._address} in {timeout_s:g} s; {outcome}"
-            ) from None
+            raise self._unacknowledged(timeout_s, "the message was not sent") from None
+        ack = self._send(topic, payload, retain=retain, properties=properties)
+        timer = self._loop.call_at(deadline, self._give_up, ack, timeout_s)
+        try:
+            return self._result(topic, await ack)
+        finally:
+            timer.cancel()
+
+    async def _slot(self, deadline: float) -> None:
+        """Take one of the slots in flight.
+
+        Raises:
+            TimeoutError: none became free.
+        """
+        if self._slots.locked():
+            async with asyncio.timeout_at(deadline):
+                await self._slots.acquire()
+        else:
+            await self._slots.acquire()
+
+    def _give_up(self, ack: asyncio.Future[int], timeout_s: float) -> None:
+        _fail(ack, self._unacknowledged(timeout_s, "whether the message arrived is unknown"))
+
+    def _unacknowledged(self, timeout_s: float, outcome: str) -> BrokerError:
+        return BrokerError(f"no acknowledgement from {self._address} in {timeout_s:g} s; {outcome}")
 
     def _send(
-        self, topic: str, payload: bytes, *, qos: int, retain: bool, properties: Properties | None
+        self, topic: str, payload: bytes, *, retain: bool, properties: Properties | None
     ) -> asyncio.Future[int]:
         """Send in the slot that we hold; the acknowledgement frees it, whoever still waits for that."""
         try:
             self._check_open()
-            mid = self._packets.publish(topic, payload, qos=qos, retain=retain, properties=properties)
+            packet_id = self._free_id()
+            self._packets.publish(topic, payload, packet_id=packet_id, retain=retain, properties=properties)
         except BaseException:
             self._slots.release()
             raise
-        ack = self._acks[mid] = self._loop.create_future()
+        ack = self._acks[packet_id] = self._loop.create_future()
         return ack
+
+    def _free_id(self) -> int:
+        """A packet id that waits for no answer; there are far more of them than slots."""
+        while (packet_id := self._packets.new_id()) in self._acks or packet_id in self._subacks:
+            pass
+        return packet_id
 
     def _check_open(self) -> None:
         if self.ended.done():
@@ -246,10 +228,10 @@ class Connection:
             raise BrokerError(
                 f"no answer from {self._address} to a subscription in {timeout_s:g} s"
             ) from None
-        refused = [text for (text, _), code in zip(filters, codes, strict=True) if code >= FAILURE]
-        if refused:
+        denied = [text for (text, _), code in zip(filters, codes, strict=True) if code >= FAILURE]
+        if denied:
             raise BrokerError(
-                f"the broker {self._address} refused the subscription to {', '.join(refused)}",
+                f"the broker {self._address} refused the subscription to {', '.join(denied)}",
                 fix="let this user read these topics in the broker's access list",
             )
 

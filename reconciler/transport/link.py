@@ -25,9 +25,10 @@ from reconciler.transport.base import (
     Properties,
     PublishResult,
 )
-from reconciler.transport.connection import Connection, VersionRefused, open_connection
+from reconciler.transport.connection import Connection, open_connection
 from reconciler.transport.filters import FilterSet, check_filter, check_topic
 from reconciler.transport.listeners import Listeners, report
+from reconciler.transport.refusals import VersionRefused
 
 MAX_REFUSALS = 3
 """In a row; one alone may come from a broker that is still reading its password file."""

@@ -1,8 +1,11 @@
 """
-paho in our words: packets out, packets in. The only module that imports paho.
+Packets out, packets in: paho in our words, but for the two kinds that nearly all traffic is made of. The only
+module that imports paho.
 
-paho keeps unacknowledged messages and sends them again when its client reconnects, so no client of ours ever
-does; its queue is off as well (docs/decisions/0020). What to wait for, and how long, is `connection.py`'s.
+PUBLISH and PUBACK are packed and unpacked here, since paho takes ten times as long for them (docs/decisions/0007);
+connecting, subscribing, keeping alive, leaving, and every packet that is not plainly in order are paho's. It
+never sees a message of ours, so it has none to keep and send again (docs/decisions/0020). What to wait for, and
+how long, is `connection.py`'s.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from typing import Protocol
 
 import msgspec
 from paho.mqtt import client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties as PahoProperties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -20,7 +23,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 from reconciler.errors import BrokerError
 from reconciler.transport.address import Address, Version
 from reconciler.transport.base import Client, Message, Properties
-from reconciler.transport.packing import pack
+from reconciler.transport.packing import NO_PROPERTIES, pack, pack_publish
+from reconciler.transport.unpacking import PUBACK, PUBLISH, frame, unpack_puback, unpack_publish
 from reconciler.transport.wire import Wire
 
 KEEPALIVE_S = 15
@@ -31,6 +35,12 @@ RECEIVE_MAXIMUM = 65_535
 
 LARGEST = 268_435_455
 """Bytes that an MQTT packet can have (MQTT 5, 1.5.5)."""
+
+AT_ONCE = 20
+"""Packets that are read before the caller looks at its clock: half a millisecond's work."""
+
+ACKNOWLEDGED = b"\x40\x02"
+"""How a PUBACK begins that says success."""
 
 TAKEN_OVER = 0x8E
 NONE = Properties()
@@ -60,7 +70,7 @@ class Heard(Protocol):
 
 
 class _Client(paho.Client):
-    """paho on our wire instead of a socket of its own, and without a queue: the caller gates what is in flight."""
+    """paho on our wire instead of a socket of its own."""
 
     def __init__(self, wire: Wire, client_id: str, version: Version) -> None:
         super().__init__(
@@ -69,11 +79,19 @@ class _Client(paho.Client):
             protocol=MQTTProtocolVersion(version),
             reconnect_on_failure=False,
         )
-        self.max_inflight_messages = 0
         self._wire = wire
 
     def _create_socket(self) -> Wire:
         return self._wire
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it has read a part of a packet."""
+        return bool(self._in_packet["command"])
+
+    def next_id(self) -> int:
+        """A packet id that is not one of its own subscriptions'."""
+        return self._mid_generate()
 
 
 class Packets:
@@ -82,19 +100,20 @@ class Packets:
     def __init__(self, wire: Wire, address: Address, version: Version, who: Client, heard: Heard) -> None:
         self._address = address
         self._version = version
+        self._is_mqtt5 = version is Version.V5
         self._heard = heard
+        self._wire = wire
         self._client = client = _Client(wire, who.client_id, version)
         if address.username is not None:
             client.username_pw_set(address.username, address.password)
         if who.will is not None:
             client.will_set(who.will.topic, who.will.payload, who.will.qos, who.will.retain)
-        client.on_socket_register_write = lambda *_: wire.flush_soon()
+        client.on_socket_register_write = lambda *_: wire.paho_writes()
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
-        client.on_publish = self._on_publish
         client.on_subscribe = self._on_subscribe
-        self.read = client.loop_read
+        self.new_id = client.next_id
         self.write = client.loop_write
         self.keep_alive = client.loop_misc
         self.leave = client.disconnect
@@ -110,18 +129,19 @@ class Packets:
         self._client.connect(host, port, KEEPALIVE_S, clean_start=True, properties=properties)
 
     def publish(
-        self, topic: str, payload: bytes, *, qos: int, retain: bool, properties: Properties | None
-    ) -> int:
-        """Send a message; the packet id that its acknowledgement will have.
+        self, topic: str, payload: bytes, *, packet_id: int, retain: bool, properties: Properties | None
+    ) -> None:
+        """Send a message: at QoS 1 with a `new_id` that is not in use, at QoS 0 with 0.
 
         Raises:
             BrokerError: it was not sent.
         """
-        packed = _Packed(pack(properties)) if properties is not None and self._version is Version.V5 else None
-        info = self._client.publish(topic, payload, qos, retain, packed)
-        if info.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
-            raise BrokerError(f"the message was not sent: {paho.error_string(info.rc)}")
-        return info.mid
+        if not self._wire.is_open:
+            raise BrokerError("the message was not sent: the connection is closed")
+        packed = b""
+        if self._is_mqtt5:
+            packed = NO_PROPERTIES if properties is None else pack(properties)
+        self._wire.write(pack_publish(topic, payload, packet_id=packet_id, retain=retain, properties=packed))
 
     def subscribe(self, filters: Sequence[tuple[str, int]]) -> int:
         """Send a subscription; the packet id that its answer will have.
@@ -133,6 +153,42 @@ class Packets:
         if packet_id is None:
             raise BrokerError("the connection is lost; nothing was subscribed to")
         return packet_id
+
+    def read(self) -> None:
+        """Read some of what came: the two frequent packets here, the next of another kind by paho."""
+        if not self._client.has_begun:
+            data, at = self._wire.look()
+            for _ in range(AT_ONCE):
+                end = self._read_one(data, at)
+                if end is None:
+                    break
+                at = end
+            if at == len(data) or end is not None:
+                return
+        self._client.loop_read()
+
+    def _read_one(self, data: bytes, at: int) -> int | None:
+        """Read the packet at `at` and say where it ends; None if it is paho's."""
+        framed = frame(data, at)
+        if framed is None:
+            return None
+        body, end = framed
+        kind = data[at] & 0xF0
+        if kind == PUBLISH:
+            published = unpack_publish(data, at, body, end, mqtt5=self._is_mqtt5)
+            if published is None:
+                return None
+            self._wire.skip(end)
+            self._heard.on_message(published.message)
+            if published.packet_id:
+                self._wire.write(ACKNOWLEDGED + published.packet_id)
+            return end
+        acknowledged = unpack_puback(data, body, end) if kind == PUBACK else None
+        if acknowledged is None:
+            return None
+        self._wire.skip(end)
+        self._heard.on_acknowledged(*acknowledged)
+        return end
 
     def _on_connect(
         self,
@@ -174,11 +230,6 @@ class Packets:
         properties = _unpack(message.properties) if message.properties is not None else None
         self._heard.on_message(Message(topic, bytes(message.payload), bool(message.retain), properties))
 
-    def _on_publish(
-        self, _client: paho.Client, _data: object, mid: int, reason: ReasonCode, _properties: object
-    ) -> None:
-        self._heard.on_acknowledged(mid, reason.value)
-
     def _on_subscribe(
         self, _client: paho.Client, _data: object, mid: int, reasons: list[ReasonCode], _properties: object
     ) -> None:
@@ -188,17 +239,6 @@ class Packets:
 def acknowledgement_name(code: int) -> str:
     """What a PUBACK's reason code says."""
     return str(ReasonCode(PacketTypes.PUBACK, identifier=code))
-
-
-class _Packed(PahoProperties):
-    """Properties that are packed already; paho asks for nothing but `pack`."""
-
-    def __init__(self, packed: bytes) -> None:
-        vars(self)["packed"] = packed  # paho's own __setattr__ takes the names of properties alone
-
-    def pack(self) -> bytes:
-        packed: bytes = vars(self)["packed"]
-        return packed
 
 
 def _unpack(properties: PahoProperties) -> Properties | None:

@@ -1,8 +1,8 @@
 """
 The socket that paho is given: no socket at all, but two buffers that an asyncio transport fills and empties.
 
-asyncio connects, speaks TLS and waits; paho only reads packets out of what came and writes packets into what
-goes. So a packet costs no system call of its own, many leave in one write, and nothing here can block.
+asyncio connects, speaks TLS and waits; packets are only read out of what came and written into what goes. So a
+packet costs no system call of its own, many leave in one write, and nothing here can block.
 
 Rule 1: read first, parse later. While a burst flows in, the socket is emptied and nothing is parsed: Mosquitto
 drops what the kernel's buffers and its own queue of 1,000 cannot hold (docs/decisions/0021).
@@ -27,8 +27,9 @@ QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 SMALL = 16_384
 """Bytes that are parsed at once when they come alone: no burst, and parsing them takes under a millisecond."""
 
-SLICE_S = 0.002
-"""How long parsing may hold the loop before others get a turn."""
+SLICE_S = 0.001
+"""How long parsing may hold the loop before others get a turn. Reading is one of them: a Mosquitto in mid-snapshot
+drops messages once nothing is read for 5 ms (measured)."""
 
 ROOM = 8 * 2**20
 """Bytes of 10,000 statuses of a market maker; Linux grants up to twice its limit."""
@@ -40,10 +41,10 @@ FULL = 64 * 2**20
 
 
 class Wire(asyncio.Protocol):
-    """Buffers between one asyncio transport and one paho client.
+    """Buffers between one asyncio transport and what reads and writes packets: `mqtt.Packets`, and paho for it.
 
-    `read` and `write` let paho read or write some packets; `ended` is told when the connection is gone, with
-    the error if there was one.
+    `read` reads some packets, `write` lets paho write its own; `ended` is told when the connection is gone,
+    with the error if there was one.
     """
 
     def __init__(self) -> None:
@@ -58,6 +59,7 @@ class Wire(asyncio.Protocol):
         self._reading_paused = False
         self._out: list[bytes | bytearray] = []
         self._flushing = False
+        self._paho_writes = False
         self._drained = asyncio.Event()
         self._drained.set()
         self._failure: Exception | None = None
@@ -71,7 +73,7 @@ class Wire(asyncio.Protocol):
         write: Callable[[], object],
         ended: Callable[[Exception | None], None],
     ) -> None:
-        """Connect paho's side, before anything arrives: an MQTT client speaks first."""
+        """Connect the packets' side, before anything arrives: an MQTT client speaks first."""
         self._read, self._write, self._ended = read, write, ended
 
     # asyncio's side
@@ -104,12 +106,13 @@ class Wire(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """What came before the end still counts: the broker's reason stands in its last packet."""
+        self._transport = None
         try:
             while not self._closed and self._pending():
                 self._read()
         except Exception as error:  # noqa: BLE001  whatever paho makes of broken packets, the end is told
             self._failure = error
-        self._transport, self._closed = None, True
+        self._closed = True
         self._drained.set()
         self._ended(self._failure or exc)
 
@@ -119,15 +122,53 @@ class Wire(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._drained.set()
 
-    async def drained(self) -> None:
-        """Wait until what was written has left, but for what the send buffers hold."""
-        await self._drained.wait()
+    async def drained(self, deadline: float) -> None:
+        """Wait until what was written has left, but for what the send buffers hold.
+
+        Raises:
+            TimeoutError: it has not by `deadline`, on the loop's clock.
+        """
+        if not self._drained.is_set():
+            async with asyncio.timeout_at(deadline):
+                await self._drained.wait()
 
     def abort(self, failure: Exception | None = None) -> None:
         """End it now; what is not sent yet is lost."""
         self._failure = self._failure or failure
         if self._transport is not None:
             self._transport.abort()
+
+    # the packets' side
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what is written now would be sent."""
+        return not self._closed and self._transport is not None and not self._transport.is_closing()
+
+    def look(self) -> tuple[bytes, int]:
+        """What came and where in it the next packet begins; all of it is read if that is its end."""
+        if self._at == len(self._chunk) and self._chunks:
+            self._next_chunk()
+        return self._chunk, self._at
+
+    def skip(self, to: int) -> None:
+        """Go on at `to` in what `look` gave."""
+        self._at = to
+
+    def write(self, packet: bytes) -> None:
+        """Send a whole packet: the first of a turn of the loop now, all others of it together at its end.
+
+        One that comes when nothing can be sent any more is dropped; whoever needs to know asks `is_open`.
+        """
+        if self._flushing:
+            self._out.append(packet)
+        elif self._transport is not None and self.is_open:
+            self._transport.write(packet)
+            self._flush_soon()
+
+    def _next_chunk(self) -> None:
+        self._chunk, self._at = self._chunks.popleft(), 0
+        self._waiting -= len(self._chunk)
 
     # paho's side: what it calls on a socket
 
@@ -137,15 +178,12 @@ class Wire(asyncio.Protocol):
         Raises:
             BlockingIOError: none have.
         """
-        at = self._at
-        data = self._chunk[at : at + buffer_size]
-        if not data:
+        if self._at == len(self._chunk):
             if not self._chunks:
                 raise BlockingIOError
-            self._chunk, at = self._chunks.popleft(), 0
-            self._waiting -= len(self._chunk)
-            data = self._chunk[:buffer_size]
-        self._at = at + len(data)
+            self._next_chunk()
+        data = self._chunk[self._at : self._at + buffer_size]
+        self._at += len(data)
         return data
 
     def send(self, buffer: bytes | bytearray) -> int:
@@ -154,11 +192,12 @@ class Wire(asyncio.Protocol):
 
     def close(self) -> None:
         """Send what is written, then end. paho calls this again when it is collected."""
-        if self._closed or self._transport is None or self._loop.is_closed():
+        if self._closed or self._loop.is_closed():
             return
         self._closed = True
-        self._transport.write(b"".join(self._out))
-        self._transport.close()
+        if self._transport is not None:
+            self._transport.write(b"".join(self._out))
+            self._transport.close()
 
     def fileno(self) -> int:
         return -1
@@ -201,16 +240,23 @@ class Wire(asyncio.Protocol):
             self._reading_paused = False
             self._transport.resume_reading()
 
-    def flush_soon(self) -> None:
-        """Write everything that this turn of the loop produces in one go at its end."""
+    def paho_writes(self) -> None:
+        """Let paho write at the end of this turn of the loop."""
+        self._paho_writes = True
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
         if not self._flushing:
             self._flushing = True
-            self._loop.call_soon(self.flush)
+            self._loop.call_soon(self._flush)
 
-    def flush(self) -> None:
+    def _flush(self) -> None:
+        """Write everything that this turn of the loop has produced in one go."""
         self._flushing = False
-        self._write()
-        if self._transport is not None and not self._closed and self._out:
+        if self._paho_writes:
+            self._paho_writes = False
+            self._write()
+        if self._out and self._transport is not None and self.is_open:
             self._transport.write(b"".join(self._out))
             self._out.clear()
 

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from reconciler.errors import CommandRejected
 from reconciler.model.state import Lifecycle
 from reconciler.protocol.messages import LogRecord
 from tests.agents import CONFIG, strategy
+from tests.stand_in import StandIns, stand_in_runner
 
 PATIENCE_S = 20.0
 
@@ -46,12 +48,17 @@ def heard() -> Heard:
     return Heard()
 
 
-@pytest.fixture(params=["simulated"])
-async def runner(request: pytest.FixtureRequest, heard: Heard) -> AsyncIterator[Runner]:
-    """Each runner that there is, open."""
-    built = SimulatedRunner(start_delay_s=0.02, rng=random.Random(1), backoff_s=0.01)
+@pytest.fixture(params=["simulated", "stand-in"])
+async def runner(request: pytest.FixtureRequest, heard: Heard, tmp_path: Path) -> AsyncIterator[Runner]:
+    """Each runner that there is, open. Real Hummingbot passes this suite in tests/e2e/test_real_bots.py."""
+    built: Runner = SimulatedRunner(start_delay_s=0.02, rng=random.Random(1), backoff_s=0.01)
+    if request.param == "stand-in":
+        broker = request.getfixturevalue("mosquitto")
+        built = stand_in_runner(tmp_path / "agent", StandIns(broker.url))
     await built.open(heard.take)
     yield built
+    for name in await built.find():
+        await built.stop(name)
     await built.close()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -10,13 +12,16 @@ from typing import IO
 import pytest
 
 from reconciler.catalog import Catalog
-from reconciler.catalog.packaged import load_catalog, schema_text
+from reconciler.catalog.packaged import HUMMINGBOT_VERSION, load_catalog, schema_text
 from reconciler.errors import SourceError
 from reconciler.settings import SourceSettings
 from reconciler.sources import workers
+from reconciler.sources.ahead import Ahead
 from reconciler.sources.check import check
 from reconciler.sources.documents import MAX_BYTES
+from reconciler.sources.forked import can_fork, forked
 from reconciler.sources.git_source import GitSource
+from reconciler.sources.handover import give
 from reconciler.sources.load import Loader, Revision
 from reconciler.sources.tree import Head
 from tests.repositories import Repository, strategy
@@ -68,7 +73,11 @@ def fleet(tmp_path: Path) -> Fleet:
 
 def other_catalog() -> Catalog:
     """The same schemas, written differently."""
-    strategies = {"pure_market_making": schema_text("strategies/pure_market_making.schema.json").encode()}
+    strategies = {
+        "pure_market_making": schema_text(
+            f"strategies/{HUMMINGBOT_VERSION}/pure_market_making.schema.json"
+        ).encode()
+    }
     return Catalog.from_schemas(schema_text("strategy.schema.json").encode() + b" ", strategies)
 
 
@@ -227,13 +236,20 @@ def many(tmp_path: Path) -> Fleet:
     return fleet
 
 
-def test_two_processes_find_what_one_finds(many) -> None:
-    found = many.load()
+HOW = {
+    "in copies of this process": lambda load: load(),
+    "in fresh interpreters": lambda load: asyncio.run(asyncio.to_thread(load)),
+}
+"""A process with a thread beside its main one, as a service is, cannot be copied."""
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_two_processes_find_what_one_finds(many, how: str) -> None:
+    found = HOW[how](many.load)
     catalog = load_catalog()
 
     one = {path: check(text, path, catalog) for path, text in _texts(many)}
 
-    assert len(many.source.read) == len(one)
     assert dict(found.files) == one
 
 
@@ -242,10 +258,88 @@ def _texts(fleet: Fleet) -> Iterator[tuple[str, bytes]]:
         yield f"strategies/{path.name}", path.read_bytes()
 
 
-def test_what_the_second_process_fails_to_do_is_done_here(many) -> None:
+def test_what_a_fresh_interpreter_fails_to_do_is_done_here(many) -> None:
     many.restart(other_catalog())
 
-    found = many.load()
+    found = HOW["in fresh interpreters"](many.load)
 
     assert len(found.files) == workers.MANY + 105
     assert not [path for path, checked in found.files if not (checked.specs or checked.problems)]
+
+
+class AtHome(Counting):
+    """A source that only the process that made it can read."""
+
+    def __init__(self, settings: SourceSettings, cache: Path) -> None:
+        super().__init__(settings, cache)
+        self._home = os.getpid()
+
+    def blobs(self, ids: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
+        if os.getpid() != self._home:
+            raise SourceError("not here")
+        return super().blobs(ids)
+
+
+def test_what_a_copy_fails_to_do_is_done_here(many) -> None:
+    source = AtHome(many.source._settings, many.cache)
+
+    found = Loader(source, load_catalog(), many.cache).load()
+
+    assert len(found.files) == workers.MANY + 105
+    assert not [path for path, checked in found.files if not (checked.specs or checked.problems)]
+
+
+# -- ahead
+
+
+def ahead(fleet: Fleet, source: GitSource | None = None) -> tuple[Revision, list[str]]:
+    """The revision that a copy of this process hands over, and what was done here instead, if anything."""
+    if not can_fork():
+        pytest.skip("this process has other threads")
+    here: list[str] = []
+
+    def load_here() -> Revision:
+        here.append("loaded")
+        return fleet.loader.load()
+
+    loader = Loader(source or fleet.source, load_catalog(), fleet.cache)
+    with forked(lambda hand_over: give(loader, hand_over)) as collect:
+        return Ahead(collect).revision(load_here), here
+
+
+def test_a_revision_that_was_read_ahead_is_the_one_that_is_read_here(fleet) -> None:
+    fleet.repository.commit({"strategies/bad.yaml": "a: 1\na: 2\n", "strategies/eu/x.yaml": strategy()})
+
+    found, _ = ahead(fleet)
+
+    assert found == fleet.load()
+    assert len(found.files) == 7
+
+
+def test_what_was_read_ahead_is_not_read_again_by_the_next_command(fleet) -> None:
+    ahead(fleet)
+    fleet.restart()
+
+    fleet.load()
+
+    assert fleet.source.read == []
+
+
+def test_why_nothing_could_be_read_ahead_is_said_here(fleet, tmp_path: Path) -> None:
+    gone = GitSource(SourceSettings(repository=str(tmp_path / "gone")), fleet.cache)
+
+    with pytest.raises(SourceError, match="there is no folder") as caught:
+        ahead(fleet, gone)
+
+    assert caught.value.fix == "set source.repository"
+
+
+def test_what_fails_ahead_is_done_here(fleet) -> None:
+    class Broken(GitSource):
+        def refresh(self) -> Head:
+            raise RuntimeError("a bug")
+
+    found, here = ahead(fleet, Broken(fleet.source._settings, fleet.cache))
+
+    assert here == ["loaded"]
+    assert found == fleet.load()

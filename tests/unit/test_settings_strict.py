@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from reconciler.errors import SettingsError
 from reconciler.protocol.topics import is_name, is_root
 from reconciler.settings import BrokerSettings, Loaded, SourceSettings, load_settings, masked_url
-from reconciler.settings.keys import BadValue, is_target_name, parse
+from reconciler.settings.bad_value import BadValue
+from reconciler.settings.keys import is_target_name, parse
 from reconciler.settings.references import has_reference, resolved
 
 

@@ -1,0 +1,1 @@
+"""Real bots: one Hummingbot process and one root folder for each strategy, beside the agent."""

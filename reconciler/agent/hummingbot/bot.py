@@ -1,0 +1,209 @@
+"""One bot that is up, or on its way there or back: what is known of it. It decides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from reconciler.agent.hummingbot.health import Answer, Signals, brake_in
+from reconciler.agent.hummingbot.home import Home, Record
+from reconciler.agent.hummingbot.inside import Bridge, Launch, Unanswered
+from reconciler.agent.hummingbot.options import Patience
+from reconciler.agent.hummingbot.performance import of_fills, of_report
+from reconciler.agent.hummingbot.process import Process, begin
+from reconciler.agent.hummingbot.trades import Trades
+from reconciler.agent.records import Moved
+from reconciler.agent.runner import Listener
+from reconciler.model.state import Lifecycle
+from reconciler.protocol.messages import LogRecord, Performance
+from reconciler.protocol.times import format_time
+
+_ERRORS = {"ERROR", "CRITICAL"}
+_COMPLAINT = 300
+"""Characters of an error that are passed on: the first line of a traceback says what is wrong."""
+
+
+class Bot:
+    """What is known of one bot. It hears its bridge (inside.Ear).
+
+    `restart_at`: it crashed, and is begun again then. `state`: as it was last told. `watch`: who looks after it.
+    """
+
+    def __init__(self, home: Home, record: Record, clock: Callable[[], float], listener: Listener) -> None:
+        self.home = home
+        self.record = record
+        self.process: Process | None = None
+        self.bridge: Bridge | None = None
+        self.restart_at: float | None = None
+        self.state = Lifecycle.STARTING
+        self.answer = Answer.SILENT
+        self.watch: asyncio.Task[None] | None = None
+        self.began_at = clock()
+        self._clock = clock
+        self._listener = listener
+        self._heard_at = self._answer_since = clock()
+        self._complaint = ""
+        self._brake = ""
+        self._report: Mapping[str, Any] | None = None
+        self._trades = Trades(home.database)
+
+    @property
+    def name(self) -> str:
+        return self.home.name
+
+    @property
+    def up(self) -> bool:
+        """Whether there is a process that can be commanded."""
+        return self.restart_at is None and not self.record.doom and self.lives
+
+    @property
+    def lives(self) -> bool:
+        """Whether its process has not ended."""
+        return self.process is not None and self.process.alive
+
+    def note(self, **fields: Any) -> None:  # noqa: ANN401  (any field of Record)
+        """Write down what has changed."""
+        changed = msgspec.structs.replace(self.record, **fields)
+        if changed != self.record:
+            self.record = changed
+            self.home.write(changed)
+
+    # What it says.
+
+    def on_alive(self) -> None:
+        self._heard_at = self._clock()
+
+    def on_log(self, level: str, logger: str, message: str, at_s: float) -> None:
+        self.on_alive()
+        if level in _ERRORS:
+            self._complaint = message.strip().partition("\n")[0][:_COMPLAINT]
+        self._brake = self._brake or brake_in(message)
+        when = format_time(datetime.fromtimestamp(at_s, UTC))
+        self._listener(
+            LogRecord(strategy_name=self.name, timestamp=when, level=level, message=message, logger=logger)
+        )
+
+    def on_report(self, report: Mapping[str, Any]) -> None:
+        self.on_alive()
+        self._report = report
+
+    def tell(self, state: Lifecycle, message: str = "") -> None:
+        """Tell the agent that it moved by itself."""
+        self.state = state
+        self._listener(Moved(self.name, state, message))
+
+    async def ask(self) -> None:
+        """Ask how it is; no answer changes nothing."""
+        if self.bridge is None:
+            return
+        with contextlib.suppress(Unanswered):
+            answer = await self.bridge.status()
+            self.on_alive()
+            if answer is not self.answer:
+                self.answer, self._answer_since = answer, self._clock()
+            if answer is Answer.RUNS:
+                self.note(ran=True)
+
+    def forget_answers(self) -> None:
+        """What it said before a command means nothing after it."""
+        self.answer, self._answer_since = Answer.SILENT, self._clock()
+        self._complaint = self._brake = ""
+
+    def signals(self, *, line: bool) -> Signals:
+        """All that is known now. `line`: whether our own connection stands."""
+        now = self._clock()
+        if not line:
+            self._heard_at = now  # silence begins anew when we can hear again
+        process = self.process
+        return Signals(
+            alive=self.lives,
+            line=line,
+            paused=self.record.paused,
+            ran=self.record.ran,
+            before=self.state,
+            answer=self.answer,
+            answer_age_s=now - self._answer_since,
+            heard_age_s=now - self._heard_at,
+            exit_code=process.exit_code if process is not None else None,
+            memory_bytes=process.memory_bytes() if process is not None else 0,
+            complaint=self._complaint,
+            brake=self._brake,
+        )
+
+    # Its process.
+
+    def begin(self, launch: Launch) -> None:
+        """Begin its process and write it down.
+
+        Raises:
+            OSError: it cannot be begun, or not be written down; then none was.
+        """
+        self.let_go()
+        self.forget_answers()
+        self.began_at = self._heard_at = self._clock()
+        process = begin(launch.argv, launch.env, secret=launch.secret, output=self.home.output)
+        self.process = process
+        try:
+            self.note(birth=process.birth, ran=False)
+        except OSError:
+            process.send(signal.SIGKILL)
+            raise
+
+    async def end(self, patience: Patience) -> bool:
+        """End its process in good order: SIGTERM, and SIGKILL to one that will not; whether that was needed."""
+        process = self.process
+        if process is None or not process.alive:
+            return False
+        process.send(signal.SIGTERM)
+        if await process.wait(patience.term_s):
+            return False
+        process.send(signal.SIGKILL)
+        await process.wait(patience.kill_s)
+        return True
+
+    def let_go(self) -> None:
+        """Hold its process no more; it lives on."""
+        if self.process is not None:
+            self.process.close()
+            self.process = None
+
+    def leave(self) -> None:
+        """Hear and hold it no more; it lives on."""
+        if self.bridge is not None:
+            self.bridge.close()
+            self.bridge = None
+        self.let_go()
+
+    # What it did.
+
+    async def look_at_trades(self) -> None:
+        """Take in its newest trades."""
+        self._trades.take(await asyncio.to_thread(self._trades.read))
+
+    async def orders_left(self) -> str:
+        """What may be open at the exchange, in words; empty if nothing is, as far as it wrote down."""
+        await self.look_at_trades()
+        orders = self._trades.open_orders
+        if orders is None:
+            return "what orders it has cannot be read" if self.record.ran else ""
+        if not orders:
+            return ""
+        count = f"{len(orders)} order{'s' if len(orders) > 1 else ''}"
+        return f"{count} may be open at the exchange: {', '.join(map(str, orders))}"
+
+    def figures(self) -> Performance | None:
+        """What it earned, as last known."""
+        now = format_time(datetime.now(UTC))
+        orders = self._trades.open_orders
+        standing = None if orders is None else len(orders)
+        if self._report is not None:
+            return of_report(self.name, now, self._report, standing)
+        if orders is None:
+            return None
+        return of_fills(self.name, now, self._trades.holdings, standing)

@@ -1,0 +1,196 @@
+"""
+Runs inside Hummingbot's interpreter: one headless Hummingbot that can be steered. `launcher.py ROOT`, by file path.
+
+Only the standard library and what Hummingbot brings may be imported. What it is to do comes on stdin, as JSON
+(`Order`): secrets are in no argument, no file that we write and no environment. hummingbot 20260922 needs mending
+before it can be steered without a terminal; each mend says what it mends, and another version is refused unless the
+order allows it.
+
+Its bridge then answers as Hummingbot's documentation has it, to `import`, `start`, `stop`, `status` and `config`; all
+of them work within one process, again and again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import json
+import os
+import signal
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from mends import mend_commands, mend_notifier, mend_will
+from steering import Steering
+
+KNOWN_VERSIONS = {"20260922"}
+
+BAD_ORDER, BAD_VERSION, BAD_PASSWORD, NO_BROKER, ORDERS_LEFT = 64, 65, 66, 67, 68
+"""Exit codes that tell the truth; Hummingbot's own is 0 also after a wrong password."""
+
+BROKER_S = 30.0
+"""To reach the broker before anything is traded: a bot that cannot be steered does not begin."""
+
+
+class Order:
+    """What came on stdin: `name` of the strategy's file, `kind` v1 or controller, `paused`, `broker` (username, password),
+    `password` of the keystore, `keys` by connector, `endpoints` (module → constants, for tests), `any_version`.
+    """
+
+    def __init__(self, told: dict[str, Any]) -> None:
+        self.name: str = told["name"]
+        self.is_controller: bool = told["kind"] == "controller"
+        self.paused: bool = told["paused"]
+        self.broker: dict[str, Any] = told["broker"]
+        self.password: str = told["password"]
+        self.keys: dict[str, dict[str, str]] = told["keys"]
+        self.endpoints: dict[str, dict[str, str]] = told["endpoints"]
+        self.any_version: bool = told["any_version"]
+
+
+class GiveUp(Exception):
+    """The process ends; `code` is its exit code."""
+
+    def __init__(self, code: int, why: str) -> None:
+        super().__init__(why)
+        self.code = code
+
+
+def read_order() -> Order:
+    try:
+        return Order(json.load(sys.stdin))
+    except (ValueError, KeyError, TypeError) as error:
+        raise GiveUp(BAD_ORDER, f"what came on stdin is no order: {type(error).__name__}") from None
+
+
+def check_version(order: Order) -> None:
+    found = version("hummingbot")
+    if found not in KNOWN_VERSIONS and not order.any_version:
+        known = ", ".join(sorted(KNOWN_VERSIONS))
+        raise GiveUp(BAD_VERSION, f"hummingbot {found} was never tried with these mends; known: {known}")
+
+
+def take_root(root: Path) -> None:
+    """Mends: the package takes the folder that it is installed in as its root, and several bots would share it."""
+    import hummingbot
+
+    hummingbot.root_path = lambda: root
+    hummingbot.set_prefix_path(str(root))
+    link = root / "hummingbot"
+    if not link.exists():
+        link.symlink_to(Path(hummingbot.__file__).parent)
+    sys.path.insert(0, str(root))
+    os.chdir(root)
+
+
+def use_endpoints(order: Order) -> None:
+    """Point connectors to other addresses than the exchange's own: that is how tests trade."""
+    for module, constants in order.endpoints.items():
+        found = importlib.import_module(module)
+        for name, value in constants.items():
+            setattr(found, name, value)
+
+
+async def boot(order: Order, steering: Steering) -> Any:
+    """Make the application, with its bridge connected."""
+    from hummingbot.client.config.config_crypt import ETHKeyFileSecretManger, store_password_verification
+    from hummingbot.client.config.config_helpers import load_client_config_map_from_file
+    from hummingbot.client.runner import bootstrap_application
+
+    secrets = ETHKeyFileSecretManger(order.password)
+    store_password_verification(
+        secrets
+    )  # the agent gives password and keys at each start: nothing old is kept
+    for old in Path("conf/connectors").glob("*.yml"):
+        old.unlink()
+    settings = load_client_config_map_from_file()
+    bridge = settings.mqtt_bridge
+    bridge.mqtt_username, bridge.mqtt_password = order.broker["username"], order.broker["password"]
+    app = await bootstrap_application(
+        settings, secrets, strategy_file_name=order.name, headless=True, mqtt_autostart=True
+    )
+    if app is None:
+        raise GiveUp(BAD_PASSWORD, "the keystore does not open with this password")
+    hold_keys(order)
+    steering.attach(app)
+    await until_connected(app)
+    return app
+
+
+def hold_keys(order: Order) -> None:
+    """Give each connector its keys, in memory only: as after `connect`, but nothing is written."""
+    from hummingbot.client.config.config_helpers import ClientConfigAdapter
+    from hummingbot.client.config.security import Security
+    from hummingbot.client.settings import AllConnectorSettings
+
+    for connector, keys in order.keys.items():
+        held = ClientConfigAdapter(AllConnectorSettings.get_connector_config_keys(connector))
+        for name, value in keys.items():
+            field = name if name in held.keys() else f"{connector}_{name}"  # noqa: SIM118  (not a mapping)
+            setattr(held, field, value)
+        Security._secure_configs[connector] = held
+        AllConnectorSettings.update_connector_config_keys(held.hb_config)
+
+
+async def until_connected(app: Any) -> None:
+    """Mends: a strategy that is loaded before the bridge is up has no performance reports."""
+    deadline = time.monotonic() + BROKER_S
+    while app._mqtt is None or not app._mqtt.health:
+        if time.monotonic() > deadline:
+            raise GiveUp(NO_BROKER, f"the broker is out of reach for {BROKER_S:.0f} s")
+        await asyncio.sleep(0.05)
+
+
+async def run(order: Order, root: Path) -> int:
+    """Be a bot until SIGTERM; the exit code."""
+    check_version(order)
+    take_root(root)
+    use_endpoints(order)
+    steering = Steering(order.name, is_controller=order.is_controller)
+    for mend in (mend_will, mend_notifier):
+        mend()
+    mend_commands(steering)
+    over = asyncio.Event()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(one, over.set)
+    app = await boot(order, steering)
+    if not order.paused:
+        with contextlib.suppress(
+            RuntimeError
+        ):  # it stays up without a strategy, and says so when it is asked
+            await steering.begin()
+    await over.wait()
+    return await leave(app, steering)
+
+
+async def leave(app: Any, steering: Steering) -> int:
+    """Mends: as shipped SIGTERM ends the process at once, and its orders stay at the exchange."""
+    try:
+        await steering.halt()
+        code = 0
+    except Exception as error:  # noqa: BLE001  (it ends in any case, and says how)
+        print(json.dumps({"reason": str(error)}), file=sys.stderr, flush=True)
+        code = ORDERS_LEFT
+    app._mqtt.broadcast_status_update("offline", msg_type="availability")
+    await asyncio.sleep(0.2)  # the bridge sends from a queue of its own, and does not say when it is empty
+    return code
+
+
+def main() -> int:
+    try:
+        return asyncio.run(run(read_order(), Path(sys.argv[1]).resolve()))
+    except GiveUp as end:
+        print(json.dumps({"reason": str(end)}), file=sys.stderr, flush=True)
+        return end.code
+
+
+if __name__ == "__main__":
+    # Connectors leave threads and tasks behind that would keep the process; everything that matters is done by now.
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

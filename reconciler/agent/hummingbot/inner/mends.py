@@ -1,0 +1,76 @@
+"""What Hummingbot 20260922 needs mending before it can be steered without a terminal. Runs inside Hummingbot.
+
+Each mend says what it mends. They are applied before the application is made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+from steering import Steering
+
+
+def mend_will() -> None:
+    """Mends: the bridge sets no will, so that nobody hears of a bot that was killed."""
+    import aiomqtt
+    from hummingbot.remote_iface import mqtt
+
+    def create_client(self: Any) -> aiomqtt.Client:
+        offline = {"timestamp": int(time.time() * 1000), "type": "availability", "msg": "offline"}
+        return aiomqtt.Client(
+            hostname=self._host,
+            port=self._port,
+            username=self._username or None,
+            password=self._password or None,
+            identifier=self._node_name,
+            tls_params=aiomqtt.TLSParameters() if self._use_ssl else None,
+            keepalive=15,
+            will=aiomqtt.Will(f"{self._topic_prefix}/status_updates", json.dumps(offline), qos=1),
+        )
+
+    mqtt.MQTTGateway._create_client = create_client
+
+
+def mend_notifier() -> None:
+    """Mends: the trading core calls add_message_to_queue, which the bridge's notifier calls add_msg_to_queue."""
+    from hummingbot.remote_iface import mqtt
+
+    mqtt.MQTTNotifier.add_message_to_queue = mqtt.MQTTNotifier.add_msg_to_queue
+
+
+def mend_commands(steering: Steering) -> None:
+    """Mends: as shipped these commands fail on parts of the terminal that are not there, or do nothing and say success."""
+    from hummingbot.remote_iface import mqtt
+
+    commands = mqtt.MQTTCommands
+    commands._on_cmd_import = _answering(steering.look_for)
+    commands._on_cmd_start = _answering(steering.begin)
+    commands._on_cmd_stop = _answering(steering.halt)
+    commands._on_cmd_status = _answering(steering.status)
+    commands._on_cmd_config = _answering(steering.config)
+
+
+def _answering(work: Any) -> Any:
+    """A handler of the bridge, which runs in a thread of its own and waits for what the loop's thread does."""
+    from hummingbot.remote_iface import messages
+
+    answers = {
+        "look_for": messages.ImportCommandMessage,
+        "begin": messages.StartCommandMessage,
+        "halt": messages.StopCommandMessage,
+        "status": messages.StatusCommandMessage,
+        "config": messages.ConfigCommandMessage,
+    }
+    answer = answers[work.__name__].Response
+
+    def handle(commands: Any, request: Any) -> Any:
+        doing = asyncio.run_coroutine_threadsafe(work(request), commands._ev_loop)
+        try:
+            return answer(**doing.result())
+        except Exception as error:  # noqa: BLE001  (the asker has to hear of it, whatever it is)
+            return answer(status=messages.MQTT_STATUS_CODE.ERROR, msg=f"{error}" or type(error).__name__)
+
+    return handle

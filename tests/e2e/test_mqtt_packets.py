@@ -1,0 +1,184 @@
+"""Packets of a broker that does as it likes: cut anywhere, with rare properties, out of order, or broken."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from reconciler.errors import BrokerError
+from reconciler.settings import BrokerSettings
+from reconciler.transport.base import Message, Properties, Transport
+from reconciler.transport.packing import NO_PROPERTIES, pack, pack_publish
+from tests.brokers import read_packet, scripted_broker
+from tests.listening import Ear
+
+To = Callable[..., Transport]
+
+ACCEPT = bytes.fromhex("2003000000")
+"""CONNACK of MQTT 5: success, no properties."""
+
+PLAIN = pack_publish("a/plain", b"1", packet_id=0, retain=False, properties=NO_PROPERTIES)
+ASKED = Properties(
+    response_topic="a/reply", correlation_data=b"\0id", expiry_s=60, content_type="application/json"
+)
+WITH_OURS = pack_publish("a/ours", b"2", packet_id=5, retain=True, properties=pack(ASKED))
+WITH_THEIRS = pack_publish(
+    "a/theirs",
+    b"3",
+    packet_id=6,
+    retain=False,
+    properties=b"\x12" + pack(ASKED)[1:6] + b"\x26\0\4name\0\4what",
+)
+"""Beside an expiry a User Property, of which we make nothing."""
+
+LARGE = pack_publish("a/large", b"x" * 300_000, packet_id=7, retain=False, properties=NO_PROPERTIES)
+TOLD = [
+    Message("a/plain", b"1"),
+    Message("a/ours", b"2", retain=True, properties=ASKED),
+    Message("a/theirs", b"3", properties=Properties(expiry_s=60)),
+    Message("a/large", b"x" * 300_000),
+]
+
+Acknowledged = list[tuple[int, bytes]]
+
+
+@asynccontextmanager
+async def broker(told: list[bytes], acknowledged: Acknowledged, puback: bytes = b"") -> AsyncIterator[int]:
+    """Accepts a client and its subscription, writes `told` piece by piece, then keeps what it gets.
+
+    `puback`: what follows the packet id in the answer to each message at QoS 1.
+    """
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_packet(reader)
+        writer.write(ACCEPT)
+        _, subscribe = await read_packet(reader)
+        writer.write(bytes([0x90, 4]) + subscribe[:2] + b"\0\1")
+        for piece in told:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0)
+        while True:
+            first, body = await read_packet(reader)
+            if first >> 4 == 3:
+                length = 2 + int.from_bytes(body[:2], "big")
+                writer.write(bytes([0x40, 2 + len(puback)]) + body[length : length + 2] + puback)
+            else:
+                acknowledged.append((first, body))
+
+    async with scripted_broker(script) as port:
+        yield port
+
+
+async def listening(transport_to: To, port: int) -> tuple[Transport, Ear]:
+    transport = transport_to(BrokerSettings(url=f"mqtt://127.0.0.1:{port}"))
+    ear = Ear(transport)
+    await transport.connect()
+    await transport.subscribe(["a/+"])
+    return transport, ear
+
+
+def pieces(data: bytes, size: int) -> list[bytes]:
+    return [data[at : at + size] for at in range(0, len(data), size)]
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 50, 10_000])
+async def test_packets_arrive_whole_wherever_they_are_cut(transport_to: To, size: int) -> None:
+    acknowledged: Acknowledged = []
+    short = pieces(PLAIN + WITH_OURS + WITH_THEIRS, size)
+    long = pieces(LARGE + PLAIN, max(size, 1_000))
+
+    async with broker([*short, *long], acknowledged) as port:
+        transport, ear = await listening(transport_to, port)
+
+        assert await ear.hear(5) == [*TOLD, TOLD[0]]
+        await transport.publish("b", b"answered after all of them")
+        await transport.close()
+    assert [body for first, body in acknowledged if first == 0x40] == [b"\0\5", b"\0\6", b"\0\7"]
+
+
+async def test_many_packets_in_one_piece_are_all_told_in_order(transport_to: To) -> None:
+    one_by_one = [
+        pack_publish(f"a/{n}", b"%d" % n, packet_id=n % 2, retain=False, properties=NO_PROPERTIES)
+        for n in range(2_000)
+    ]
+
+    async with broker([b"".join(one_by_one)], []) as port:
+        transport, ear = await listening(transport_to, port)
+        await ear.hear(2_000)
+
+        assert ear.payloads == [b"%d" % n for n in range(2_000)]
+        await transport.close()
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "30ffffffff7f00",
+        "3003000561",
+        "32040001610000",
+        "3007000161ff000000",
+        "f00100",
+        "3204000161000000000000",
+    ],
+    ids=["length", "topic", "no id", "properties", "no such packet", "then nonsense"],
+)
+async def test_a_broken_packet_ends_the_connection_and_nothing_else(transport_to: To, broken: str) -> None:
+    async with broker([PLAIN + bytes.fromhex(broken)], []) as port:
+        transport, ear = await listening(transport_to, port)
+
+        reason = await ear.lost()
+
+        assert "broke" in reason
+        assert ear.messages[0] == TOLD[0]
+        await ear.back()
+        await transport.close()
+
+
+async def test_an_acknowledgement_may_refuse(transport_to: To) -> None:
+    async with broker([], [], puback=b"\x87\0") as port:
+        transport, _ = await listening(transport_to, port)
+
+        with pytest.raises(BrokerError, match="refused a message to b: Not authorized"):
+            await transport.publish("b", b"x")
+        await transport.close()
+
+
+async def test_an_acknowledgement_of_what_we_never_sent_harms_nobody(transport_to: To) -> None:
+    async with broker([bytes.fromhex("4002fff0") + PLAIN], []) as port:
+        transport, ear = await listening(transport_to, port)
+
+        assert await ear.hear(1) == TOLD[:1]
+        await transport.publish("b", b"x")
+        await transport.close()
+
+
+async def test_packet_ids_in_flight_are_not_given_twice(transport_to: To) -> None:
+    """The ids go round after 65,535; one whose acknowledgement is still awaited is passed over."""
+    ids: list[bytes] = []
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_packet(reader)
+        writer.write(ACCEPT)
+        while True:
+            _, body = await read_packet(reader)
+            packet_id = body[3:5]
+            ids.append(packet_id)
+            if len(ids) > 1:
+                writer.write(b"\x40\2" + packet_id)
+
+    async with scripted_broker(script) as port:
+        transport = transport_to(BrokerSettings(url=f"mqtt://127.0.0.1:{port}"))
+        await transport.connect()
+        unanswered = asyncio.ensure_future(transport.publish("a", b"", timeout_s=100))
+        await asyncio.sleep(0)
+        for _ in range(67):
+            await asyncio.gather(*(transport.publish("a", b"", timeout_s=100) for _ in range(1_000)))
+        unanswered.cancel()
+
+        assert len(ids) == 67_001
+        assert ids[0] not in ids[1:]
+        await transport.close()
