@@ -18,7 +18,7 @@ import yaml
 from yaml import cyaml
 
 from benchmarks.fleet import file_text, ratio_line
-from reconciler.catalog.packaged import load_catalog, schema_text
+from reconciler.catalog.packaged import HUMMINGBOT_VERSION, load_catalog, schema_text
 from reconciler.sources.check import check
 from reconciler.sources.documents import read
 
@@ -54,7 +54,7 @@ def load_all(texts: Sequence[bytes]) -> None:
 
 
 def load_naively(texts: Sequence[bytes]) -> None:
-    schema = json.loads(schema_text("strategies/pure_market_making.schema.json"))
+    schema = json.loads(schema_text(f"strategies/{HUMMINGBOT_VERSION}/pure_market_making.schema.json"))
     for text in texts[:: len(texts) // 10]:
         jsonschema.Draft202012Validator(schema).is_valid(yaml.load(text, Loader=yaml.SafeLoader)["config"])
 

@@ -25,10 +25,10 @@ async def serve(read_settings: Callable[[], Settings], *, stop: asyncio.Event, r
     """Run the service until `stop`; at `reload` finish the step in flight and go on with new settings.
 
     Raises:
-        SettingsError: at the start; later, wrong settings are logged and the old ones stay.
+        SettingsError, SchemaError: at the start; later, wrong settings are logged and the old ones stay.
         BrokerRefused, StoreError: what trying again does not mend.
     """
-    settings = read_settings()
+    settings = _checked(read_settings())
     while not stop.is_set():
         reload.clear()
         leave = asyncio.Event()
@@ -50,12 +50,21 @@ async def _set_when(leave: asyncio.Event, *causes: asyncio.Event) -> None:
 
 def _reread(read_settings: Callable[[], Settings], old: Settings) -> Settings:
     try:
-        settings = read_settings()
-        open_loader(settings, catalog_of(settings))  # its policy, too, must be about what there is
+        settings = _checked(read_settings())
     except (SettingsError, SchemaError) as error:
         log.warning("settings not reloaded: %s", error)
         return old
     log.info("settings reloaded")
+    return settings
+
+
+def _checked(settings: Settings) -> Settings:
+    """`settings`, if all that they name is there.
+
+    Raises:
+        SettingsError, SchemaError: it is not.
+    """
+    open_loader(settings, catalog_of(settings))
     return settings
 
 

@@ -59,6 +59,7 @@ def _hummingbot(settings: AgentSettings, catalog: Catalog) -> HummingbotRunner:
             state_dir=settings.shared_dir,
         ),
         address=parse_address(settings.broker),
+        tls=settings.broker.tls,
         scope=f"{settings.root.replace('/', '.')}.{settings.name}",
     )
     return HummingbotRunner(settings.folder, catalog=catalog, inside=inside, options=settings.bots)

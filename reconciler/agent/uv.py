@@ -29,7 +29,8 @@ def find_uv() -> tuple[str, ...]:
     Raises:
         InstallError: there is none.
     """
-    if importlib.util.find_spec("uv") is not None:
+    package = importlib.util.find_spec("uv")
+    if package is not None and package.origin is not None:  # a folder that happens to be called uv has none
         return (sys.executable, "-m", "uv")
     found = shutil.which("uv")
     if found is None:

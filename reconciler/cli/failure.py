@@ -35,7 +35,9 @@ def tell(problems: Sequence[Problem], most: int = MOST_TOLD) -> None:
         mark = "" if is_error else f": {click.style('warning', fg='yellow')}"
         click.echo(f"{place}{mark}{rest}", err=True)
     if len(problems) > most:
-        click.echo(f"and {len(problems) - most:,} more problems; `reconciler validate` shows them all", err=True)
+        click.echo(
+            f"and {len(problems) - most:,} more problems; `reconciler validate` shows them all", err=True
+        )
 
 
 def close_broken_pipe() -> None:

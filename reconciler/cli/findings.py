@@ -19,13 +19,13 @@ import msgspec
 from reconciler.catalog import Catalog
 from reconciler.desired import make_desired
 from reconciler.errors import ExitCode, InvalidFiles, Problem, Severity, SourceError
-from reconciler.sources.opening import catalog_of, open_loader
 from reconciler.settings import Settings
 from reconciler.sources.check import Checked, check
 from reconciler.sources.documents import is_strategy_file
 from reconciler.sources.git import is_remote
 from reconciler.sources.git_source import find_repository
 from reconciler.sources.load import placed
+from reconciler.sources.opening import catalog_of, open_loader
 from reconciler.sources.worktree import readable
 
 Files: TypeAlias = dict[str, Checked]

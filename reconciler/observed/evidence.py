@@ -22,11 +22,13 @@ _STATE_AFTER = {
 
 
 class _Origin(msgspec.Struct, gc=False):
-    """Who wrote a status, and whether it is one of many."""
+    """As much of a status as says whose it is; what is wrong with any of it has to be looked at whole."""
 
+    strategy_name: str
+    state: Lifecycle
     agent: str = ""
     session: str = ""
-    strategies: msgspec.Raw | None = None
+    seq: int = 0
 
 
 _origin = msgspec.json.Decoder(_Origin)
@@ -40,7 +42,7 @@ def is_copy(payload: bytes) -> bool:
         origin = _origin.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
-    return bool(origin.agent and origin.session) and origin.strategies is None
+    return bool(origin.agent and origin.session)
 
 
 def reported(status: Status, now: float) -> ObservedStrategy:

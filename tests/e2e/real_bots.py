@@ -13,14 +13,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from tests.cli_project import Project
+from tests.cli_project import COMMAND, Project, clean_environment
 from tests.exchange.process import ExchangeProcess
 from tests.oracle import controllers, python
 
-PATIENCE_S = 150.0
+PATIENCE_S = 240.0
 """A real bot needs 12 s to come up, on a busy machine several times that."""
 
 BINANCE = "hummingbot.connector.exchange.binance.binance_constants"
+PERPETUAL = "hummingbot.connector.derivative.binance_perpetual.binance_perpetual_constants"
 OURS = Path(__file__).parents[1] / "controllers"
 
 
@@ -34,11 +35,12 @@ class RealBots:
         self._code = code
         self._endpoints = project.folder / "endpoints.json"
         spot = {name: exchange.addresses[name] for name in ("REST_URL", "WSS_URL", "WSS_API_URL")}
-        self._endpoints.write_text(json.dumps({BINANCE: spot}))
+        perpetual = {name: exchange.addresses[name] for name in ("PERPETUAL_BASE_URL", "PERPETUAL_WS_URL")}
+        self._endpoints.write_text(json.dumps({BINANCE: spot, PERPETUAL: perpetual}))
         self._accounts = project.folder / "accounts.yaml"
-        self._accounts.write_text(
-            "accounts: {default: {binance: {api_key: test-key, api_secret: test-secret}}}\n"
-        )
+        keys = {"api_key": "test-key", "api_secret": "test-secret"}
+        held = {"default": {"binance": keys, "binance_perpetual": keys}}
+        self._accounts.write_text(json.dumps({"accounts": held}))
         self._accounts.chmod(0o600)
         (project.folder / ".gitignore").write_text(
             ".reconciler/\nagent-state/\naccounts.yaml\nendpoints.json\n"
@@ -61,11 +63,42 @@ class RealBots:
         """`reconciler apply` until it has nothing more to do."""
         deadline = time.monotonic() + PATIENCE_S
         while True:
-            document: dict[str, Any] = self.project.json("apply", "--yes")
+            try:
+                document: dict[str, Any] = self.project.json("apply", "--yes")
+            except subprocess.TimeoutExpired:
+                document = {"exit_code": None, "said": "it took too long"}
             if document["exit_code"] == code:
                 return document
             assert time.monotonic() < deadline, json.dumps(document)[:3000]
             time.sleep(1)
+
+    def use_schemas(self, folder: str) -> None:
+        """Check files also against the schemas in `folder`; the agent does so too."""
+        settings = self.project.folder / "reconciler.yaml"
+        settings.write_text(f"schemas: {folder}\n{settings.read_text()}")
+
+    @contextlib.contextmanager
+    def applying(self) -> Iterator[None]:
+        """`reconciler apply` beside the block; how it ends is no matter, the next one mends it."""
+        child = subprocess.Popen(
+            [*COMMAND, "apply", "--yes"],
+            cwd=self.project.folder,
+            env=clean_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            yield
+        finally:
+            child.terminate()
+            child.wait(PATIENCE_S)
+
+    def until_under_way(self, moment: str) -> None:
+        """Wait until the agent works on it: a new bot has a process, an update or a stop was a moment ago."""
+        if moment == "create":
+            self.exchange.until(lambda: self.process("mm") is not None, "a process", PATIENCE_S)
+        time.sleep(1.0)
 
     # -- what there is
 

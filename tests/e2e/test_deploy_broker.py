@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -21,26 +22,38 @@ USERS = ("reconciler", "agent", "viewer")
 To = Callable[..., Transport]
 
 
+Serve = Callable[[Path], Mosquitto]
+
+
 @pytest.fixture
-def broker(mosquitto_factory: Callable[..., Mosquitto], tmp_path: Path) -> Mosquitto:
-    """A real Mosquitto with the shipped configuration; only places differ."""
+def serve(mosquitto_factory: Callable[..., Mosquitto], tmp_path: Path) -> Serve:
+    """`serve(passwords)`: a real Mosquitto with the shipped configuration; only places differ."""
+
+    def start(passwords: Path) -> Mosquitto:
+        moved = {
+            "listener 1883": "listener {port} 127.0.0.1",
+            "/etc/mosquitto/passwords": str(passwords),
+            "/etc/mosquitto/acl": str(DEPLOY / "mosquitto" / "acl"),
+            "/var/lib/mosquitto/": f"{tmp_path}/",
+        }
+        config = (DEPLOY / "mosquitto" / "mosquitto.conf").read_text()
+        for shipped, here in moved.items():
+            assert config.count(shipped) == 1
+            config = config.replace(shipped, here)
+        return mosquitto_factory(config)
+
+    return start
+
+
+@pytest.fixture
+def broker(serve: Serve, tmp_path: Path) -> Mosquitto:
+    """Its users' passwords are `of-USER`."""
     passwords = tmp_path / "passwords"
     passwords.touch(0o600)
     for user in USERS:
-        subprocess.run(
-            ["mosquitto_passwd", "-b", passwords, user, f"of-{user}"], check=True, capture_output=True
-        )
-    moved = {
-        "listener 1883": "listener {port} 127.0.0.1",
-        "/etc/mosquitto/passwords": str(passwords),
-        "/etc/mosquitto/acl": str(DEPLOY / "mosquitto" / "acl"),
-        "/var/lib/mosquitto/": f"{tmp_path}/",
-    }
-    config = (DEPLOY / "mosquitto" / "mosquitto.conf").read_text()
-    for shipped, here in moved.items():
-        assert config.count(shipped) == 1
-        config = config.replace(shipped, here)
-    return mosquitto_factory(config)
+        command = ["mosquitto_passwd", "-b", str(passwords), user, f"of-{user}"]
+        subprocess.run(command, check=True, capture_output=True)
+    return serve(passwords)
 
 
 @pytest.fixture
@@ -195,8 +208,38 @@ def _speakers() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    "who", [{}, {"username": "agent", "password": "of-viewer"}, {"username": "root", "password": "x"}]
+    ("username", "password"), [(None, None), ("agent", "of-viewer"), ("root", "of-agent")]
 )
-async def test_strangers_stay_outside(broker: Mosquitto, transport_to: To, who: dict[str, str]) -> None:
+async def test_strangers_stay_outside(
+    broker: Mosquitto, transport_to: To, username: str | None, password: str | None
+) -> None:
+    stranger = transport_to(BrokerSettings(url=broker.url, username=username, password=password))
+
     with pytest.raises(BrokerRefused):
-        await transport_to(BrokerSettings(url=broker.url, **who)).connect()
+        await stranger.connect()
+
+
+@pytest.fixture
+def secrets(tmp_path: Path) -> Path:
+    """The folder that the README's commands make."""
+    folder = tmp_path / "secrets"
+    block = re.findall(r"```sh\n(.*?)```", (DEPLOY / "README.md").read_text(), re.DOTALL)[0]
+
+    script = block.replace("/etc/reconciler/secrets", str(folder))
+    subprocess.run(["bash", "-euc", script], check=True, capture_output=True, timeout=60)
+    return folder
+
+
+async def test_the_readmes_commands_make_secrets_that_the_broker_takes(
+    serve: Serve, transport_to: To, secrets: Path
+) -> None:
+    broker = serve(secrets / "mosquitto_passwords")
+    for user in USERS:
+        password = (secrets / f"{user}_mqtt_password").read_text().strip()
+        transport = transport_to(BrokerSettings(url=broker.url, username=user, password=password), user)
+        await transport.connect()
+        assert transport.connected
+
+
+def test_the_readmes_secrets_are_for_nobody_else_to_read(secrets: Path) -> None:
+    assert {file.stat().st_mode & 0o077 for file in (secrets, *secrets.iterdir())} == {0}

@@ -1,4 +1,4 @@
-"""The agent's container ends: first the agent, then each bot in good order. With real processes of a made-up agent."""
+"""Containers run: the agent's ends its bots in good order, with real processes of a made-up agent; health is told apart."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy_files import DEPLOY
+from tests.deploy_files import DEPLOY, values
 from tests.waiting import until
 
 ENTRYPOINT = DEPLOY / "containers" / "agent-entrypoint.sh"
@@ -132,3 +132,22 @@ def test_without_bots_it_ends_with_the_agent(tmp_path: Path) -> None:
     done = subprocess.run([ENTRYPOINT, tmp_path, "sh", "-c", "exit 5"], timeout=LIMIT_S, check=False)
 
     assert done.returncode == 5
+
+
+@pytest.mark.parametrize(
+    ("code", "healthy"), [(0, True), (2, True), (1, False), (3, False), (4, False), (5, False)]
+)
+def test_a_reconciler_is_healthy_while_it_sees_the_bots(tmp_path: Path, code: int, healthy: bool) -> None:
+    program = tmp_path / "reconciler"
+    program.write_text(f"#!/bin/sh\nexit {code}\n")
+    program.chmod(0o755)
+    (text,) = values(DEPLOY / "containers" / "reconciler.Dockerfile", "HEALTHCHECK")
+
+    done = subprocess.run(
+        ["sh", "-c", text.partition("CMD ")[2]],
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        timeout=LIMIT_S,
+        check=False,
+    )
+
+    assert (done.returncode == 0) is healthy

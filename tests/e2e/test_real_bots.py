@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterator
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from tests.brokers import Mosquitto
-from tests.e2e.real_bots import RealBots, community_controllers, real_bots
+from tests.e2e.real_bots import OURS, RealBots, community_controllers, real_bots
 from tests.oracle import NO_CONTROLLERS, NO_HUMMINGBOT, python
 
 pytestmark = [
@@ -62,13 +65,12 @@ config:
 
 @pytest.fixture
 def team(tmp_path: Path, mosquitto: Mosquitto, request: pytest.FixtureRequest) -> Iterator[RealBots]:
-    code = getattr(request, "param", None)
-    more = {"code": code} if code else {}
-    with real_bots(tmp_path, mosquitto.url, f"real/{tmp_path.name[-20:]}", **more) as made:
+    code: Path = getattr(request, "param", None) or OURS
+    with real_bots(tmp_path, mosquitto.url, f"real/{tmp_path.name[-20:]}", code) as made:
         yield made
 
 
-def near(spread: str) -> object:
+def near(spread: str) -> Callable[[dict[str, list[Decimal]]], bool]:
     """Whether there are orders on both sides, as far from 60,000 as `spread` says."""
     away = 60_000 * Decimal(spread)
 
@@ -210,3 +212,83 @@ def test_a_strategy_without_keys_is_refused_before_anything_runs(team: RealBots)
         assert document["exit_code"] == 1
         assert "has no keys for kraken" in str(document)
         assert team.process("mm") is None
+
+
+TWO_SIDED = """\
+strategy_type: two_sided
+exchange: binance
+trading_pair: BTC-USDT
+state: {state}
+config:
+  spread: {spread}
+  order_amount: 0.01
+"""
+
+
+def test_a_teams_own_controller_runs_from_schema_to_orders(team: RealBots) -> None:
+    made = team.project.run(
+        *("schema", "generate", "--python", str(python()), "--controllers", str(OURS), "--into", "schemas")
+    )
+    assert made.returncode == 0, made.stderr
+    team.use_schemas("schemas")
+    with team.agent():
+        team.write("own", TWO_SIDED.format(spread="0.2%", state="running"))
+        team.sync()
+        team.until_prices(near("0.002"), "orders of our own controller")
+        process = team.process("own")
+
+        team.write("own", TWO_SIDED.format(spread="0.4%", state="running"))
+        team.sync()
+        team.until_prices(near("0.004"), "orders at the new spread")
+        assert team.process("own") == process
+
+        team.write("own", TWO_SIDED.format(spread="0.4%", state="stopped"))
+        team.sync()
+        assert team.prices() == {"BUY": [], "SELL": []}
+        assert team.process("own") is None
+
+
+@pytest.mark.parametrize("moment", ["create", "update", "stop"])
+@pytest.mark.parametrize("victim", ["agent", "bot", "broker"])
+def test_whatever_is_killed_in_the_middle_of_whatever_it_converges(
+    team: RealBots, mosquitto: Mosquitto, victim: str, moment: str
+) -> None:
+    """Open orders are accounted for: two while it runs, at the spread of the last commit, and none when it is over."""
+    with contextlib.ExitStack() as agents:
+        agent = agents.enter_context(team.agent())
+        if moment != "create":
+            team.write("mm", PURE.format(spread="0.1%", state="running"))
+            team.sync()
+            team.until_prices(near("0.001"), "orders")
+        state = "stopped" if moment == "stop" else "running"
+        team.write("mm", PURE.format(spread="0.3%", state=state))
+        with team.applying():
+            team.until_under_way(moment)
+            _kill(team, mosquitto, agent, victim)
+        if victim == "agent":
+            agents.enter_context(team.agent())
+        team.sync()
+
+        if moment == "stop":
+            assert team.process("mm") is None
+        else:
+            team.until_prices(near("0.003"), "orders as the last commit has them")
+            assert team.process("mm") is not None
+            team.write("mm", PURE.format(spread="0.3%", state="stopped"))
+            team.sync()
+        assert team.prices() == {"BUY": [], "SELL": []}
+        assert team.exchange.state()["duplicate_client_ids"] == {}
+
+
+def _kill(team: RealBots, mosquitto: Mosquitto, agent: subprocess.Popen[str], victim: str) -> None:
+    if victim == "agent":
+        agent.kill()
+        agent.wait(30)
+    elif victim == "broker":
+        mosquitto.kill()
+        mosquitto.start()
+    else:
+        process = team.process("mm")
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)

@@ -395,6 +395,35 @@ def test_the_copy_for_basic_listeners_is_ignored() -> None:
     assert peer.held("mm").state is Lifecycle.RUNNING
 
 
+def test_a_copy_says_nothing_whatever_else_is_in_it() -> None:
+    peer = agent_with("mm")
+
+    others: list[dict[str, Any]] = [{"config": 1}, {"conditions": "x"}, {"strategies": []}, {"meta": [1]}]
+    for more in others:
+        _, body = peer.status("mm", 9, "stopped")
+        assert not peer.send(TOPICS.status, {**body, **more})
+
+    assert peer.held("mm").state is Lifecycle.RUNNING
+    assert peer.state.malformed == 0
+
+
+@pytest.mark.parametrize("own", [{"seq": "first"}, {"session": 7}, {"agent": ["me"]}, {"session": ""}])
+def test_a_basic_peer_that_means_something_else_by_agent_session_or_seq_is_heard(own: dict[str, Any]) -> None:
+    peer = Peer()
+    status = {"strategy_name": "mm", "state": "running", "agent": "me", "session": "s", "seq": 1}
+
+    assert peer.send(TOPICS.status, {**status, **own}).changed == ("mm",)
+
+
+def test_a_copy_with_a_state_that_we_do_not_know_makes_the_strategy_unknown() -> None:
+    peer = agent_with("mm")
+    _, body = peer.status("mm", 9, "melting")
+
+    peer.send(TOPICS.status, body)
+
+    assert peer.seen("mm") is Presence.UNKNOWN
+
+
 def test_a_cleared_status_means_deleted_and_is_proof_with_the_next_inventory() -> None:
     peer = agent_with("mm", "eth")
 

@@ -6,13 +6,21 @@ set -u
 state=$1
 shift
 
+agent=
+told=
+trap 'told=yes; [ -z "$agent" ] || kill -TERM "$agent" 2>/dev/null' TERM INT
 "$@" &
 agent=$!
-trap 'kill -TERM "$agent" 2>/dev/null' TERM INT
-code=0
-while kill -0 "$agent" 2>/dev/null; do
+[ -z "$told" ] || kill -TERM "$agent"
+
+wait "$agent"
+code=$?
+# A signal ends the wait before it ends the agent; who has been waited for already has no code any more (127).
+while [ -n "$told" ]; do
+  told=
   wait "$agent"
-  code=$?
+  last=$?
+  [ "$last" -eq 127 ] || code=$last
 done
 
 bots() { # process ids that the agent wrote down and that live

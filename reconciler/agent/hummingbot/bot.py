@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import signal
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -132,9 +133,18 @@ class Bot:
             heard_age_s=now - self._heard_at,
             exit_code=process.exit_code if process is not None else None,
             memory_bytes=process.memory_bytes() if process is not None else 0,
-            complaint=self._complaint,
+            complaint=self._complaint or self._last_words(),
             brake=self._brake,
         )
+
+    def _last_words(self) -> str:
+        """Why its process ended, if it said so: our launcher's reason is the last line that it prints."""
+        if self.lives or self.process is None:
+            return ""
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, IndexError):
+            last = self.home.output.read_text(errors="replace").strip().splitlines()[-1]
+            return str(json.loads(last)["reason"])[:_COMPLAINT]
+        return ""
 
     # Its process.
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 import yaml
 
@@ -26,6 +27,7 @@ from reconciler.catalog.layout import CONTROLLER
 from reconciler.catalog.mapping import BotFile, UnmappedPair, to_hummingbot, to_yaml
 from reconciler.errors import CommandRejected
 from reconciler.protocol.codes import ErrorCode
+from reconciler.settings import TlsSettings
 from reconciler.transport.address import Address
 from reconciler.transport.base import Transport
 
@@ -46,7 +48,7 @@ SCRIPT = "v2_with_controllers.py"
 RATE_SOURCES = frozenset({"binance", "kucoin", "gate_io", "mexc", "coinbase_advanced_trade", "hyperliquid"})
 """Exchanges that Hummingbot can take exchange rates from; with any other strategy it takes its default."""
 
-PASSED_ON = ("PATH", "LANG", "TZ", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE")
+PASSED_ON = ("PATH", "LANG", "TZ", "TMPDIR", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE")
 """Of the agent's environment: a bot is not told the agent's secrets, which stand there too."""
 
 
@@ -65,6 +67,7 @@ class Installed:
         credentials: Credentials,
         transport: Transport,
         address: Address,
+        tls: TlsSettings,
         scope: str,
     ) -> None:
         self._python = python
@@ -72,6 +75,7 @@ class Installed:
         self._catalog = catalog
         self._credentials = credentials
         self._address = address
+        self._tls = tls
         self._scope = scope
         self._board = Switchboard(transport, options.namespace)
 
@@ -133,9 +137,9 @@ class Installed:
     def _client(self, strategy: Strategy) -> dict[str, Any]:
         """conf_client.yml, as far as it must not be the default. Usage statistics are on by default."""
         exchange = strategy.exchange.removesuffix(PAPER)
-        paper = (
-            {"paper_trade": {"paper_trade_exchanges": [exchange]}} if exchange != strategy.exchange else {}
-        )
+        traded = {strategy.exchange, *_venues(self._catalog, strategy)}
+        on_paper = sorted(name.removesuffix(PAPER) for name in traded if name.endswith(PAPER))
+        paper = {"paper_trade": {"paper_trade_exchanges": on_paper}} if on_paper else {}
         rates = {"rate_oracle_source": {"name": exchange}} if exchange in RATE_SOURCES else {}
         return {
             "instance_id": self._instance(strategy.name),
@@ -162,7 +166,11 @@ class Installed:
             "kind": file.kind,
             "paused": paused,
             "instance": self._instance(strategy.name),
-            "broker": {"username": self._address.username or "", "password": self._address.password or ""},
+            "broker": {
+                "username": self._address.username or "",
+                "password": self._address.password or "",
+                "tls": msgspec.to_builtins(self._tls),
+            },
             "password": self._credentials.keystore_password or secrets.token_urlsafe(24),
             "keys": keys,
             "endpoints": self._options.endpoints,

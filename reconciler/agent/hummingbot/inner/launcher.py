@@ -24,7 +24,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from mends import mend_commands, mend_notifier, mend_will
+from mends import mend_commands, mend_database, mend_notifier, mend_will
 from steering import Steering
 
 KNOWN_VERSIONS = {"20260922"}
@@ -37,7 +37,7 @@ BROKER_S = 30.0
 
 
 class Order:
-    """What came on stdin: `name` of the strategy's file, `kind` v1 or controller, `paused`, `broker` (username, password),
+    """What came on stdin: `name` of the strategy's file, `kind` v1 or controller, `paused`, `broker` (username, password, tls),
     `password` of the keystore, `keys` by connector, `endpoints` (module → constants, for tests), `any_version`.
     """
 
@@ -151,8 +151,9 @@ async def run(order: Order, root: Path) -> int:
     take_root(root)
     use_endpoints(order)
     steering = Steering(order.name, is_controller=order.is_controller)
-    for mend in (mend_will, mend_notifier):
-        mend()
+    mend_will(order.broker["tls"])
+    mend_notifier()
+    mend_database(order.name)
     mend_commands(steering)
     over = asyncio.Event()
     for one in (signal.SIGTERM, signal.SIGINT):

@@ -13,10 +13,15 @@ from typing import Any
 from steering import Steering
 
 
-def mend_will() -> None:
-    """Mends: the bridge sets no will, so that nobody hears of a bot that was killed."""
+def mend_will(tls: dict[str, Any]) -> None:
+    """Mends: the bridge sets no will, so that nobody hears of a bot that was killed; and it knows no CA of our own.
+
+    `tls`: ca_file, cert_file, key_file, each a path or None.
+    """
     import aiomqtt
     from hummingbot.remote_iface import mqtt
+
+    files = aiomqtt.TLSParameters(tls["ca_file"], tls["cert_file"], tls["key_file"])
 
     def create_client(self: Any) -> aiomqtt.Client:
         offline = {"timestamp": int(time.time() * 1000), "type": "availability", "msg": "offline"}
@@ -26,7 +31,7 @@ def mend_will() -> None:
             username=self._username or None,
             password=self._password or None,
             identifier=self._node_name,
-            tls_params=aiomqtt.TLSParameters() if self._use_ssl else None,
+            tls_params=files if self._use_ssl else None,
             keepalive=15,
             will=aiomqtt.Will(f"{self._topic_prefix}/status_updates", json.dumps(offline), qos=1),
         )
@@ -39,6 +44,14 @@ def mend_notifier() -> None:
     from hummingbot.remote_iface import mqtt
 
     mqtt.MQTTNotifier.add_message_to_queue = mqtt.MQTTNotifier.add_msg_to_queue
+
+
+def mend_database(name: str) -> None:
+    """Mends: the database is named after the file's name up to its first dot: two strategies could share one."""
+    from hummingbot.core.trading_core import TradingCore
+
+    begin = TradingCore.initialize_markets_recorder
+    TradingCore.initialize_markets_recorder = lambda self, db_name=None: begin(self, db_name or name)
 
 
 def mend_commands(steering: Steering) -> None:

@@ -17,6 +17,9 @@ from typing import Any
 CANCELLED_S = 20.0
 """To see that cancelled orders are gone; connectors give each cancel 10 s (KILL_TIMEOUT)."""
 
+SWEEP_S = 1.0
+"""Between two tries to cancel what an earlier life left."""
+
 AS_FRACTIONS = {
     "bid_spread",
     "ask_spread",
@@ -36,6 +39,7 @@ class Steering:
         self._is_controller = is_controller
         self._app: Any = None
         self._turn = asyncio.Lock()
+        self._sweeping: asyncio.Task[None] | None = None
 
     def attach(self, app: Any) -> None:
         self._app = app
@@ -67,7 +71,27 @@ class Steering:
             started = await load_and_start_strategy(self._app, headless=True, **which)
             if not started or self._core.strategy is None:
                 raise RuntimeError("the strategy did not start: see the log")
+            self._sweeping = asyncio.create_task(self._sweep(self._orders()))
             return {"msg": "started"}
+
+    async def _sweep(self, left: dict[str, tuple[Any, str]]) -> None:
+        """Cancel what an earlier life of this bot left at the exchange: Hummingbot remembers such orders (it restores
+        them from its database when a strategy starts), and no strategy looks after them.
+        """
+        while left:
+            for name, (connector, pair) in left.items():
+                if connector.ready:
+                    connector.cancel(pair, name)
+            await asyncio.sleep(SWEEP_S)
+            left = {name: where for name, where in left.items() if name in self._orders()}
+
+    def _orders(self) -> dict[str, tuple[Any, str]]:
+        """The open orders that the connectors know: client id → connector and pair."""
+        return {
+            order.client_order_id: (connector, order.trading_pair)
+            for connector in self._core.connector_manager.connectors.values()
+            for order in connector.limit_orders
+        }
 
     async def halt(self, request: Any = None) -> dict[str, Any]:
         """Stop the strategy, cancel its orders, see that they are gone, and let go of the connectors."""
@@ -76,6 +100,8 @@ class Steering:
 
         async with self._turn:
             core = self._core
+            if self._sweeping is not None:
+                self._sweeping.cancel()
             if isinstance(core.strategy, StrategyV2Base):
                 await core.strategy.on_stop()  # closes what its executors hold
             if core.strategy is not None:
@@ -95,7 +121,7 @@ class Steering:
         return left
 
     def _open_orders(self) -> int:
-        return sum(len(one.limit_orders) for one in self._core.connector_manager.connectors.values())
+        return len(self._orders())
 
     async def status(self, request: Any) -> dict[str, Any]:
         """How it is: without a strategy, waiting for its exchange, or running."""
@@ -104,6 +130,8 @@ class Steering:
         if core.strategy is None:
             raise RuntimeError("No strategy is currently running!")
         waiting = [name for name, market in core.markets.items() if not market.ready]
+        if not waiting and self._sweeping is not None and not self._sweeping.done():
+            return {"msg": "Market connectors are not ready: orders of an earlier life are being cancelled"}
         if waiting:
             return {"msg": f"Market connectors are not ready: {', '.join(waiting)}"}
         return {"msg": "running", "data": {"open_orders": self._open_orders()}}

@@ -8,6 +8,7 @@ the controllers' files again by itself (StrategyV2Base, every 10 s), reports, an
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from hummingbot.strategy.strategy_v2_base import StrategyV2Base, StrategyV2ConfigBase
 from hummingbot.strategy_v2.models.base import RunnableStatus
@@ -39,7 +40,7 @@ class Controllers(StrategyV2Base):
         report = self.controller_reports.get(name, {}).get("performance")
         return report.model_dump() if report is not None else {}
 
-    def _obey_switch(self, name: str, controller: object) -> None:
+    def _obey_switch(self, name: str, controller: Any) -> None:
         """manual_kill_switch: true stops a controller and what it holds; false starts it again."""
         if controller.config.manual_kill_switch and controller.status == RunnableStatus.RUNNING:
             controller.stop()
