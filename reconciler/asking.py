@@ -19,6 +19,9 @@ from reconciler.transport.base import Properties
 
 CONTENT_TYPE = "application/json"
 
+LATE_ANSWER_S = 2.0
+"""How long a Basic peer may take to answer what its status has shown already."""
+
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """Who we are on the wire: `owner` marks whose strategies these are, `epoch` fences out older controllers."""
@@ -70,6 +73,19 @@ class TargetLink:
         )
         self.profile = settings.profile
         self.one_at_a_time = asyncio.Lock()
+        self._answers = True
+
+    async def hear_out(self, ask: Ask) -> None:
+        """Wait for the answer to a Basic command that its status has confirmed: it names no command, and would be
+        taken for the next one's. A peer that does not answer is not waited for again until it does.
+        """
+        if self._answers:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LATE_ANSWER_S):
+                    while ask.reply is None:
+                        ask.news.clear()
+                        await ask.news.wait()
+        self._answers = ask.reply is not None
 
 
 class Ask:
@@ -94,13 +110,16 @@ class Ask:
 def subscriptions(topics: Topics, *, performance: bool, logs: bool) -> list[tuple[list[str], int]]:
     """What to subscribe to. State comes at QoS 0: at QoS 1 Mosquitto's default queue limit of 1,000
     cuts a larger retained snapshot; the inventory's digest tells us if anything is missing all the same.
+
+    No two filters meet the same topic (`response/#` is `response`, too): Mosquitto would send each message twice,
+    and the second of two answers of a Basic peer would be taken for the next command's.
     """
     state = state_filters(topics)
     if performance:
         state += [topics.performance, f"{topics.performance}/+"]
     if logs:
         state += [topics.logs, f"{topics.logs}/+"]
-    return [([topics.response, f"{topics.response}/#"], 1), (state, 0)]
+    return [([f"{topics.response}/#"], 1), (state, 0)]
 
 
 def state_filters(topics: Topics) -> list[str]:

@@ -32,12 +32,7 @@ from reconciler.model.state import Observed, ObservedStrategy, Presence
 from reconciler.observed import Fold, LiveState
 from reconciler.protocol.commands import build
 from reconciler.protocol.matching import Pending
-from reconciler.protocol.messages import (
-    CommandMeta,
-    MalformedMessage,
-    decode_reply,
-    encode,
-)
+from reconciler.protocol.messages import CommandMeta, MalformedMessage, decode_reply, encode
 from reconciler.protocol.topics import Kind, Topics
 from reconciler.settings import TargetSettings
 from reconciler.transport.base import Message, Transport
@@ -50,7 +45,6 @@ QUIET_S = 0.1
 
 ASK_AGAIN_S = 0.3
 """A snapshot of 10,000 strategies takes a quarter of a second; asking again sooner would only add to it."""
-
 
 log = logging.getLogger("reconciler")
 
@@ -259,6 +253,8 @@ class Live:
             try:
                 ask.unheard = await self._send(target.topics, key, step, meta, timeout_s)
                 yield ask
+                if not extended:
+                    await target.hear_out(ask)
             finally:
                 self._forget(key, ask)
 

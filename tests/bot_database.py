@@ -35,13 +35,22 @@ class Database:
 
     def order(self, order_id: str, status: str, pair: str = "ETH-USDT") -> None:
         with self._open() as db:
-            db.execute('INSERT OR REPLACE INTO "Order" VALUES (?, ?, ?, ?)', (order_id, "binance", pair, status))
+            db.execute(
+                'INSERT OR REPLACE INTO "Order" VALUES (?, ?, ?, ?)', (order_id, "binance", pair, status)
+            )
 
     def cancel_all(self) -> None:
         with self._open() as db:
             db.execute('UPDATE "Order" SET last_status = ?', ("OrderCancelled",))
 
     def fill(self, trade_id: str, side: str, *, price: str, amount: str, fee: str = "0") -> None:
-        row = ("binance", "ETH-USDT", f"order of {trade_id}", side, *map(_millionths, (price, amount, fee)), trade_id)
+        row = (
+            "binance",
+            "ETH-USDT",
+            f"order of {trade_id}",
+            side,
+            *map(_millionths, (price, amount, fee)),
+            trade_id,
+        )
         with self._open() as db:
             db.execute("INSERT INTO TradeFill VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)

@@ -51,7 +51,12 @@ class StandIns:
         self.rewrite(root, strategy)
         (root / "mood.json").write_text(json.dumps(self.moods.get(strategy.name, {})))
         self.launches.append(strategy.name)
-        told = {"url": self._url, "namespace": NAMESPACE, "instance": _instance(strategy.name), "paused": paused}
+        told = {
+            "url": self._url,
+            "namespace": NAMESPACE,
+            "instance": _instance(strategy.name),
+            "paused": paused,
+        }
         return Launch(
             argv=(sys.executable, "-W", "error", str(PROGRAM), str(root)),
             env={"PYTHONPATH": str(PROGRAM.parent.parent), "PATH": os.environ["PATH"]},

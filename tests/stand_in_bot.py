@@ -146,7 +146,12 @@ class StandIn:
         deaf = self.mood.get("deaf", [])
         if self.config is not None:
             self.config.update({name: value for name, value in data["params"] if name not in deaf})
-        return {"status": GOOD, "msg": "", "changes": data["params"], "config": {"strategy": self.config or {}}}
+        return {
+            "status": GOOD,
+            "msg": "",
+            "changes": data["params"],
+            "config": {"strategy": self.config or {}},
+        }
 
     def do_mood(self, data: dict[str, Any]) -> dict[str, Any]:
         self.mood.update(data)

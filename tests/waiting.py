@@ -10,7 +10,7 @@ from inspect import isawaitable
 async def until(condition: Callable[[], object | Awaitable[object]], timeout_s: float = 60.0) -> None:
     """Ask until `condition` holds; a file that is not there yet does not hold."""
     async with asyncio.timeout(timeout_s):
-        while not await _holds(condition):
+        while not await _holds(condition):  # noqa: ASYNC110  (any condition, also of other processes)
             await asyncio.sleep(0.02)
 
 

@@ -54,7 +54,7 @@ class Refusal(CommandRejected):
     `lasting`: only a person or another spec can help, so that the strategy is in error.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (all that an answer can say of a refusal)
         self,
         code: ErrorCode,
         reason: str,

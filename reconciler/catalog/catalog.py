@@ -135,9 +135,7 @@ class Catalog:
         if not asked:
             return []
         rendered = self._layouts[strategy_type].rendered
-        return list(
-            broken(asked, config, exchange=exchange, trading_pair=trading_pair, rendered=rendered)
-        )
+        return list(broken(asked, config, exchange=exchange, trading_pair=trading_pair, rendered=rendered))
 
     def with_defaults(self, strategy_type: str, config: Config) -> Config:
         """`config` and, for fields left out, what Hummingbot uses then: what a running bot reports."""

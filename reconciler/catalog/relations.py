@@ -4,6 +4,7 @@ What one field asks of another, which JSON Schema cannot say → Violations. Pur
 Rule 1: only what Hummingbot itself refuses or stumbles over is asked.
 Rule 2: a field that is missing or of a wrong kind is somebody else's violation.
 """
+# ruff: noqa: ANN401  (values of configs, whatever they are)
 
 from __future__ import annotations
 
@@ -44,7 +45,11 @@ def _left_out(violation: Violation) -> Violation:
 
 
 def _same_length(
-    field: str, value: Any, other: str, config: Config, own: tuple[str, str]  # noqa: ANN401
+    field: str,
+    value: Any,
+    other: str,
+    config: Config,
+    own: tuple[str, str],
 ) -> Iterator[Violation]:
     del own
     if other not in config and other.endswith("markets"):
@@ -59,7 +64,11 @@ def _same_length(
 
 
 def _differs(
-    field: str, value: Any, other: str, config: Config, own: tuple[str, str]  # noqa: ANN401
+    field: str,
+    value: Any,
+    other: str,
+    config: Config,
+    own: tuple[str, str],
 ) -> Iterator[Violation]:
     del config
     if value == own[0]:
@@ -67,16 +76,28 @@ def _differs(
 
 
 def _asset_of(
-    field: str, value: Any, other: str, config: Config, own: tuple[str, str]  # noqa: ANN401
+    field: str,
+    value: Any,
+    other: str,
+    config: Config,
+    own: tuple[str, str],
 ) -> Iterator[Violation]:
     pairs = _items(config.get(other)) or [own[1]]
     assets = sorted({asset for pair in pairs for asset in str(pair).upper().split("-")})
     if str(value).upper() not in assets:
-        yield Violation((field,), f"{value} is no asset of {', '.join(map(str, pairs))}", f"write one of {', '.join(assets)}")
+        yield Violation(
+            (field,),
+            f"{value} is no asset of {', '.join(map(str, pairs))}",
+            f"write one of {', '.join(assets)}",
+        )
 
 
 def _sum_below(
-    field: str, value: Any, limit: Any, config: Config, own: tuple[str, str]  # noqa: ANN401
+    field: str,
+    value: Any,
+    limit: Any,
+    config: Config,
+    own: tuple[str, str],
 ) -> Iterator[Violation]:
     del config, own
     parts = value.values() if isinstance(value, Mapping) else ()
@@ -85,7 +106,7 @@ def _sum_below(
         yield Violation((field,), f"together they are {total}", f"make their sum less than {limit}")
 
 
-def _items(value: Any) -> Sequence[Any]:  # noqa: ANN401
+def _items(value: Any) -> Sequence[Any]:
     if isinstance(value, str):
         return [part.strip() for part in value.split(",")]
     if isinstance(value, int | Decimal):

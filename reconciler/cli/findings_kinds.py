@@ -30,6 +30,7 @@ def _kind(id_: str, about: str, said: str) -> Kind:
 OTHER = _kind("invalid", "A strategy file says something that cannot be applied.", "")
 
 KINDS: Sequence[Kind] = (
+    _kind("policy", "A strategy keeps to the rules of the settings.", r"\bpolicy\.[a-z_]+"),
     _kind("syntax", "A strategy file is YAML in UTF-8.", r"^not YAML|^not UTF-8|^UTF-16"),
     _kind("too-large", "A strategy file stays within the limits of size and depth.",
           r"bytes .*that a strategy file may have|levels deep$|values in one file$"),

@@ -148,7 +148,7 @@ def test_a_reader_that_leaves_early_is_no_error_message(project: Project) -> Non
         check=False,
     )
 
-    assert done.stdout.startswith("source.repository")
+    assert done.stdout.startswith("hummingbot_version")
     assert done.stderr == ""
 
 

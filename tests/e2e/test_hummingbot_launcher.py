@@ -239,6 +239,20 @@ async def test_a_bot_that_was_killed_is_seen_gone_and_the_next_one_finds_its_key
     assert stat.S_IMODE(bot.root.stat().st_mode) == 0o700
 
 
+async def test_orders_that_a_killed_bot_left_are_cancelled_by_the_next(bot: OneBot) -> None:
+    bot.start()
+    await bot.until_runs()
+    await bot.until_prices("59700", "60300")
+    left = {order["client_id"] for order in bot.exchange.orders(only_open=True)}
+    bot.kill()
+
+    bot.start(maker_file(bid_spread=2, ask_spread=2, order_refresh_time=600))
+    await bot.until_runs()
+    await bot.until_prices("58800", "61200")
+    assert not left & {order["client_id"] for order in bot.exchange.orders(only_open=True)}
+    assert bot.exchange.state()["duplicate_client_ids"] == {}
+
+
 async def test_orders_that_cannot_be_cancelled_are_named_and_can_be_halted_again(bot: OneBot) -> None:
     bot.start()
     await bot.until_runs()

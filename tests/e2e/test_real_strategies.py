@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,32 +30,42 @@ FILES: dict[str, tuple[str, str, str]] = {
     "perpetual_market_making": (
         "binance_perpetual",
         "ETH-USDT",
-        "bid_spread: 0.1%, ask_spread: 0.1%, order_amount: 0.1, order_refresh_time: 5, leverage: 2, "
-        "long_profit_taking_spread: 1%, short_profit_taking_spread: 1%, stop_loss_spread: 5%",
+        (
+            "bid_spread: 0.1%, ask_spread: 0.1%, order_amount: 0.1, order_refresh_time: 5, leverage: 2, "
+            "long_profit_taking_spread: 1%, short_profit_taking_spread: 1%, stop_loss_spread: 5%"
+        ),
     ),
     "avellaneda_market_making": (
         "binance",
         "ETH-USDT",
-        "execution_timeframe_mode: infinite, order_amount: 0.1, order_refresh_time: 5, risk_factor: 0.5, "
-        "volatility_buffer_size: 10, trading_intensity_buffer_size: 10",
+        (
+            "execution_timeframe_mode: infinite, order_amount: 0.1, order_refresh_time: 5, risk_factor: 0.5, "
+            "volatility_buffer_size: 10, trading_intensity_buffer_size: 10"
+        ),
     ),
     "cross_exchange_market_making": (
         "binance",
         "SOL-USDT",
-        "taker_market: binance_paper_trade, taker_market_trading_pair: SOL-USDT, min_profitability: 0.1%, "
-        "order_amount: 1",
+        (
+            "taker_market: binance_paper_trade, taker_market_trading_pair: SOL-USDT, min_profitability: 0.1%, "
+            "order_amount: 1"
+        ),
     ),
     "cross_exchange_mining": (
         "binance",
         "SOL-USDT",
-        "taker_market: binance_paper_trade, taker_market_trading_pair: SOL-USDT, min_profitability: 0.1%, "
-        "order_amount: 1",
+        (
+            "taker_market: binance_paper_trade, taker_market_trading_pair: SOL-USDT, min_profitability: 0.1%, "
+            "order_amount: 1"
+        ),
     ),
     "liquidity_mining": (
         "binance",
         "ETH-USDT",
-        "token: USDT, order_amount: 50, spread: 0.5%, target_base_pct: 50%, inventory_skew_enabled: false, "
-        "volatility_interval: 2, avg_volatility_period: 2",
+        (
+            "token: USDT, order_amount: 50, spread: 0.5%, target_base_pct: 50%, inventory_skew_enabled: false, "
+            "volatility_interval: 2, avg_volatility_period: 2"
+        ),
     ),
     "amm_arb": (
         "binance",
@@ -64,8 +75,10 @@ FILES: dict[str, tuple[str, str, str]] = {
     "spot_perpetual_arbitrage": (
         "binance",
         "SOL-USDT",
-        "perpetual_connector: binance_perpetual, perpetual_market: SOL-USDT, order_amount: 1, "
-        "min_opening_arbitrage_pct: 0.6%",
+        (
+            "perpetual_connector: binance_perpetual, perpetual_market: SOL-USDT, order_amount: 1, "
+            "min_opening_arbitrage_pct: 0.6%"
+        ),
     ),
     "hedge": (
         "binance_perpetual",
@@ -96,11 +109,16 @@ def test_each_of_the_nine_gets_as_far_as_the_table_says(team: RealBots) -> None:
             "\n".join(lines) + "\n"
         )
     team.project.commit("all nine")
-    with team.agent():
-        team.sync()
+    with team.agent(), team.applying():
+        team.exchange.until(lambda: all(_is_up(team, kind) for kind in FILES), "all nine run", 240)
         seen = {kind: _how_far(team, kind) for kind in FILES}
 
     assert seen == _table()
+
+
+def _is_up(team: RealBots, kind: str) -> bool:
+    row = _status(team).get(kind.replace("_", "-"), {})
+    return row.get("live") in {"running", "error"}
 
 
 def _how_far(team: RealBots, kind: str) -> str:
@@ -123,8 +141,6 @@ def _how_far(team: RealBots, kind: str) -> str:
 
 def _status(team: RealBots) -> dict[str, dict[str, Any]]:
     done = team.project.run("status", "-o", "json")
-    import json
-
     return {row["name"]: row for row in json.loads(done.stdout)["strategies"]}
 
 

@@ -202,8 +202,10 @@ def test_a_folder_without_a_manifest_is_no_folder_of_schemas(tmp_path: Path, cap
 @pytest.mark.slow
 @pytest.mark.skipif(python() is None or controllers() is None, reason=NO_CONTROLLERS)
 def test_every_rule_of_the_overlay_meets_a_field(schemas: Path) -> None:
+    interpreter = python()
+    assert interpreter is not None
     files = generate(
-        python(), schemas, controllers=controllers(), overlay=schemas / "overlay.yaml", every_rule=True
+        interpreter, schemas, controllers=controllers(), overlay=schemas / "overlay.yaml", every_rule=True
     )
 
     assert len(files) == len(load_catalog().types) + 2

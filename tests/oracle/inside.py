@@ -86,7 +86,8 @@ class Hummingbot:
                     and issubclass(value, ControllerConfigBase)
                     and value.__module__ == module.__name__
                 ):
-                    yield value.model_fields["controller_name"].default, value
+                    config: Any = value
+                    yield config.model_fields["controller_name"].default, config
 
     def model(self, kind: str) -> Any:
         from hummingbot.client.config.config_helpers import get_strategy_pydantic_config_cls

@@ -84,7 +84,7 @@ def test_what_cannot_be_archived_is_not_removed(tmp_path: Path) -> None:
     bot = bot_folder(tmp_path)
     (tmp_path / "archive").write_text("a file where the folder should be")
 
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match="archive"):
         pack_and_remove(bot, tmp_path / "archive", "mm")
 
     assert (bot / "root/data/mm.sqlite").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 from hypothesis import given
@@ -145,7 +146,8 @@ def test_several_controllers_are_added_up() -> None:
 
 
 def test_a_report_that_says_nothing_gives_no_figures() -> None:
-    for report in ({}, {"mm": None}, {"mm": {"performance": None}}, {"mm": []}):
+    reports: list[dict[str, Any]] = [{}, {"mm": None}, {"mm": {"performance": None}}, {"mm": []}]
+    for report in reports:
         assert of_report("mm", WHEN, report, None) is None
 
 
@@ -154,7 +156,8 @@ def test_what_is_no_number_is_left_out() -> None:
     found = of_report("mm", WHEN, {"mm": {"performance": {**broken, "positions_summary": "?"}}}, None)
 
     assert found == Performance(strategy_name="mm", timestamp=WHEN, positions=())
-    assert [as_number(value) for value in (True, [], "inf", "-3", 0.1)] == [
+    values: list[Any] = [True, [], "inf", "-3", 0.1]
+    assert [as_number(value) for value in values] == [
         None,
         None,
         None,

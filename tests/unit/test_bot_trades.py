@@ -40,7 +40,7 @@ def test_a_second_look_takes_only_what_is_new(database: Database) -> None:
     trades.take(trades.read())
 
     (held,) = trades.holdings.values()
-    assert (held.realized_quote, held.volume_quote) == (10, 210)
+    assert [held.realized_quote, held.volume_quote] == [10, 210]
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from reconciler.catalog.packaged import load_catalog
 
-AMOUNTS = {"buy_spreads": [1, 2], "sell_spreads": [1], "buy_amounts_pct": [1, 1], "sell_amounts_pct": [1]}
+AMOUNTS: dict[str, Any] = {
+    "buy_spreads": [1, 2],
+    "sell_spreads": [1],
+    "buy_amounts_pct": [1, 1],
+    "sell_amounts_pct": [1],
+}
 
 
 def broken(

@@ -37,7 +37,7 @@ def pack(folder: Path, archives: Path, name: str, now: datetime) -> Path:
     unfinished = target.with_suffix(".part")
     try:
         with unfinished.open("wb") as opened:
-            os.chmod(opened.fileno(), 0o600)
+            unfinished.chmod(0o600)
             with tarfile.open(fileobj=opened, mode="w:gz") as packed:
                 for path in _existing(folder):
                     packed.add(path, f"{name}/{path.relative_to(folder)}")

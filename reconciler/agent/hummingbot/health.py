@@ -164,6 +164,6 @@ ROWS: tuple[Row, ...] = (
     ),
     (lambda s, _: s.answer is Answer.NO_STRATEGY, _is(Lifecycle.STARTING, "it has no strategy yet")),
     (lambda s, _: s.answer is Answer.NOT_READY, _is(Lifecycle.STARTING, "it waits for its exchange")),
-    (lambda s, _: True, _is(Lifecycle.STARTING, "it has not said yet how it is")),
+    (lambda *_: True, _is(Lifecycle.STARTING, "it has not said yet how it is")),
 )
 """A bot that was paused and runs was resumed by hand: the row that says so stands before the one for pauses."""

@@ -140,7 +140,8 @@ class Installed:
         traded = {strategy.exchange, *_venues(self._catalog, strategy)}
         on_paper = sorted(name.removesuffix(PAPER) for name in traded if name.endswith(PAPER))
         paper = {"paper_trade": {"paper_trade_exchanges": on_paper}} if on_paper else {}
-        rates = {"rate_oracle_source": {"name": exchange}} if exchange in RATE_SOURCES else {}
+        source = exchange.removesuffix("_perpetual")
+        rates = {"rate_oracle_source": {"name": source}} if source in RATE_SOURCES else {}
         return {
             "instance_id": self._instance(strategy.name),
             "anonymized_metrics_mode": "anonymized_metrics_disabled",

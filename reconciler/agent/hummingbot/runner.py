@@ -217,7 +217,7 @@ class HummingbotRunner:
     async def _orders_left(self, bot: Bot) -> str:
         """What may still be open once the exchange had time to confirm."""
         deadline = self._clock() + self._options.patience.orders_s
-        while (left := await bot.orders_left()) and self._clock() < deadline:
+        while (left := await bot.orders_left()) and self._clock() < deadline:  # noqa: ASYNC110  (asks the disk)
             await asyncio.sleep(self._options.patience.settle_s)
         return left
 
@@ -268,7 +268,7 @@ class HummingbotRunner:
             else:
                 await bridge.configure(fields)
             deadline = self._clock() + self._options.patience.taken_s
-            while (wrong := not_taken(fields, await bridge.config())) and self._clock() < deadline:
+            while (wrong := not_taken(fields, await bridge.config())) and self._clock() < deadline:  # noqa: ASYNC110  (asks the bot)
                 await asyncio.sleep(self._options.patience.settle_s)
         except Unanswered as error:
             raise Refusal(ErrorCode.TIMEOUT, f"the bot did not take the config: {error}") from error

@@ -83,7 +83,8 @@ class Switchboard:
                 await self._transport.publish(
                     f"{self._namespace}/{instance}/{command}", question, timeout_s=timeout_s
                 )
-                return await waiting
+                answer: dict[str, Any] = await waiting
+                return answer
         except BrokerError as error:
             raise Unanswered(f"{command}: {error}") from error
         except TimeoutError:
