@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,6 +17,9 @@ from reconciler.errors import CommandRejected
 from reconciler.model.state import Lifecycle
 from reconciler.protocol.messages import LogRecord
 from tests.agents import CONFIG, strategy
+from tests.exchange.process import ExchangeProcess
+from tests.oracle import NO_HUMMINGBOT, python
+from tests.real_runner import real_runner
 from tests.stand_in import StandIns, stand_in_runner
 
 PATIENCE_S = 20.0
@@ -48,13 +51,32 @@ def heard() -> Heard:
     return Heard()
 
 
-@pytest.fixture(params=["simulated", "stand-in"])
+REAL = pytest.param(
+    "hummingbot",
+    marks=[
+        pytest.mark.skipif(python() is None, reason=NO_HUMMINGBOT),
+        pytest.mark.slow,
+        pytest.mark.timeout(400),
+    ],
+)
+
+
+@pytest.fixture(scope="module")
+def exchange() -> Iterator[ExchangeProcess]:
+    with ExchangeProcess() as process:
+        yield process
+
+
+@pytest.fixture(params=["simulated", "stand-in", REAL])
 async def runner(request: pytest.FixtureRequest, heard: Heard, tmp_path: Path) -> AsyncIterator[Runner]:
-    """Each runner that there is, open. Real Hummingbot passes this suite in tests/e2e/test_real_bots.py."""
+    """Each runner that there is, open."""
     built: Runner = SimulatedRunner(start_delay_s=0.02, rng=random.Random(1), backoff_s=0.01)
-    if request.param == "stand-in":
-        broker = request.getfixturevalue("mosquitto")
-        built = stand_in_runner(tmp_path / "agent", StandIns(broker.url))
+    if request.param != "simulated":
+        url = request.getfixturevalue("mosquitto").url
+        if request.param == "stand-in":
+            built = stand_in_runner(tmp_path / "agent", StandIns(url))
+        else:
+            built = real_runner(tmp_path / "agent", url, request.getfixturevalue("exchange"))
     await built.open(heard.take)
     yield built
     for name in await built.find():
