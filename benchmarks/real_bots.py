@@ -44,7 +44,7 @@ def main(bots: int) -> None:
 
 
 def measure(team: RealBots, bots: int) -> None:
-    with team.agent(), team.project.beside("run", "--set", "source.interval=1s"):
+    with team.agent(), team.project.beside("--set", "source.interval=1s", "run"):
         first_s = first_order(team)
         print(f"from a commit to its first order: {first_s:.1f} s")
         for number in range(1, bots):

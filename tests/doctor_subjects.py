@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reconciler.agent.doctor import Finding, examine
+from reconciler.agent.doctor.examine import examine
+from reconciler.agent.doctor.judging import Finding
 from reconciler.agent.doctor.subject import Subject
 from reconciler.agent.hummingbot.options import Options
 from reconciler.agent.settings import AgentSettings

@@ -116,7 +116,7 @@ def doctor(invocation: Invocation, chosen: tuple[str, ...], time_from: str, outp
     Options of the agent stand before the word doctor: what is looked at is what an agent with these options
     would use. Nothing is changed; secrets are counted, never shown. Exit code 1 if something is missing.
     """
-    from reconciler.agent.doctor import examine
+    from reconciler.agent.doctor.examine import examine
     from reconciler.agent.doctor.subject import Subject
     from reconciler.cli.diagnosis import diagnosis_document, diagnosis_exit_code, diagnosis_text
 

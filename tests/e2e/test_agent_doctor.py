@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.agent.doctor import Verdict, examine
+from reconciler.agent.doctor.examine import examine
+from reconciler.agent.doctor.judging import Verdict
 from reconciler.agent.hummingbot.options import Options
 from reconciler.agent.install import Order, default_folder, install
 from reconciler.agent.probe import probe

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.agent.doctor import Verdict
+from reconciler.agent.doctor.judging import Verdict
 from reconciler.agent.doctor.machine import ahead_of, kept_by_ntp
 from reconciler.agent.hummingbot.options import Options
 from reconciler.agent.journal import Entry, Journal

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-from reconciler.agent.doctor import CHECKS
+from reconciler.agent.doctor.examine import CHECKS
 from reconciler.agent.install import Order
 from reconciler.cli.agents import agent
 from reconciler.cli.command import Command

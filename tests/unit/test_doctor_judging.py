@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from reconciler.agent.doctor import CHECKS, judging
+from reconciler.agent.doctor import judging
+from reconciler.agent.doctor.examine import CHECKS
 from reconciler.agent.doctor.facts import (
     Accounts,
     Broker,
