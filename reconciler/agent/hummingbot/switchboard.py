@@ -112,6 +112,8 @@ class Switchboard:
 
 def _hear(ear: Ear, kind: str, body: Mapping[str, Any]) -> None:
     match kind:
+        case "status_updates" if body.get("msg") == "offline":
+            return  # its will, or its farewell: whether its process ended is seen at the process
         case "hb" | "status_updates" | "events":
             ear.on_alive()
         case "performance":
