@@ -154,11 +154,13 @@ def test_schemas_are_valid_and_the_editors_envelope_names_every_type() -> None:
     from jsonschema import Draft202012Validator
 
     envelope = json.loads(schema_text("strategy.schema.json"))
-    named = {branch["if"]["properties"]["strategy_type"]["const"] for branch in envelope["allOf"]}
+    every, *branches = envelope["allOf"]
+    named = {branch["if"]["properties"]["strategy_type"]["const"] for branch in branches}
 
     for file in schemas_dir().rglob("*.schema.json"):
         Draft202012Validator.check_schema(json.loads(file.read_text()))
     assert named == set(load_catalog().types)
+    assert named == set(every["properties"]["strategy_type"]["enum"])
 
 
 def editors_view() -> Any:
@@ -177,7 +179,10 @@ def editors_view() -> Any:
 
 
 @pytest.mark.parametrize(
-    "file", sorted(ROOT.glob("strategies/*.yaml")) + sorted(ROOT.glob("examples/*/*.yaml"))
+    "file",
+    sorted(ROOT.glob("strategies/*.yaml"))
+    + sorted(ROOT.glob("examples/fleet/*.yaml"))
+    + sorted(ROOT.glob("examples/strategies/*.yaml")),
 )
 def test_our_own_files_are_right_to_an_editor_and_to_us(file: Path) -> None:
     text = file.read_bytes()

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from reconciler.agent.hummingbot.archive import pack_and_remove
 from reconciler.agent.hummingbot.bot import Bot
+from reconciler.agent.hummingbot.changing import Change
 from reconciler.agent.hummingbot.health import Answer, Care
 from reconciler.agent.hummingbot.home import Home, Record, homes
 from reconciler.agent.hummingbot.inside import Bridge, Inside, Unanswered
@@ -23,7 +24,7 @@ from reconciler.agent.hummingbot.keeper import Keeper
 from reconciler.agent.hummingbot.limits import check_room
 from reconciler.agent.hummingbot.options import Options
 from reconciler.agent.hummingbot.process import Process, find, find_by_argument
-from reconciler.agent.hummingbot.taken import changed_fields, is_controller, not_taken
+from reconciler.agent.hummingbot.taken import changed_fields
 from reconciler.agent.records import Moved, Strategy
 from reconciler.agent.replies import Refusal
 from reconciler.agent.runner import Event, Listener
@@ -244,36 +245,10 @@ class HummingbotRunner:
             before = bot.record.strategy
             fields = changed_fields(self._catalog, before, strategy)
             if fields and not bot.record.paused:
-                await self._change_or_back(bot, strategy, fields)
+                change = Change(self._catalog, self._inside, self._options.patience, self._clock)
+                await change.give(bot, _bridge(bot), strategy, fields)
             self._inside.rewrite(bot.home.root, strategy)
             bot.note(strategy=strategy)
-
-    async def _change_or_back(self, bot: Bot, strategy: Strategy, fields: Mapping[str, object]) -> None:
-        before = bot.record.strategy
-        try:
-            await self._change(bot, strategy, fields)
-        except BaseException:
-            self._inside.rewrite(bot.home.root, before)
-            if not is_controller(self._catalog, strategy):
-                with contextlib.suppress(Unanswered):
-                    await _bridge(bot).configure(changed_fields(self._catalog, strategy, before))
-            raise
-
-    async def _change(self, bot: Bot, strategy: Strategy, fields: Mapping[str, object]) -> None:
-        """Give a bot that runs other values, and see that it has taken them."""
-        bridge = _bridge(bot)
-        try:
-            if is_controller(self._catalog, strategy):
-                self._inside.rewrite(bot.home.root, strategy)
-            else:
-                await bridge.configure(fields)
-            deadline = self._clock() + self._options.patience.taken_s
-            while (wrong := not_taken(fields, await bridge.config())) and self._clock() < deadline:  # noqa: ASYNC110  (asks the bot)
-                await asyncio.sleep(self._options.patience.settle_s)
-        except Unanswered as error:
-            raise Refusal(ErrorCode.TIMEOUT, f"the bot did not take the config: {error}") from error
-        if wrong:
-            raise Refusal(ErrorCode.INVALID_CONFIG, f"the bot did not take it: {'; '.join(wrong)}")
 
     async def delete(self, name: str) -> None:
         if name in self._bots:
