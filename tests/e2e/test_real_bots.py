@@ -14,6 +14,7 @@ import pytest
 
 from tests.brokers import Mosquitto
 from tests.e2e.real_bots import OURS, RealBots, community_controllers, real_bots
+from tests.exchange.requests import Operation
 from tests.oracle import NO_CONTROLLERS, NO_HUMMINGBOT, python
 
 pytestmark = [
@@ -66,7 +67,7 @@ config:
 @pytest.fixture
 def team(tmp_path: Path, mosquitto: Mosquitto, request: pytest.FixtureRequest) -> Iterator[RealBots]:
     code: Path = getattr(request, "param", None) or OURS
-    with real_bots(tmp_path, mosquitto.url, f"real/{tmp_path.name[-20:]}", code) as made:
+    with real_bots(tmp_path, mosquitto.url, f"real/x{tmp_path.name[-20:]}", code) as made:
         yield made
 
 
@@ -212,6 +213,23 @@ def test_a_strategy_without_keys_is_refused_before_anything_runs(team: RealBots)
         assert document["exit_code"] == 1
         assert "has no keys for kraken" in str(document)
         assert team.process("mm") is None
+
+
+def test_orders_that_cannot_be_cancelled_are_no_pause_however_often_it_is_asked(team: RealBots) -> None:
+    with team.agent():
+        team.write("mm", PURE.format(spread="0.1%", state="running"))
+        team.sync()
+        team.until_prices(near("0.001"), "orders")
+        team.exchange.refuse(Operation.CANCEL, times=None)
+
+        team.write("mm", PURE.format(spread="0.1%", state="paused"))
+        for _ in range(2):
+            assert team.project.json("apply", "--yes")["exit_code"] in {1, 4}
+            assert len(team.exchange.orders(only_open=True)) == 2
+
+        team.exchange.clear()
+        team.sync()
+        team.until_prices(lambda prices: prices == {"BUY": [], "SELL": []}, "no orders")
 
 
 TWO_SIDED = """\

@@ -90,7 +90,7 @@ FILES: dict[str, tuple[str, str, str]] = {
 
 @pytest.fixture
 def team(tmp_path: Path, mosquitto: Mosquitto) -> Iterator[RealBots]:
-    with real_bots(tmp_path, mosquitto.url, f"nine/{tmp_path.name[-20:]}") as made:
+    with real_bots(tmp_path, mosquitto.url, f"nine/x{tmp_path.name[-20:]}") as made:
         yield made
 
 

@@ -139,7 +139,6 @@ class Installed:
         exchange = strategy.exchange.removesuffix(PAPER)
         traded = {strategy.exchange, *_venues(self._catalog, strategy)}
         on_paper = sorted(name.removesuffix(PAPER) for name in traded if name.endswith(PAPER))
-        paper = {"paper_trade": {"paper_trade_exchanges": on_paper}} if on_paper else {}
         source = exchange.removesuffix("_perpetual")
         rates = {"rate_oracle_source": {"name": source}} if source in RATE_SOURCES else {}
         return {
@@ -153,7 +152,9 @@ class Installed:
                 "mqtt_ssl": self._address.tls,
                 "mqtt_autostart": True,
             },
-            **paper,
+            "paper_trade": {
+                "paper_trade_exchanges": on_paper
+            },  # by default several, each asked for its pairs
             **rates,
         }
 

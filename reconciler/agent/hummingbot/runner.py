@@ -207,12 +207,12 @@ class HummingbotRunner:
         try:
             await _bridge(bot).halt()
         except Unanswered as error:
-            await bot.ask()
-            bot.note(paused=bot.answer is not Answer.RUNS)
+            bot.note(paused=False)  # so that it is asked again, and is no pause while an order may be open
             raise Refusal(ErrorCode.TIMEOUT, f"the bot did not halt: {error}") from error
         bot.forget_answers()
         left = await self._orders_left(bot)
         if left:
+            bot.note(paused=False)
             raise Refusal(ErrorCode.EXCHANGE_UNAVAILABLE, f"the bot halted, but {left}")
 
     async def _orders_left(self, bot: Bot) -> str:

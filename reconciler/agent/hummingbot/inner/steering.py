@@ -66,6 +66,8 @@ class Steering:
         async with self._turn:
             if self._core.strategy is not None:
                 return {"msg": "it runs already"}
+            if self._core.connector_manager.connectors:
+                await self._let_go()  # what a halt or a begin that failed has left
             file = f"{self._name}.yml"
             which = {"v2_conf": file} if self._is_controller else {"config_file_name": file}
             started = await load_and_start_strategy(self._app, headless=True, **which)
@@ -106,11 +108,14 @@ class Steering:
                 await core.strategy.on_stop()  # closes what its executors hold
             if core.strategy is not None:
                 await core.stop_strategy()
-            left = await self._cancelled()
-            await core.shutdown(skip_order_cancellation=True)
-            if left:
-                raise RuntimeError(f"{left} orders could not be cancelled")
+            await self._let_go()
             return {"msg": "halted"}
+
+    async def _let_go(self) -> None:
+        """Cancel all orders and let go of the connectors; with orders left they are kept, so that it can be asked again."""
+        if left := await self._cancelled():
+            raise RuntimeError(f"{left} orders could not be cancelled")
+        await self._core.shutdown(skip_order_cancellation=True)
 
     async def _cancelled(self) -> int:
         """Cancel all orders, again while any is open; how many are left when the time is up."""
@@ -140,11 +145,19 @@ class Steering:
         """Change fields, if any are given; answer with the values that are really in force."""
         if self._core.strategy is None:
             raise RuntimeError("No strategy is currently running!")
-        for name, value in request.params:
-            await self._set(name, value)
+        wanted = {name: await self._checked(name, value) for name, value in request.params}
+        before = {name: (self._variables()[name].value, _held(self._core.strategy, name)) for name in wanted}
+        try:
+            for name, value in wanted.items():
+                self._set(name, value, value)
+        except Exception:
+            for name, (value, held) in before.items():
+                self._set(name, value, held)
+            raise
         return {"config": {"strategy": self._in_force()}, "changes": request.params}
 
-    async def _set(self, name: str, value: Any) -> None:
+    async def _checked(self, name: str, value: Any) -> Any:
+        """The value as Hummingbot keeps it; a ValueError if it is none of the field's, or the field cannot change now."""
         from hummingbot.client.config.config_helpers import parse_cvar_value
 
         variables, strategy = self._variables(), self._core.strategy
@@ -153,8 +166,13 @@ class Steering:
         parsed = parse_cvar_value(variables[name], value)
         if (error := await variables[name].validate(str(parsed))) is not None:
             raise ValueError(f"{name}: {error}")
-        setattr(strategy, name, parsed / Decimal(100) if name in AS_FRACTIONS else parsed)
-        variables[name].value = parsed
+        return parsed
+
+    def _set(self, name: str, value: Any, in_strategy: Any) -> None:
+        """Set a field in the strategy and in its config."""
+        kept = in_strategy / Decimal(100) if name in AS_FRACTIONS else in_strategy
+        setattr(self._core.strategy, name, kept)
+        self._variables()[name].value = value
 
     def _variables(self) -> dict[str, Any]:
         """The fields of a strategy with ConfigVars; none of another."""
