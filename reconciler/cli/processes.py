@@ -213,7 +213,10 @@ def demo(keep: bool) -> ExitCode:
     Everything lives in a temporary folder and on 127.0.0.1; nothing is left behind without --keep. Git is all
     that has to be there.
     """
+    import signal
+
     from reconciler.demo import run_demo
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background jobs begin with it ignored
     asyncio.run(run_demo(say, keep=keep))
     return ExitCode.OK
