@@ -217,6 +217,7 @@ def demo(keep: bool) -> ExitCode:
 
     from reconciler.demo import run_demo
 
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background jobs begin with it ignored
+    # A script's background jobs begin with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     asyncio.run(run_demo(say, keep=keep))
     return ExitCode.OK
