@@ -130,6 +130,8 @@ class StandIn:
         return {"status": GOOD, "msg": "Market connectors are not ready." if lost else "  Markets: fine"}
 
     def do_stop(self, _data: dict[str, Any]) -> dict[str, Any]:
+        if self.mood.get("dies_at_stop"):
+            os.kill(os.getpid(), signal.SIGKILL)
         if self.mood.get("will_not_halt"):
             return {"status": BAD, "msg": "it will not"}
         self.unload()

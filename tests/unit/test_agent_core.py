@@ -356,6 +356,17 @@ def test_a_failed_start_leaves_it_stopped_and_says_why() -> None:
     assert decision.reply.meta.retryable
 
 
+def test_a_start_of_what_cannot_run_as_it_is_ends_in_error() -> None:
+    work, meanwhile = works_on(Op.START, Lifecycle.STOPPED)
+
+    refusal = Refusal(ErrorCode.INVALID_CONFIG, "it came up without a strategy", lasting=True)
+    ended = finish(work, meanwhile, refusal).strategy
+
+    assert ended is not None
+    assert (ended.state, ended.wish) == (Lifecycle.ERROR, Wish.STOPPED)
+    assert ended.message == "start failed: it came up without a strategy"
+
+
 @pytest.mark.parametrize(
     ("op", "state"),
     [(Op.PAUSE, Lifecycle.RUNNING), (Op.RESUME, Lifecycle.PAUSED), (Op.UPDATE, Lifecycle.RUNNING)],

@@ -6,15 +6,15 @@ import asyncio
 import contextlib
 import json
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from reconciler.agent.hummingbot.health import Answer, Signals, brake_in
 from reconciler.agent.hummingbot.home import Home, Record
-from reconciler.agent.hummingbot.inside import Bridge, Launch, Unanswered
+from reconciler.agent.hummingbot.inside import WORK_S, Bridge, Launch, Unanswered
 from reconciler.agent.hummingbot.options import Patience
 from reconciler.agent.hummingbot.performance import of_fills, of_report
 from reconciler.agent.hummingbot.process import Process, begin
@@ -24,6 +24,8 @@ from reconciler.agent.runner import Listener
 from reconciler.model.state import Lifecycle
 from reconciler.protocol.messages import LogRecord, Performance
 from reconciler.protocol.times import format_time
+
+T = TypeVar("T")
 
 _ERRORS = {"ERROR", "CRITICAL"}
 _COMPLAINT = 300
@@ -49,6 +51,7 @@ class Bot:
         self._clock = clock
         self._listener = listener
         self._heard_at = self._answer_since = clock()
+        self._heard = True
         self._complaint = ""
         self._brake = ""
         self._report: Mapping[str, Any] | None = None
@@ -78,14 +81,14 @@ class Bot:
     # What it says.
 
     def on_alive(self) -> None:
-        self._heard_at = self._clock()
+        self._heard, self._heard_at = True, self._clock()
 
-    def on_log(self, level: str, logger: str, message: str, at_s: float) -> None:
+    def on_log(self, level: str, logger: str, message: str) -> None:
         self.on_alive()
         if level in _ERRORS:
             self._complaint = message.strip().partition("\n")[0][:_COMPLAINT]
         self._brake = self._brake or brake_in(message)
-        when = format_time(datetime.fromtimestamp(at_s, UTC))
+        when = format_time(datetime.now(UTC))
         self._listener(
             LogRecord(strategy_name=self.name, timestamp=when, level=level, message=message, logger=logger)
         )
@@ -100,16 +103,36 @@ class Bot:
         self._listener(Moved(self.name, state, message))
 
     async def ask(self) -> None:
-        """Ask how it is; no answer changes nothing."""
-        if self.bridge is None:
+        """Ask how it is; no answer changes nothing. One that has just begun is not asked before it is heard."""
+        if self.bridge is None or not self._heard:
             return
         with contextlib.suppress(Unanswered):
-            answer = await self.bridge.status()
+            answer = await self.while_it_lives(self.bridge.status())
             self.on_alive()
             if answer is not self.answer:
                 self.answer, self._answer_since = answer, self._clock()
             if answer is Answer.RUNS:
                 self.note(ran=True)
+
+    async def while_it_lives(self, work: Coroutine[Any, Any, T]) -> T:
+        """What `work`, a question to it, gives; one whose process has ended answers no more.
+
+        Raises:
+            Unanswered: its process ended first, or what `work` raises.
+        """
+        if self.process is None:
+            return await work
+        asking = asyncio.ensure_future(work)
+        ending = asyncio.ensure_future(self.process.wait(WORK_S))
+        try:
+            await asyncio.wait({asking, ending}, return_when=asyncio.FIRST_COMPLETED)
+            if asking.done() or not ending.result():
+                return await asking
+            raise Unanswered("its process ended")
+        finally:
+            asking.cancel()
+            ending.cancel()
+            await asyncio.gather(asking, ending, return_exceptions=True)
 
     def forget_answers(self) -> None:
         """What it said before a command means nothing after it."""
@@ -157,6 +180,7 @@ class Bot:
         self.let_go()
         self.forget_answers()
         self.began_at = self._heard_at = self._clock()
+        self._heard = False
         process = begin(launch.argv, launch.env, secret=launch.secret, output=self.home.output)
         self.process = process
         try:
@@ -212,8 +236,7 @@ class Bot:
         now = format_time(datetime.now(UTC))
         orders = self._trades.open_orders
         standing = None if orders is None else len(orders)
-        if self._report is not None:
-            return of_report(self.name, now, self._report, standing)
-        if orders is None:
-            return None
+        reported = of_report(self.name, now, self._report, standing) if self._report else None
+        if reported is not None or orders is None:
+            return reported
         return of_fills(self.name, now, self._trades.holdings, standing)

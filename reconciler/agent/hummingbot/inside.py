@@ -40,8 +40,8 @@ class Ear(Protocol):
     def on_alive(self) -> None:
         """A sign of life."""
 
-    def on_log(self, level: str, logger: str, message: str, at_s: float) -> None:
-        """A log record; `at_s` in seconds since 1970."""
+    def on_log(self, level: str, logger: str, message: str) -> None:
+        """A log record of this moment."""
 
     def on_report(self, report: Mapping[str, Any]) -> None:
         """A report of its controllers' performance."""

@@ -65,6 +65,9 @@ class Keeper:
             except OSError as error:
                 _log.error("%s: %s", bot.name, error)
                 await asyncio.sleep(self._options.patience.look_s)
+            except Exception:  # noqa: BLE001  (a bug must not leave a bot that nobody looks after)
+                _log.exception("%s: looking after it failed; it is tried again", bot.name)
+                await asyncio.sleep(self._options.patience.look_s)
 
     async def _rest(self, bot: Bot) -> None:
         """Until the next look, or its process' end."""
@@ -167,7 +170,7 @@ class Keeper:
         if not bot.process or not bot.process.alive or bot.bridge is None or bot.answer is Answer.SILENT:
             return ""
         try:
-            await bot.bridge.halt()
+            await bot.while_it_lives(bot.bridge.halt())
         except Unanswered as error:
             return f"it could not be asked to cancel its orders: {error}"
         return ""

@@ -205,7 +205,7 @@ class HummingbotRunner:
     async def _halt(self, bot: Bot) -> None:
         """Halt a bot and see that no order is left."""
         try:
-            await _bridge(bot).halt()
+            await bot.while_it_lives(_bridge(bot).halt())
         except Unanswered as error:
             bot.note(paused=False)  # so that it is asked again, and is no pause while an order may be open
             raise Refusal(ErrorCode.TIMEOUT, f"the bot did not halt: {error}") from error

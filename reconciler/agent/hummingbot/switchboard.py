@@ -8,6 +8,7 @@ Rule 2: a question without an answer in time is Unanswered, never yes or no.
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -18,6 +19,9 @@ from reconciler.agent.hummingbot.health import Answer
 from reconciler.agent.hummingbot.inside import ANSWER_S, WORK_S, Ear, Unanswered
 from reconciler.errors import BrokerError
 from reconciler.transport.base import Message, Transport
+
+_NEWS = ("hb", "status_updates", "events", "log", "performance")
+"""What bots tell by themselves. We listen to nothing that they are asked: the broker then says when nobody does."""
 
 _GOOD = 200
 _NO_STRATEGY = "no strategy is currently running"
@@ -49,7 +53,8 @@ class Switchboard:
         """
         self._transport.on_message(self._on_message)
         await self._transport.connect()
-        await self._transport.subscribe([f"{self._replies}/+", f"{self._namespace}/+/+"])
+        news = [f"{self._namespace}/+/{kind}" for kind in _NEWS]
+        await self._transport.subscribe([f"{self._replies}/+", *news])
 
     async def close(self) -> None:
         """Disconnect; who waits for an answer gets none."""
@@ -80,9 +85,10 @@ class Switchboard:
         question = orjson.dumps({"header": {"reply_to": reply_to}, "data": data}, default=str)
         try:
             async with asyncio.timeout(timeout_s):
-                await self._transport.publish(
-                    f"{self._namespace}/{instance}/{command}", question, timeout_s=timeout_s
-                )
+                topic = f"{self._namespace}/{instance}/{command}"
+                sent = await self._transport.publish(topic, question, timeout_s=timeout_s)
+                if sent.no_subscribers:
+                    raise Unanswered(f"{command}: the bot is not connected to the broker")
                 answer: dict[str, Any] = await waiting
                 return answer
         except BrokerError as error:
@@ -94,14 +100,15 @@ class Switchboard:
 
     def _on_message(self, message: Message) -> None:
         try:
-            body = orjson.loads(message.payload)
-        except orjson.JSONDecodeError:
+            body = json.loads(message.payload)  # takes the bare NaN that bots write, which orjson does not
+        except (ValueError, RecursionError):
             return
         if not isinstance(body, dict):
             return
         waiting = self._waiting.get(message.topic)
         if waiting is not None and not waiting.done():
-            waiting.set_result(body.get("data") or {})
+            data = body.get("data")
+            waiting.set_result(data if isinstance(data, dict) else {})
             return
         namespace, _, rest = message.topic.partition(f"{self._namespace}/")
         instance, _, kind = rest.rpartition("/")
@@ -119,12 +126,10 @@ def _hear(ear: Ear, kind: str, body: Mapping[str, Any]) -> None:
         case "performance":
             ear.on_report(body)
         case "log":
-            at_s = body.get("timestamp")
             ear.on_log(
                 str(body.get("level_name", "INFO")),
                 str(body.get("logger_name", "")),
                 str(body.get("msg", "")),
-                float(at_s) if isinstance(at_s, int | float) else 0.0,
             )
 
 
