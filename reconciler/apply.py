@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from reconciler.asking import Ask, wait_for_news
+from reconciler.asking import Ask, Order
 from reconciler.confirm import Next, Verdict, judge
 from reconciler.errors import BrokerError, CommandRejected
-from reconciler.live import LOOK_EVERY_S, Live
+from reconciler.live import Live
 from reconciler.model.change import Change, Op, Plan, Step
 from reconciler.model.report import ChangeResult, Outcome, StepResult
 from reconciler.model.spec import Key, StrategySpec
@@ -27,6 +27,7 @@ from reconciler.plan.order import LOWERS_RISK, waves
 from reconciler.protocol.canonical import spec_hash
 from reconciler.settings import SyncSettings
 from reconciler.store.base import Store
+from reconciler.store.group_commit import GroupCommit
 
 TRANSIT_PATIENCE = 4
 """A bot that says `starting` or `stopping` gets this many step timeouts: a real one needs up to 30 s to
@@ -55,7 +56,7 @@ class Applier:
         self._sync = sync
         self._stop = stop
         self._clock = asyncio.get_running_loop().time
-        self._committing: asyncio.Future[None] | None = None
+        self._durable = GroupCommit(store.flush)
 
     async def apply(self, plan: Plan, progress: Progress = quiet) -> tuple[ChangeResult, ...]:
         """Carry out `plan`; one result for each change that acts, in the plan's order."""
@@ -106,16 +107,18 @@ class Applier:
     async def _step(self, change: Change, step: Step, commit: str) -> StepResult:
         """Send `step` until it is confirmed, refused, or nothing more can be known now."""
         started = self._clock()
-        idempotency_key = self._store.key_for(change.key, step.op, step.spec_hash or "")
-        fresh = step.op is Op.CREATE and change.key not in self._store.inventory()
+        key = change.key
+        idempotency_key = self._store.key_for(key, step.op, step.spec_hash or "")
+        fresh = step.op is Op.CREATE and key not in self._store.inventory()
         if step.op is Op.CREATE:
-            self._record(change, commit)  # before it is sent: if we die now, the bot is still ours
-        await self._durable()
+            self._record(change, commit, step.spec_hash)  # first: if we die now, the bot is still ours
+        await self._durable.wait()
+        order = Order(idempotency_key, commit, self._sync.step_timeout_s)
         verdict = Verdict(Next.WAIT)
         attempt = 0
         for attempt in range(1, self._sync.retries + 2):
-            verdict = await self._attempt(change.key, step, idempotency_key, commit)
-            if not self._again(change.key, verdict) or attempt > self._sync.retries:
+            verdict = await self._attempt(key, step, order)
+            if not self._again(key, verdict) or attempt > self._sync.retries:
                 break
             await asyncio.sleep(_pause_s(attempt, verdict.retry_after_s))
         self._settle(change, step, verdict, commit, fresh=fresh)
@@ -123,13 +126,10 @@ class Applier:
             step.op, _outcome(verdict), attempt, self._clock() - started, verdict.code, verdict.message
         )
 
-    async def _attempt(self, key: Key, step: Step, idempotency_key: str, commit: str) -> Verdict:
+    async def _attempt(self, key: Key, step: Step, order: Order) -> Verdict:
         """Send once and listen until there is a verdict or the step's time is up."""
-        timeout_s = self._sync.step_timeout_s
         try:
-            async with self._live.ask(
-                key, step, idempotency_key=idempotency_key, commit=commit, timeout_s=timeout_s
-            ) as ask:
+            async with self._live.ask(key, step, order) as ask:
                 verdict = await self._listen(key, step, ask)
                 if verdict.next is Next.DONE and not ask.extended:
                     self._live.believe(key, step)
@@ -140,9 +140,16 @@ class Applier:
             return Verdict(Next.FAILED, error.code, error.reason)
 
     async def _listen(self, key: Key, step: Step, ask: Ask) -> Verdict:
+        """Judge at every news of `key`.
+
+        Raises:
+            BrokerError: whether the command arrived is unknown.
+        """
         started = self._clock()
         while True:
-            ask.news.clear()
+            await ask.news.wait()
+            if ask.lost is not None:
+                raise ask.lost
             now = self._live.strategy(key)
             verdict = judge(
                 step,
@@ -152,13 +159,11 @@ class Applier:
                 reply=ask.reply,
                 extended=ask.extended,
             )
-            patience = TRANSIT_PATIENCE if now is not None and now.state in _TRANSIT else 1
-            left_s = started + self._sync.step_timeout_s * patience - self._clock()
             if verdict.next is not Next.WAIT:
                 return verdict
-            if left_s <= 0:
+            patience = TRANSIT_PATIENCE if now is not None and now.state in _TRANSIT else 1
+            if self._clock() - started >= self._sync.step_timeout_s * patience:
                 return _out_of_time(ask)
-            await wait_for_news(ask.news, min(left_s, LOOK_EVERY_S))
 
     def _again(self, key: Key, verdict: Verdict) -> bool:
         """Whether sending the same step again is safe and of use.
@@ -183,9 +188,9 @@ class Applier:
         elif verdict.next is not Next.DONE and fresh:
             self._store.forget(change.key)
 
-    def _record(self, change: Change, commit: str) -> None:
+    def _record(self, change: Change, commit: str, known_hash: str | None = None) -> None:
         if change.desired is not None:
-            self._store.put(entry_of(change.desired, commit))
+            self._store.put(entry_of(change.desired, commit, known_hash=known_hash))
 
     def _reached(self, change: Change, commit: str) -> None:
         """A change that was confirmed whole is where Git wants it; a person's wish to retry is fulfilled."""
@@ -193,17 +198,6 @@ class Applier:
             return
         entry = self._store.inventory().get(change.key) or entry_of(change.desired, commit)
         self._store.put(msgspec.structs.replace(entry, reached=change.desired.state, retry=False))
-
-    async def _durable(self) -> None:
-        """Wait until what was recorded is on disk; all who ask in one turn of the loop share one commit."""
-        if self._committing is None:
-            self._committing = asyncio.ensure_future(self._commit())
-        await asyncio.shield(self._committing)
-
-    async def _commit(self) -> None:
-        await asyncio.sleep(0)
-        self._committing = None
-        self._store.flush()
 
 
 def _out_of_time(ask: Ask) -> Verdict:
@@ -239,8 +233,13 @@ def _pause_s(attempt: int, asked_s: float | None) -> float:
 _TRANSIT = {Lifecycle.STARTING, Lifecycle.STOPPING}
 
 
-def entry_of(spec: StrategySpec, commit: str, *, reached: bool = False) -> InventoryEntry:
-    """What the inventory remembers of a spec that a bot has taken. `reached`: it is in the wished state, too."""
+def entry_of(
+    spec: StrategySpec, commit: str, *, reached: bool = False, known_hash: str | None = None
+) -> InventoryEntry:
+    """What the inventory remembers of a spec that a bot has taken. `reached`: it is in the wished state, too.
+
+    `known_hash`: its `spec_hash`, where that is worked out already.
+    """
     return InventoryEntry(
         target=spec.target,
         name=spec.name,
@@ -248,7 +247,7 @@ def entry_of(spec: StrategySpec, commit: str, *, reached: bool = False) -> Inven
         exchange=spec.exchange,
         trading_pair=spec.trading_pair,
         config=spec.config,
-        spec_hash=spec_hash(spec),
+        spec_hash=known_hash or spec_hash(spec),
         account=spec.account,
         commit=commit,
         wave=spec.wave,

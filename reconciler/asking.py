@@ -1,26 +1,49 @@
-"""What the link to the bots is made of: who asks, one question in flight, and what to subscribe to."""
+"""
+What is asked of the bots: who asks, the commands in flight, and which answer belongs to which.
+
+Rule 1: nothing here waits for one strategy's sake: a command is posted, and what becomes of it is news to its `Ask`.
+Rule 2: to a Basic peer one command is in flight per root; its late answer would be taken for the next one's.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 from datetime import UTC, datetime, timedelta
+from types import TracebackType
 
 import msgspec
 
-from reconciler.model.state import Observed, ObservedStrategy
-from reconciler.observed import LiveState
-from reconciler.protocol.messages import Command, CommandMeta, Reply
+from reconciler.errors import BrokerError
+from reconciler.listening import TargetLink
+from reconciler.model.change import Step
+from reconciler.model.spec import Key
+from reconciler.model.state import ObservedStrategy
+from reconciler.protocol.commands import build
+from reconciler.protocol.identifiers import Identifiers
+from reconciler.protocol.matching import Pending
+from reconciler.protocol.messages import Command, CommandMeta, MalformedMessage, Reply, decode_reply, encode
 from reconciler.protocol.signing import sign
 from reconciler.protocol.times import format_time
 from reconciler.protocol.topics import Topics
-from reconciler.settings import TargetSettings
-from reconciler.transport.base import Properties
+from reconciler.transport.base import Message, Properties, PublishResult, Transport
 
 CONTENT_TYPE = "application/json"
 
 LATE_ANSWER_S = 2.0
 """How long a Basic peer may take to answer what its status has shown already."""
+
+LOOK_EVERY_S = 0.25
+"""How often whoever asked looks again without news: ageing and the Basic window pass without a message."""
+
+
+class Order(msgspec.Struct, frozen=True, gc=False):
+    """What goes with a command. `idempotency_key`: the same for every attempt at one step."""
+
+    idempotency_key: str
+    commit: str
+    timeout_s: float
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,27 +55,25 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     api_key: str | None = None
     api_secret: str | None = None
 
-    def meta(
-        self, topics: Topics, request_id: str, *, idempotency_key: str, commit: str, timeout_s: float
-    ) -> CommandMeta:
+    def meta(self, topics: Topics, request_id: str, order: Order) -> CommandMeta:
         """What every Extended command carries; what the step itself knows is added by `commands.build`."""
         return CommandMeta(
             v=1,
             request_id=request_id,
             reply_to=topics.reply_to(self.controller),
-            idempotency_key=idempotency_key,
-            commit=commit,
+            idempotency_key=order.idempotency_key,
+            commit=order.commit,
             owner=self.owner,
             epoch=self.epoch,
-            expires_at=format_time(datetime.now(UTC) + timedelta(seconds=timeout_s)),
+            expires_at=format_time(datetime.now(UTC) + timedelta(seconds=order.timeout_s)),
         )
 
-    def properties(self, topics: Topics, request_id: str, timeout_s: float) -> Properties:
+    def properties(self, topics: Topics, request_id: str, order: Order) -> Properties:
         """The same for the envelope of MQTT 5."""
         return Properties(
             response_topic=topics.reply_to(self.controller),
             correlation_data=request_id.encode(),
-            expiry_s=max(1, round(timeout_s)),
+            expiry_s=max(1, round(order.timeout_s)),
             content_type=CONTENT_TYPE,
         )
 
@@ -63,83 +84,186 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
         return sign(topic, command, api_key=self.api_key, api_secret=self.api_secret)
 
 
-class TargetLink:
-    """One root of topics: its names, its picture, and the lock that a Basic peer needs."""
+class News:
+    """What one waits for, again and again; `asyncio.Event` is made for many who wait, and takes 5 µs to make."""
 
-    def __init__(self, name: str, settings: TargetSettings) -> None:
-        self.topics = Topics(settings.root)
-        self.state = LiveState(
-            name, self.topics, profile=settings.profile, basic_window_s=settings.basic_window_s
-        )
-        self.profile = settings.profile
-        self.one_at_a_time = asyncio.Lock()
-        self._answers = True
+    def __init__(self) -> None:
+        self._there = False
+        self._waiter: asyncio.Future[None] | None = None
 
-    async def hear_out(self, ask: Ask) -> None:
-        """Wait for the answer to a Basic command that its status has confirmed: it names no command, and would be
-        taken for the next one's. A peer that does not answer is not waited for again until it does.
-        """
-        if self._answers:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LATE_ANSWER_S):
-                    while ask.reply is None:
-                        ask.news.clear()
-                        await ask.news.wait()
-        self._answers = ask.reply is not None
+    def set(self) -> None:
+        """There is news."""
+        self._there = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def wait(self) -> None:
+        """Return once there is news since this last returned."""
+        if not self._there:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        self._there = False
 
 
 class Ask:
-    """One command in flight: its newest answer, and `news`, set at every answer or change of status.
+    """One command in flight: its newest answer, and `news` at every answer or change of status, and every
+    `LOOK_EVERY_S`.
 
-    `before`: what was seen of the strategy when the command was sent. `unheard`: nobody had subscribed.
+    `before`: what was seen of the strategy when the command was sent. `unheard`: nobody had subscribed. `lost`: why
+    nobody can say whether it arrived.
     """
 
-    def __init__(self, *, request_id: str, extended: bool, before: ObservedStrategy | None) -> None:
+    def __init__(self, key: Key, request_id: str, *, extended: bool, before: ObservedStrategy | None) -> None:
+        self.key = key
         self.request_id = request_id
         self.extended = extended
         self.before = before
         self.reply: Reply | None = None
         self.unheard = False
-        self.news = asyncio.Event()
+        self.lost: BrokerError | None = None
+        self.news = News()
 
     def take(self, reply: Reply) -> None:
         self.reply = reply
         self.news.set()
 
+    def sent(self, outcome: PublishResult | BrokerError) -> None:
+        """Take note of what the broker said of the command."""
+        if isinstance(outcome, BrokerError):
+            self.lost = outcome
+            self.news.set()
+        elif outcome.no_subscribers:
+            self.unheard = True
 
-def subscriptions(topics: Topics, *, performance: bool, logs: bool) -> list[tuple[list[str], int]]:
-    """What to subscribe to. State comes at QoS 0: at QoS 1 Mosquitto's default queue limit of 1,000
-    cuts a larger retained snapshot; the inventory's digest tells us if anything is missing all the same.
 
-    No two filters meet the same topic (`response/#` is `response`, too): Mosquitto would send each message twice,
-    and the second of two answers of a Basic peer would be taken for the next command's.
+class Asks:
+    """All commands in flight over one transport."""
+
+    def __init__(self, transport: Transport, identity: Identity) -> None:
+        self.identity = identity
+        self._transport = transport
+        self._pending = Pending()
+        self._asks: dict[str, Ask] = {}
+        self._by_key: dict[Key, list[Ask]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._ids = Identifiers(secrets.token_hex(12))
+
+    def begin(self, target: TargetLink, key: Key, step: Step, order: Order, *, extended: bool) -> Ask:
+        """Send the command that carries out `step`, and expect its answer from now on.
+
+        Raises:
+            BrokerError: nothing was sent.
+            CommandRejected: this peer cannot be told so.
+        """
+        before = target.state.believed(key.name)
+        ask = Ask(key, self._ids.new(), extended=extended, before=before)
+        self._send(target.topics, ask, step, order)
+        self._pending.register(
+            ask.request_id, step.op, key.name, basic=not extended, response=target.topics.response
+        )
+        self._asks[ask.request_id] = ask
+        self._by_key.setdefault(key, []).append(ask)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(LOOK_EVERY_S, self._look)
+        return ask
+
+    def _send(self, topics: Topics, ask: Ask, step: Step, order: Order) -> None:
+        topic = topics.command(step.op)
+        meta = self.identity.meta(topics, ask.request_id, order) if ask.extended else None
+        _, command = build(step, ask.key.name, meta)
+        self._transport.post(
+            topic,
+            encode(self.identity.signed(topic, command) if meta else command),
+            properties=self.identity.properties(topics, ask.request_id, order) if meta else None,
+            timeout_s=order.timeout_s,
+            told=ask.sent,
+        )
+
+    def end(self, ask: Ask) -> None:
+        """Expect nothing any more; an answer that comes late is not matched."""
+        self._pending.forget(ask.request_id)
+        del self._asks[ask.request_id]
+        others = self._by_key[ask.key]
+        others.remove(ask)
+        if not others:
+            del self._by_key[ask.key]
+
+    def close(self) -> None:
+        """Wake nobody any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(LOOK_EVERY_S, self._look) if self._asks else None
+        for ask in self._asks.values():
+            ask.news.set()
+
+    def on_reply(self, message: Message) -> None:
+        """Give an answer to whoever asked."""
+        try:
+            reply = decode_reply(message.payload)
+        except MalformedMessage:
+            return  # an answer that cannot be read is no answer: the step's status decides
+        correlation = message.properties.correlation_data if message.properties else None
+        request_id = self._pending.match(reply, correlation, message.topic)
+        if request_id is not None and request_id in self._asks:
+            self._asks[request_id].take(reply)
+
+    def on_status(self, key: Key) -> None:
+        """Tell whoever asked something of `key` that there is news of it."""
+        for ask in self._by_key.get(key, ()):
+            ask.news.set()
+
+
+class Asking:
+    """`async with` it: sends one command, and listens for its answer and for news while the block runs.
+
+    Raises:
+        BrokerError: nothing was sent.
+        CommandRejected: this peer cannot be told so.
     """
-    state = state_filters(topics)
-    if performance:
-        state += [topics.performance, f"{topics.performance}/+"]
-    if logs:
-        state += [topics.logs, f"{topics.logs}/+"]
-    return [([f"{topics.response}/#"], 1), (state, 0)]
 
+    def __init__(self, asks: Asks, target: TargetLink, key: Key, step: Step, order: Order) -> None:
+        self._asks = asks
+        self._target = target
+        self._key = key
+        self._step = step
+        self._order = order
+        self._extended = target.extended
 
-def state_filters(topics: Topics) -> list[str]:
-    """Agents first: should a broker cut what follows, we still know that somebody is there to be heard."""
-    return [f"{topics.root}/agent/+", f"{topics.root}/inventory/+", topics.status, f"{topics.status}/+"]
+    async def __aenter__(self) -> Ask:
+        if not self._extended:
+            await self._target.one_at_a_time.acquire()
+        try:
+            self._ask = self._asks.begin(
+                self._target, self._key, self._step, self._order, extended=self._extended
+            )
+        except BaseException:
+            self._let_others()
+            raise
+        return self._ask
 
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None and not self._extended:
+                await self._hear_out()
+        finally:
+            self._asks.end(self._ask)
+            self._let_others()
 
-def has_holes(view: Observed) -> bool:
-    return any(agent.online and not agent.complete for agent in view.agents)
+    def _let_others(self) -> None:
+        if not self._extended:
+            self._target.one_at_a_time.release()
 
-
-def is_settled(view: Observed) -> bool:
-    if not view.connected:
-        return False
-    gone = bool(view.agents) and not any(agent.online for agent in view.agents)
-    return view.complete or view.presumed_absent or gone
-
-
-async def wait_for_news(event: asyncio.Event, timeout_s: float) -> None:
-    """Wait until `event` is set, at most `timeout_s`; which of the two happened does not matter."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(timeout_s):
-            await event.wait()
+    async def _hear_out(self) -> None:
+        """Wait for the answer to a Basic command that its status has confirmed: it names no command, and would be
+        taken for the next one's. A peer that does not answer is not waited for again until it does.
+        """
+        if self._target.answers:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LATE_ANSWER_S):
+                    while self._ask.reply is None:
+                        await self._ask.news.wait()
+        self._target.answers = self._ask.reply is not None

@@ -10,14 +10,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
-from reconciler.asking import (
-    Ask,
-    Identity,
+from reconciler.asking import Asking, Asks, Identity, Order
+from reconciler.errors import BrokerError
+from reconciler.listening import (
     TargetLink,
     has_holes,
     is_settled,
@@ -25,20 +24,13 @@ from reconciler.asking import (
     subscriptions,
     wait_for_news,
 )
-from reconciler.errors import BrokerError
 from reconciler.model.change import Step
 from reconciler.model.spec import Key
 from reconciler.model.state import Observed, ObservedStrategy, Presence
 from reconciler.observed import Fold, LiveState
-from reconciler.protocol.commands import build
-from reconciler.protocol.matching import Pending
-from reconciler.protocol.messages import CommandMeta, MalformedMessage, decode_reply, encode
-from reconciler.protocol.topics import Kind, Topics
+from reconciler.protocol.topics import Kind
 from reconciler.settings import TargetSettings
 from reconciler.transport.base import Message, Transport
-
-LOOK_EVERY_S = 0.25
-"""How often a waiter looks again without news: ageing and the Basic window pass without a message."""
 
 QUIET_S = 0.1
 """After so long without news a snapshot has come to its end, or was cut: a broker sends it in one go."""
@@ -61,13 +53,10 @@ class Live:
         targets: Mapping[str, TargetSettings],
         identity: Identity,
     ) -> None:
-        self.identity = identity
         self._transport = transport
         self._clock = asyncio.get_running_loop().time
         self._targets = {name: TargetLink(name, settings) for name, settings in targets.items()}
-        self._pending = Pending()
-        self._asks: dict[str, Ask] = {}
-        self._watchers: dict[Key, set[Ask]] = {}
+        self._asks = Asks(transport, identity)
         self._news = asyncio.Event()
         self._asked_at = self._clock()
         self._listeners: list[Listener] = []
@@ -76,9 +65,14 @@ class Live:
         transport.on_message(self._on_message)
         transport.on_connection(self._on_connection)
 
+    @property
+    def identity(self) -> Identity:
+        """Who we are on the wire now."""
+        return self._asks.identity
+
     def renew(self, epoch: int) -> None:
         """Carry a new epoch from now on: another process has applied since we last did."""
-        self.identity = msgspec.structs.replace(self.identity, epoch=epoch)
+        self._asks.identity = msgspec.structs.replace(self.identity, epoch=epoch)
 
     # -- connection
 
@@ -94,6 +88,7 @@ class Live:
                 await self._transport.subscribe(topics, qos=qos, timeout_s=timeout_s)
 
     async def close(self) -> None:
+        self._asks.close()
         await self._transport.close()
 
     @property
@@ -130,32 +125,23 @@ class Live:
             if address is None:
                 continue
             if address.kind is Kind.RESPONSE:
-                self._on_reply(message)
+                self._asks.on_reply(message)
             elif address.kind is Kind.LOGS:
                 if self._on_logs is not None:
                     self._on_logs(name, message.payload)
             else:
-                fold = target.state.on_message(message.topic, message.payload, message.retain, self._clock())
+                fold = target.state.take(
+                    message.topic, address, message.payload, message.retain, self._clock()
+                )
                 self._spread(name, fold)
             return
-
-    def _on_reply(self, message: Message) -> None:
-        try:
-            reply = decode_reply(message.payload)
-        except MalformedMessage:
-            return  # an answer that cannot be read is no answer: the step's status decides
-        correlation = message.properties.correlation_data if message.properties else None
-        request_id = self._pending.match(reply, correlation, message.topic)
-        if request_id is not None and request_id in self._asks:
-            self._asks[request_id].take(reply)
 
     def _spread(self, target: str, fold: Fold) -> None:
         if not fold:
             return
         self._news.set()
-        for name in fold.changed if self._watchers else ():
-            for ask in self._watchers.get(Key(target, name), ()):
-                ask.news.set()
+        for name in fold.changed:
+            self._asks.on_status(Key(target, name))
         for listener in self._listeners:
             listener(target, fold)
 
@@ -182,11 +168,6 @@ class Live:
         """Whether an Extended agent is there to be asked again."""
         view = self._targets[target].state.observe(self._clock())
         return view.connected and view.extended and any(agent.online for agent in view.agents)
-
-    def extended(self, target: str) -> bool:
-        """Whether commands to `target` carry `meta` now."""
-        profile = self._targets[target].profile
-        return profile == "extended" or (profile == "auto" and self._targets[target].state.extended)
 
     async def settle(self, timeout_s: float) -> dict[str, Observed]:
         """Wait until every target's picture is as good as it will get, at most `timeout_s`."""
@@ -219,67 +200,12 @@ class Live:
 
     # -- asking
 
-    @contextlib.asynccontextmanager
-    async def ask(
-        self, key: Key, step: Step, *, idempotency_key: str, commit: str, timeout_s: float
-    ) -> AsyncIterator[Ask]:
+    def ask(self, key: Key, step: Step, order: Order) -> Asking:
         """Send one command and keep listening for its answer and for news of `key` while the block runs.
 
         To a Basic peer only one command is in flight per root, so the block may have to wait its turn.
-
-        Raises:
-            BrokerError: not connected, or no acknowledgement in time; whether it arrived is unknown.
         """
-        target = self._targets[key.target]
-        extended = self.extended(key.target)
-        async with contextlib.nullcontext() if extended else target.one_at_a_time:
-            ask = Ask(request_id=secrets.token_hex(16), extended=extended, before=self.strategy(key))
-            meta = (
-                self.identity.meta(
-                    target.topics,
-                    ask.request_id,
-                    idempotency_key=idempotency_key,
-                    commit=commit,
-                    timeout_s=timeout_s,
-                )
-                if extended
-                else None
-            )
-            self._pending.register(
-                ask.request_id, step.op, key.name, basic=not extended, response=target.topics.response
-            )
-            self._asks[ask.request_id] = ask
-            self._watchers.setdefault(key, set()).add(ask)
-            try:
-                ask.unheard = await self._send(target.topics, key, step, meta, timeout_s)
-                yield ask
-                if not extended:
-                    await target.hear_out(ask)
-            finally:
-                self._forget(key, ask)
-
-    async def _send(
-        self, topics: Topics, key: Key, step: Step, meta: CommandMeta | None, timeout_s: float
-    ) -> bool:
-        """Publish; True if the broker says that nobody listens."""
-        _, command = build(step, key.name, meta)
-        topic = topics.command(step.op)
-        properties = None
-        if meta is not None:
-            command = self.identity.signed(topic, command)
-            properties = self.identity.properties(topics, meta.request_id, timeout_s)
-        sent = await self._transport.publish(
-            topic, encode(command), properties=properties, timeout_s=timeout_s
-        )
-        return sent.no_subscribers
-
-    def _forget(self, key: Key, ask: Ask) -> None:
-        self._pending.forget(ask.request_id)
-        self._asks.pop(ask.request_id, None)
-        watchers = self._watchers[key]
-        watchers.discard(ask)
-        if not watchers:
-            del self._watchers[key]
+        return Asking(self._asks, self._targets[key.target], key, step, order)
 
     async def notify(self, target: str, channel: str, payload: bytes, *, timeout_s: float = 5.0) -> None:
         """Publish one notification under `target`'s root.

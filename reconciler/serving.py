@@ -10,9 +10,9 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from reconciler.asking import wait_for_news
 from reconciler.background import background
 from reconciler.errors import BrokerError, BrokerRefused, SchemaError, SettingsError
+from reconciler.listening import wait_for_news
 from reconciler.service import AGAIN_S, Service
 from reconciler.session import open_session
 from reconciler.settings import Settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from reconciler.asking import wait_for_news
+from reconciler.listening import wait_for_news
 from reconciler.model.spec import Key, StrategySpec
 from reconciler.model.state import Desired
 

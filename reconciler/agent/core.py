@@ -41,8 +41,10 @@ _WISH_AHEAD = {Op.START: Wish.RUNNING, Op.PAUSE: Wish.PAUSED, Op.STOP: Wish.STOP
 ORDERS_MAY_BE_OPEN = "OrdersMayBeOpen"
 
 
-def decide(op: Op, command: Command, held: Strategy | None, rules: Rules, new_id: str) -> Decision:
-    """Decide about one command. `held`: the strategy of its name; `new_id`: for one that is created."""
+def decide(
+    op: Op, command: Command, held: Strategy | None, rules: Rules, new_id: Callable[[], str]
+) -> Decision:
+    """Decide about one command. `held`: the strategy of its name; `new_id`: names one that is created."""
     try:
         move = _permitted(op, held)
         if held is None:
@@ -60,11 +62,11 @@ def _permitted(op: Op, held: Strategy | None) -> Move:
     return found
 
 
-def _create(command: Command, rules: Rules, new_id: str) -> Decision:
+def _create(command: Command, rules: Rules, new_id: Callable[[], str]) -> Decision:
     meta = command.meta
     strategy = Strategy(
         name=command.strategy_name,
-        strategy_id=new_id,
+        strategy_id=new_id(),
         strategy_type=command.strategy_type,
         exchange=command.exchange,
         trading_pair=command.trading_pair,

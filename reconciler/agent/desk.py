@@ -8,7 +8,7 @@ Rule 2: one command for one strategy at a time; who asks for the same again hear
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 import msgspec
@@ -55,7 +55,7 @@ class _Asking(msgspec.Struct):
 class Desk:
     """All strategies of one agent and what was asked of them."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (what it needs to know, by name)
         self,
         topics: Topics,
         rules: Rules,
@@ -63,6 +63,7 @@ class Desk:
         *,
         api_keys: Mapping[str, str],
         meddler: Meddler,
+        new_id: Callable[[], str],
     ) -> None:
         self.strategies: dict[str, Strategy] = {s.name: s for s in remembered.strategies}
         self.epoch = remembered.epoch
@@ -70,6 +71,7 @@ class Desk:
         self._topics = topics
         self._rules = rules
         self._meddler = meddler
+        self._new_id = new_id
         self._signed = bool(api_keys)
         self._authenticator = Authenticator(api_keys, NonceMemory(remembered.nonces))
         self._answers = Answers()
@@ -84,8 +86,8 @@ class Desk:
 
     # Commands.
 
-    def take(self, level: str, message: Message, now: datetime, new_id: str) -> None:
-        """Take in what came on `{root}/strategy/{level}`. `new_id`: for the strategy, if it makes one."""
+    def take(self, level: str, message: Message, now: datetime) -> None:
+        """Take in what came on `{root}/strategy/{level}`."""
         try:
             request = read_request(self._topics, level, message)
         except Unreadable as error:
@@ -94,7 +96,7 @@ class Desk:
         try:
             if self._admits(request, message, now):
                 self._meddler.objects(request.command)
-                self._decide(request, now, new_id)
+                self._decide(request, now)
         except Refusal as refusal:
             self._reply(request.route, refused(request.op, request.command.strategy_name, refusal))
 
@@ -149,9 +151,9 @@ class Desk:
         asking.routes.append(request.route)
         return True
 
-    def _decide(self, request: Request, now: datetime, new_id: str) -> None:
+    def _decide(self, request: Request, now: datetime) -> None:
         name = request.command.strategy_name
-        decision = decide(request.op, request.command, self.strategies.get(name), self._rules, new_id)
+        decision = decide(request.op, request.command, self.strategies.get(name), self._rules, self._new_id)
         asking = _Asking(request.op, key_of(request.command.meta), [request.route])
         if decision.work is not None:
             self._overtake(name)

@@ -54,10 +54,6 @@ class Herald:
         self._epoch_told = 0
         self._logs = Allowance(LOGS_PER_S)
 
-    async def run(self) -> None:
-        """Carry messages until cancelled."""
-        await self._outbox.run()
-
     def announce(self) -> None:
         """Tell everything that is retained: to a new connection's broker, which may have forgotten it."""
         self.present()

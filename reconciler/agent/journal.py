@@ -28,6 +28,9 @@ from reconciler.protocol.times import SKEW
 _LAYOUT = 1
 """Number of the tables below (PRAGMA user_version); a file with a higher one is of a newer version."""
 
+_LOG_PAGES = 10_000
+"""Pages of 4 KiB that the log may have before it is merged into the file, which waits for the disk."""
+
 _TABLES = """
 CREATE TABLE IF NOT EXISTS strategies (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, at REAL NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
@@ -222,5 +225,6 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
         )
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = NORMAL")
+    db.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
     db.executescript(_TABLES)
     db.execute(f"PRAGMA user_version = {_LAYOUT}")

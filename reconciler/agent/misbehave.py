@@ -88,7 +88,7 @@ class Meddler:
         Raises:
             Refusal: INVALID_CONFIG, as a real one would.
         """
-        for field in sorted(self.faults.refuse & (command.config or {}).keys()):
+        for field in sorted(self.faults.refuse and self.faults.refuse & (command.config or {}).keys()):
             raise Refusal(ErrorCode.INVALID_CONFIG, "refused on request (fault)", field=field)
 
     def tampers(self, before: Strategy | None, after: Strategy) -> Strategy:

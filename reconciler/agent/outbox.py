@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
 from reconciler.errors import BrokerError
-from reconciler.transport.base import Properties, Transport
-
-_CARRIERS = 64
-"""Messages that may wait for their acknowledgement at once; the transport's own limit is about 100."""
+from reconciler.transport.base import Properties, PublishResult, Transport
 
 
 class Letter(msgspec.Struct, frozen=True, gc=False):
@@ -31,33 +29,30 @@ class Outbox:
     def __init__(self, transport: Transport, on_lost: Callable[[Letter], None]) -> None:
         self._transport = transport
         self._on_lost = on_lost
-        self._queue: asyncio.Queue[Letter] = asyncio.Queue()
+        self._under_way = 0
+        self._empty = asyncio.Event()
 
     def put(self, letter: Letter) -> None:
         """Send `letter` as soon as those before it are on their way."""
-        self._queue.put_nowait(letter)
+        self._under_way += 1
+        try:
+            self._transport.post(
+                letter.topic,
+                letter.payload,
+                qos=letter.qos,
+                retain=letter.retain,
+                properties=letter.properties,
+                told=partial(self._on_end, letter),
+            )
+        except BrokerError as error:
+            self._on_end(letter, error)
 
-    async def run(self) -> None:
-        """Carry letters until cancelled."""
-        async with asyncio.TaskGroup() as carriers:
-            for _ in range(_CARRIERS):
-                carriers.create_task(self._carry())
-
-    async def _carry(self) -> None:
-        while True:
-            letter = await self._queue.get()
-            try:
-                await self._transport.publish(
-                    letter.topic,
-                    letter.payload,
-                    qos=letter.qos,
-                    retain=letter.retain,
-                    properties=letter.properties,
-                )
-            except BrokerError:
-                self._on_lost(letter)
-            finally:
-                self._queue.task_done()
+    def _on_end(self, letter: Letter, outcome: PublishResult | BrokerError) -> None:
+        self._under_way -= 1
+        if not self._under_way:
+            self._empty.set()
+        if isinstance(outcome, BrokerError):
+            self._on_lost(letter)
 
     async def empty(self, timeout_s: float) -> None:
         """Wait until everything put so far has left, at most `timeout_s`.
@@ -65,8 +60,10 @@ class Outbox:
         Raises:
             TimeoutError: it has not.
         """
-        async with asyncio.timeout(timeout_s):
-            await self._queue.join()
+        self._empty.clear()
+        if self._under_way:
+            async with asyncio.timeout(timeout_s):
+                await self._empty.wait()
 
 
 class Coalesced:
@@ -77,19 +74,24 @@ class Coalesced:
         self._quiet_s = quiet_s
         self._longest_s = longest_s
         self._timer: asyncio.TimerHandle | None = None
+        self._asked_at = 0.0
         self._deadline = 0.0
 
     def ask(self) -> None:
         """Want `act` called soon."""
         loop = asyncio.get_running_loop()
-        now = loop.time()
+        self._asked_at = loop.time()
         if self._timer is None:
-            self._deadline = now + self._longest_s
-        else:
-            self._timer.cancel()
-        self._timer = loop.call_at(min(now + self._quiet_s, self._deadline), self._fire)
+            self._deadline = self._asked_at + self._longest_s
+            self._timer = loop.call_later(self._quiet_s, self._look)
 
-    def _fire(self) -> None:
+    def _look(self) -> None:
+        """Act, or look again when it may have been quiet for long enough."""
+        loop = asyncio.get_running_loop()
+        due = min(self._asked_at + self._quiet_s, self._deadline)
+        if loop.time() < due:
+            self._timer = loop.call_at(due, self._look)
+            return
         self._timer = None
         self._act()
 

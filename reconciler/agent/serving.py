@@ -32,6 +32,7 @@ from reconciler.agent.workshop import Workshop
 from reconciler.catalog import Catalog
 from reconciler.errors import BrokerError, CommandRejected, ReconcilerError
 from reconciler.model.state import Lifecycle
+from reconciler.protocol.identifiers import Identifiers
 from reconciler.protocol.messages import LogRecord, MalformedMessage, decode_presence
 from reconciler.protocol.topics import Kind, Topics
 from reconciler.transport.base import Message, Transport
@@ -88,6 +89,7 @@ class Agent:
             self._journal.load(datetime.now(UTC)),
             api_keys=settings.api_keys,
             meddler=self.meddler,
+            new_id=Identifiers(secrets.token_hex(4)).new,
         )
 
     async def run(self, stop: asyncio.Event, leftovers: set[str]) -> None:
@@ -113,7 +115,7 @@ class Agent:
         self._serving = True
         self._herald.announce()
         self._turn()
-        chores = [self._herald.run(), self._beat(), self._perform(), self._torment(), _set(stop)]
+        chores = [self._beat(), self._perform(), self._torment(), _set(stop)]
         tasks = [asyncio.create_task(chore) for chore in chores]
         try:
             await asyncio.wait({self._end, *tasks}, return_when=asyncio.FIRST_COMPLETED)
@@ -139,7 +141,7 @@ class Agent:
         if address is None or message.retain or self._leaving:
             return  # a command is never retained: it would be carried out anew at each connection
         if address.kind is Kind.COMMAND:
-            self.desk.take(address.name, message, datetime.now(UTC), secrets.token_hex(6))
+            self.desk.take(address.name, message, datetime.now(UTC))
             self._soon()
         elif address.kind is Kind.PRESENCE:
             self._on_presence(address.name, message.payload)

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 import click
 import msgspec
 
-from reconciler.asking import wait_for_news
 from reconciler.cli.output import note, say
 from reconciler.cli.overview import Row, Sides, rows
 from reconciler.cli.picture import look, patience_of
 from reconciler.cli.progress import waiting
 from reconciler.cli.signals import stop_on_signals
 from reconciler.errors import InvalidFiles, SourceError
+from reconciler.listening import wait_for_news
 from reconciler.live import Live
 from reconciler.model.change import Plan
 from reconciler.model.spec import Key

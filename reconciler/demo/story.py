@@ -13,9 +13,9 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
-from reconciler.asking import wait_for_news
 from reconciler.demo.stage import Child, DemoFailed, Stage, expect, open_stage
 from reconciler.errors import ExitCode
+from reconciler.listening import wait_for_news
 
 PATIENCE_S = 20.0
 """How long a scene may take to end well; the usual one takes two seconds."""

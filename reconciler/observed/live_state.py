@@ -27,7 +27,7 @@ from reconciler.protocol.messages import (
     decode_presence,
     decode_status,
 )
-from reconciler.protocol.topics import Kind, Topics, is_name
+from reconciler.protocol.topics import Address, Kind, Topics, is_name
 
 
 class AgentNews(msgspec.Struct, frozen=True, gc=False):
@@ -104,8 +104,12 @@ class LiveState:
     def on_message(self, topic: str, payload: bytes, retain: bool, now: float) -> Fold:
         """Take one message in; those on topics that do not concern the picture change nothing."""
         address = self._topics.read(topic)
-        handler = self._handlers.get(address.kind) if address else None
-        if address is None or handler is None:
+        return NOTHING if address is None else self.take(topic, address, payload, retain, now)
+
+    def take(self, topic: str, address: Address, payload: bytes, retain: bool, now: float) -> Fold:
+        """As `on_message`, of a topic that was read already."""
+        handler = self._handlers.get(address.kind)
+        if handler is None:
             return NOTHING
         self._heard_at = now
         try:

@@ -25,6 +25,10 @@ APPLICATION_ID = 0x7265636F
 
 BUSY_TIMEOUT_S = 5.0
 
+LOG_PAGES = 10_000
+"""Pages of 4 KiB that the log may have before it is merged into the file, which waits for the disk; SQLite's 1,000
+make a fleet's creation wait several times."""
+
 _SCHEMA = (
     """CREATE TABLE rows (
          kind TEXT NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (kind, name)
@@ -50,6 +54,7 @@ def connect(path: Path | None) -> sqlite3.Connection:
         try:
             database.execute("PRAGMA journal_mode=WAL")
             database.execute("PRAGMA synchronous=NORMAL")
+            database.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
             with transaction(database):
                 _make_or_check(database)
         except BaseException:

@@ -17,6 +17,7 @@ from reconciler.errors import StoreError
 from reconciler.model.change import Op
 from reconciler.model.spec import Key
 from reconciler.model.state import Desired, Inventory, InventoryEntry
+from reconciler.protocol.identifiers import Identifiers
 from reconciler.store.database import connect, transaction, usable
 from reconciler.store.lock import FileLock
 from reconciler.store.wishes import Wishes
@@ -81,6 +82,7 @@ class SqliteStore:
         self._facts: dict[str, bytes] = {}
         self._read_version = -1
         self._held_by_us = b""
+        self._keys = Identifiers(secrets.token_hex(12))
         self.refresh()
         if "controller_id" not in self._facts:
             self._begin()
@@ -205,7 +207,7 @@ class SqliteStore:
         name = f"{_name(key)}:{op}"
         in_flight = self._outbox.get(name)
         if in_flight is None or in_flight.spec_hash != spec_hash:
-            in_flight = _InFlight(spec_hash, secrets.token_hex(16))
+            in_flight = _InFlight(spec_hash, self._keys.new())
             self._outbox[name] = in_flight
             self._dirty[OUTBOX, name] = _encoder.encode(in_flight)
         return in_flight.idempotency_key

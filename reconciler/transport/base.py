@@ -14,6 +14,8 @@ from typing import Protocol
 
 import msgspec
 
+from reconciler.errors import BrokerError
+
 
 class Properties(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What MQTT 5 carries beside a payload. MQTT 3.1.1 cannot: there they are dropped without a word."""
@@ -58,6 +60,9 @@ class PublishResult(msgspec.Struct, frozen=True, gc=False):
     no_subscribers: bool = False
 
 
+OnPublished = Callable[[PublishResult | BrokerError], None]
+"""Called once with the end of a message that was posted."""
+
 OnMessage = Callable[[Message], None]
 """Called in the loop's thread for each message."""
 
@@ -100,6 +105,26 @@ class Transport(Protocol):
         Raises:
             BrokerError: not connected (nothing was sent), refused, or no acknowledgement: whether it arrived
                 is unknown.
+            ValueError: `topic` is empty or has a wildcard.
+        """
+
+    def post(  # noqa: PLR0913  as publish
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int = 1,
+        retain: bool = False,
+        properties: Properties | None = None,
+        timeout_s: float = 10.0,
+        told: OnPublished | None = None,
+    ) -> None:
+        """Publish without waiting; `told` hears once what `publish` would return or raise, maybe before this returns.
+
+        Time that is up is noticed within a second. Posts and publishes at QoS 1 leave in the order of the calls.
+
+        Raises:
+            BrokerError: not connected, or too long for the broker; nothing was sent.
             ValueError: `topic` is empty or has a wildcard.
         """
 

@@ -6,16 +6,19 @@ waits for an answer is told at once, and nothing is carried over to the next one
 from __future__ import annotations
 
 import asyncio
+import math
 import ssl
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from reconciler.errors import BrokerError
 from reconciler.settings import TlsSettings
 from reconciler.transport.address import Address, Version
-from reconciler.transport.base import Client, Message, Properties, PublishResult
+from reconciler.transport.base import Client, Message, OnPublished, Properties, PublishResult
 from reconciler.transport.mqtt import LARGEST, Answer, Packets, acknowledgement_name
 from reconciler.transport.refusals import FAILURE, refused, tls_refused, unanswered
 from reconciler.transport.tls import make_context
+from reconciler.transport.window import Parcel, Window
 from reconciler.transport.wire import Wire
 
 IN_FLIGHT = 100
@@ -28,6 +31,7 @@ LEAVE_S = 2.0
 """How long a good-bye may take."""
 
 NO_SUBSCRIBERS = 0x10
+ACCEPTED = PublishResult()
 
 
 async def open_connection(
@@ -86,9 +90,7 @@ class Connection:
         self._wire = wire
         self._why = ""
         self._answer: asyncio.Future[Answer] = self._loop.create_future()
-        self._acks: dict[int, asyncio.Future[int]] = {}
         self._subacks: dict[int, asyncio.Future[list[int]]] = {}
-        self._slots = asyncio.Semaphore(IN_FLIGHT)
         self._largest = LARGEST
 
     # Coming and going.
@@ -96,13 +98,19 @@ class Connection:
     async def be_accepted(self, who: Client) -> None:
         """Introduce ourselves and wait for the answer."""
         self._packets = Packets(self._wire, self._address, self.version, who, self)
+        self._window = Window(
+            self._send,
+            new_id=self._packets.new_id,
+            in_use=self._subacks.__contains__,
+            clock=self._loop.time,
+        )
         self._wire.attach(read=self._packets.read, write=self._packets.write, ended=self._on_end)
         self._timer = self._loop.call_later(1.0, self._keep_alive)
         self._packets.connect()
         answer = await self._answer
         if answer.code >= FAILURE:
             raise refused(self._address, self.version, answer.code, answer.name)
-        self._slots = asyncio.Semaphore(min(IN_FLIGHT, answer.receive_maximum))
+        self._window.limit = min(IN_FLIGHT, answer.receive_maximum)
         self._largest = answer.largest
 
     async def close(self) -> None:
@@ -117,6 +125,7 @@ class Connection:
     def _keep_alive(self) -> None:
         self._timer = self._loop.call_later(1.0, self._keep_alive)
         self._packets.keep_alive()
+        self._window.expire(self._silent())
 
     def _on_end(self, error: Exception | None) -> None:
         """Everyone who waits for the broker learns that it will not answer."""
@@ -126,12 +135,9 @@ class Connection:
         )
         self.ended.set_result(reason)
         _fail(self._answer, unanswered(self._address, self.version, error, reason))
-        for ack in self._acks.values():
-            self._slots.release()
-            _fail(ack, BrokerError(f"{reason}; whether the message arrived is unknown"))
+        self._window.close(reason)
         for suback in self._subacks.values():
             _fail(suback, BrokerError(f"{reason}; not subscribed"))
-        self._acks.clear()
         self._subacks.clear()
 
     # What we send.
@@ -147,72 +153,63 @@ class Connection:
         timeout_s: float,
     ) -> PublishResult:
         """See `Transport.publish`."""
-        if len(topic) + len(payload) + OVERHEAD > self._largest:
-            raise BrokerError(f"{len(payload)} bytes are more than {self._address} takes ({self._largest})")
+        ended: asyncio.Future[PublishResult] = self._loop.create_future()
+        parcel = Parcel(topic, payload, retain, properties, partial(_tell, ended), math.inf)
         deadline = self._loop.time() + timeout_s
+        self._put(parcel, qos)
         try:
             if qos == 0:
-                self._check_open()
-                self._packets.publish(topic, payload, packet_id=0, retain=retain, properties=properties)
                 await self._wire.drained(deadline)
-                return PublishResult()
-            await self._slot(deadline)
+            async with asyncio.timeout_at(deadline):
+                return await ended
         except TimeoutError:
-            raise self._unacknowledged(timeout_s, "the message was not sent") from None
-        ack = self._send(topic, payload, retain=retain, properties=properties)
-        timer = self._loop.call_at(deadline, self._give_up, ack, timeout_s)
-        try:
-            return self._result(topic, await ack)
-        finally:
-            timer.cancel()
+            raise self._window.give_up(parcel, f"{self._silent()} in {timeout_s:g} s") from None
 
-    async def _slot(self, deadline: float) -> None:
-        """Take one of the slots in flight.
+    def post(  # noqa: PLR0913  as Transport.post
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int,
+        retain: bool,
+        properties: Properties | None,
+        timeout_s: float,
+        told: OnPublished | None,
+    ) -> None:
+        """See `Transport.post`."""
+        self._put(Parcel(topic, payload, retain, properties, told, timeout_s), qos)
+
+    def _put(self, parcel: Parcel, qos: int) -> None:
+        """Send `parcel`, at QoS 1 as soon as it is its turn.
 
         Raises:
-            TimeoutError: none became free.
+            BrokerError: nothing was sent.
         """
-        if self._slots.locked():
-            async with asyncio.timeout_at(deadline):
-                await self._slots.acquire()
+        if len(parcel.topic) + len(parcel.payload) + OVERHEAD > self._largest:
+            size = len(parcel.payload)
+            raise BrokerError(f"{size} bytes are more than {self._address} takes ({self._largest})")
+        self._check_open()
+        if qos == 0:
+            self._send(parcel)
+            parcel.end(ACCEPTED)
         else:
-            await self._slots.acquire()
+            self._window.put(parcel)
 
-    def _give_up(self, ack: asyncio.Future[int], timeout_s: float) -> None:
-        _fail(ack, self._unacknowledged(timeout_s, "whether the message arrived is unknown"))
+    def _send(self, parcel: Parcel) -> None:
+        self._packets.publish(
+            parcel.topic,
+            parcel.payload,
+            packet_id=parcel.packet_id,
+            retain=parcel.retain,
+            properties=parcel.properties,
+        )
 
-    def _unacknowledged(self, timeout_s: float, outcome: str) -> BrokerError:
-        return BrokerError(f"no acknowledgement from {self._address} in {timeout_s:g} s; {outcome}")
-
-    def _send(
-        self, topic: str, payload: bytes, *, retain: bool, properties: Properties | None
-    ) -> asyncio.Future[int]:
-        """Send in the slot that we hold; the acknowledgement frees it, whoever still waits for that."""
-        try:
-            self._check_open()
-            packet_id = self._free_id()
-            self._packets.publish(topic, payload, packet_id=packet_id, retain=retain, properties=properties)
-        except BaseException:
-            self._slots.release()
-            raise
-        ack = self._acks[packet_id] = self._loop.create_future()
-        return ack
-
-    def _free_id(self) -> int:
-        """A packet id that waits for no answer; there are far more of them than slots."""
-        while (packet_id := self._packets.new_id()) in self._acks or packet_id in self._subacks:
-            pass
-        return packet_id
+    def _silent(self) -> str:
+        return f"no acknowledgement from {self._address}"
 
     def _check_open(self) -> None:
         if self.ended.done():
             raise BrokerError(f"{self.ended.result()}; the message was not sent")
-
-    def _result(self, topic: str, code: int) -> PublishResult:
-        if code >= FAILURE:
-            reason = acknowledgement_name(code)
-            raise BrokerError(f"the broker {self._address} refused a message to {topic}: {reason}")
-        return PublishResult(no_subscribers=code == NO_SUBSCRIBERS)
 
     async def subscribe(self, filters: Sequence[tuple[str, int]], timeout_s: float) -> None:
         """Subscribe to each filter with its QoS and wait for the answer.
@@ -242,12 +239,15 @@ class Connection:
             self._answer.set_result(answer)
 
     def on_acknowledged(self, packet_id: int, code: int) -> None:
-        ack = self._acks.pop(packet_id, None)
-        if ack is None:
-            return  # QoS 0: said when it is written
-        self._slots.release()
-        if not ack.done():
-            ack.set_result(code)
+        parcel = self._window.acknowledged(packet_id)
+        if parcel is not None:
+            parcel.end(self._outcome(parcel.topic, code) if code else ACCEPTED)
+
+    def _outcome(self, topic: str, code: int) -> PublishResult | BrokerError:
+        if code < FAILURE:
+            return PublishResult(no_subscribers=code == NO_SUBSCRIBERS)
+        reason = acknowledgement_name(code)
+        return BrokerError(f"the broker {self._address} refused a message to {topic}: {reason}")
 
     def on_subscribed(self, packet_id: int, codes: list[int]) -> None:
         suback = self._subacks.pop(packet_id, None)
@@ -259,9 +259,17 @@ class Connection:
         self._why = self._why or reason
 
 
-def _fail(
-    future: asyncio.Future[Answer] | asyncio.Future[int] | asyncio.Future[list[int]], error: BrokerError
-) -> None:
+def _tell(ended: asyncio.Future[PublishResult], outcome: PublishResult | BrokerError) -> None:
+    """Pass on how a message ended, unless nobody waits for it any more."""
+    if ended.done():
+        return
+    if isinstance(outcome, BrokerError):
+        ended.set_exception(outcome)
+    else:
+        ended.set_result(outcome)
+
+
+def _fail(future: asyncio.Future[Answer] | asyncio.Future[list[int]], error: BrokerError) -> None:
     """Tell who waits; nobody may, as after a timeout."""
     if not future.done():
         future.set_exception(error)

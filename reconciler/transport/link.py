@@ -22,6 +22,7 @@ from reconciler.transport.base import (
     Message,
     OnConnection,
     OnMessage,
+    OnPublished,
     Properties,
     PublishResult,
 )
@@ -196,6 +197,24 @@ class MqttTransport:
         connection = self._established()
         return await connection.publish(
             topic, payload, qos=qos, retain=retain, properties=properties, timeout_s=timeout_s
+        )
+
+    def post(  # noqa: PLR0913  as Transport.post
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int = 1,
+        retain: bool = False,
+        properties: Properties | None = None,
+        timeout_s: float = 10.0,
+        told: OnPublished | None = None,
+    ) -> None:
+        """See `Transport.post`."""
+        check_topic(topic)
+        connection = self._established()
+        connection.post(
+            topic, payload, qos=qos, retain=retain, properties=properties, timeout_s=timeout_s, told=told
         )
 
     async def subscribe(self, filters: Sequence[str], *, qos: int = 1, timeout_s: float = 10.0) -> None:

@@ -18,6 +18,7 @@ from reconciler.transport.base import (
     Message,
     OnConnection,
     OnMessage,
+    OnPublished,
     Properties,
     PublishResult,
     Will,
@@ -179,10 +180,32 @@ class MemoryTransport:
         timeout_s: float = 10.0,  # noqa: ARG002  a hub answers at once
     ) -> PublishResult:
         """See `Transport.publish`."""
+        result = self._route(topic, payload, qos=qos, retain=retain, properties=properties)
+        await asyncio.sleep(0)
+        return result
+
+    def post(  # noqa: PLR0913  as Transport.post
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int = 1,
+        retain: bool = False,
+        properties: Properties | None = None,
+        timeout_s: float = 10.0,  # noqa: ARG002  as publish
+        told: OnPublished | None = None,
+    ) -> None:
+        """See `Transport.post`."""
+        result = self._route(topic, payload, qos=qos, retain=retain, properties=properties)
+        if told is not None:
+            asyncio.get_running_loop().call_soon(told, result)
+
+    def _route(
+        self, topic: str, payload: bytes, *, qos: int, retain: bool, properties: Properties | None
+    ) -> PublishResult:
         check_topic(topic)
         self._established()
         wanted = self._hub.route(Message(topic, payload, retain, properties))
-        await asyncio.sleep(0)
         return PublishResult(no_subscribers=qos > 0 and not wanted)
 
     async def subscribe(self, filters: Sequence[str], *, qos: int = 1, timeout_s: float = 10.0) -> None:  # noqa: ARG002  as publish; a hub loses nothing at any QoS

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 
-from reconciler.asking import LATE_ANSWER_S, Ask, Identity, subscriptions
+from reconciler.asking import LATE_ANSWER_S, Ask, Identity, Order
+from reconciler.listening import subscriptions
 from reconciler.live import Live
 from reconciler.model.change import Op, Step
 from reconciler.model.spec import Key
@@ -61,9 +62,8 @@ async def meet(late_s: float | None) -> tuple[Live, Host]:
 
 async def send(live: Live, op: Op, state: str) -> Ask:
     """Send one command and go on as soon as its status shows it, as a step does."""
-    async with live.ask(KEY, Step(op), idempotency_key="k", commit="c", timeout_s=PATIENCE_S) as ask:
+    async with live.ask(KEY, Step(op), Order("k", "c", PATIENCE_S)) as ask:
         while (seen := live.strategy(KEY)) is None or seen.state != state:
-            ask.news.clear()
             await asyncio.wait_for(ask.news.wait(), PATIENCE_S)
     return ask
 

@@ -25,7 +25,7 @@ STATES = (None, *Lifecycle)
 
 def decide_on(op: Op, held: Lifecycle | Strategy | None = None, given: Command | None = None) -> Decision:
     before = strategy(held) if isinstance(held, Lifecycle) else held
-    return decide(op, given or command(op), before, rules(), "17")
+    return decide(op, given or command(op), before, rules(), lambda: "17")
 
 
 def refusal_of(decision: Decision) -> str:

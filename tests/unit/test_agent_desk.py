@@ -34,7 +34,7 @@ def desk_with(
 ) -> Desk:
     meddler = Meddler(faults or Faults(), random.Random(1))
     remembered = Remembered(strategies=strategies, **left)
-    return Desk(TOPICS, rules(), remembered, api_keys=api_keys or {}, meddler=meddler)
+    return Desk(TOPICS, rules(), remembered, api_keys=api_keys or {}, meddler=meddler, new_id=lambda: "17")
 
 
 def send(
@@ -50,7 +50,7 @@ def send(
         given = command(Op(op))
     payload = given if isinstance(given, bytes) else encode(given)
     message = Message(f"hummingbot/strategy/{op}", payload, properties=properties)
-    desk.take(op, message, now, "17")
+    desk.take(op, message, now)
     return desk.next_turn()
 
 

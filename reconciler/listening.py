@@ -1,0 +1,69 @@
+"""What is listened to: the roots of topics, what to subscribe to there, and when a picture is as good as it gets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from reconciler.model.state import Observed
+from reconciler.observed import LiveState
+from reconciler.protocol.topics import Topics
+from reconciler.settings import TargetSettings
+
+
+class TargetLink:
+    """One root of topics: its names, its picture, and the lock that a Basic peer needs."""
+
+    def __init__(self, name: str, settings: TargetSettings) -> None:
+        self.name = name
+        self.topics = Topics(settings.root)
+        self.state = LiveState(
+            name, self.topics, profile=settings.profile, basic_window_s=settings.basic_window_s
+        )
+        self.profile = settings.profile
+        self.one_at_a_time = asyncio.Lock()
+        self.answers = True
+        """Whether this Basic peer answered the last command."""
+
+    @property
+    def extended(self) -> bool:
+        """Whether commands carry `meta` now."""
+        return self.profile == "extended" or (self.profile == "auto" and self.state.extended)
+
+
+def subscriptions(topics: Topics, *, performance: bool, logs: bool) -> list[tuple[list[str], int]]:
+    """What to subscribe to. State comes at QoS 0: at QoS 1 Mosquitto's default queue limit of 1,000
+    cuts a larger retained snapshot; the inventory's digest tells us if anything is missing all the same.
+
+    No two filters meet the same topic (`response/#` is `response`, too): Mosquitto would send each message twice,
+    and the second of two answers of a Basic peer would be taken for the next command's.
+    """
+    state = state_filters(topics)
+    if performance:
+        state += [topics.performance, f"{topics.performance}/+"]
+    if logs:
+        state += [topics.logs, f"{topics.logs}/+"]
+    return [([f"{topics.response}/#"], 1), (state, 0)]
+
+
+def state_filters(topics: Topics) -> list[str]:
+    """Agents first: should a broker cut what follows, we still know that somebody is there to be heard."""
+    return [f"{topics.root}/agent/+", f"{topics.root}/inventory/+", topics.status, f"{topics.status}/+"]
+
+
+def has_holes(view: Observed) -> bool:
+    return any(agent.online and not agent.complete for agent in view.agents)
+
+
+def is_settled(view: Observed) -> bool:
+    if not view.connected:
+        return False
+    gone = bool(view.agents) and not any(agent.online for agent in view.agents)
+    return view.complete or view.presumed_absent or gone
+
+
+async def wait_for_news(event: asyncio.Event, timeout_s: float) -> None:
+    """Wait until `event` is set, at most `timeout_s`; which of the two happened does not matter."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s):
+            await event.wait()

@@ -1,0 +1,129 @@
+"""
+Messages at QoS 1 on their way: so many unacknowledged at a time, the others wait in order. No socket.
+
+Rule 1: each message has one end, told once: acknowledged, refused, given up, or cut off with its connection.
+Rule 2: who has stopped waiting frees nothing: only the broker's acknowledgement makes room.
+Rule 3: a slow broker is not a silent one: time runs from when a message was sent, and for those that wait only
+while none is acknowledged.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from reconciler.errors import BrokerError
+from reconciler.transport.base import OnPublished, Properties, PublishResult
+from reconciler.transport.listeners import report
+
+UNKNOWN = "whether the message arrived is unknown"
+UNSENT = "the message was not sent"
+
+
+class Parcel(msgspec.Struct, eq=False):
+    """One message and who is told of its end. `timeout_s`: for its acknowledgement; `packet_id` 0: not sent yet."""
+
+    topic: str
+    payload: bytes
+    retain: bool
+    properties: Properties | None
+    told: OnPublished | None
+    timeout_s: float
+    packet_id: int = 0
+    deadline: float = 0.0
+
+    def end(self, outcome: PublishResult | BrokerError) -> None:
+        """Tell how it ended, once."""
+        told, self.told = self.told, None
+        if told is None:
+            return
+        try:
+            told(outcome)
+        except Exception as error:  # noqa: BLE001  goes to the loop's handler: rule 4 of base.py
+            report(error, f"a listener failed on the end of a message to {self.topic}")
+
+
+class Window:
+    """`send` writes a parcel under its packet id; `new_id` names ids, of which some may be in use elsewhere."""
+
+    def __init__(
+        self,
+        send: Callable[[Parcel], None],
+        *,
+        new_id: Callable[[], int],
+        in_use: Callable[[int], bool],
+        clock: Callable[[], float],
+    ) -> None:
+        self.limit = 1
+        self._clock = clock
+        self._send = send
+        self._new_id = new_id
+        self._in_use = in_use
+        self._sent: dict[int, Parcel] = {}
+        self._waiting: deque[Parcel] = deque()
+
+    def put(self, parcel: Parcel) -> None:
+        """Send `parcel`, or let it wait for its turn."""
+        parcel.deadline = self._clock() + parcel.timeout_s
+        if self._waiting or len(self._sent) >= self.limit:
+            self._waiting.append(parcel)
+        else:
+            self._dispatch(parcel)
+
+    def _dispatch(self, parcel: Parcel) -> None:
+        parcel.packet_id = packet_id = self._free_id()
+        self._sent[packet_id] = parcel
+        try:
+            self._send(parcel)
+        except BrokerError as error:
+            del self._sent[packet_id]
+            parcel.end(error)
+
+    def _free_id(self) -> int:
+        """A packet id that waits for no answer; there are far more of them than may be in flight."""
+        while (packet_id := self._new_id()) in self._sent or self._in_use(packet_id):
+            pass
+        return packet_id
+
+    def acknowledged(self, packet_id: int) -> Parcel | None:
+        """Take out the message with this id and send those that it kept waiting; None if there is none."""
+        acknowledged = self._sent.pop(packet_id, None)
+        while self._waiting and len(self._sent) < self.limit:
+            parcel = self._waiting.popleft()
+            parcel.deadline = self._clock() + parcel.timeout_s
+            self._dispatch(parcel)
+        return acknowledged
+
+    def give_up(self, parcel: Parcel, why: str) -> BrokerError:
+        """Stop waiting for `parcel`, which tells nobody any more; returns what can be said of it."""
+        parcel.told = None
+        return self._abandon(parcel, why)
+
+    def expire(self, why: str) -> None:
+        """Give up those whose time is over."""
+        late = self._late(self._sent.values())
+        for parcel in late and [*late, *self._late(self._waiting)]:
+            parcel.end(self._abandon(parcel, why))
+
+    def _late(self, parcels: Iterable[Parcel]) -> list[Parcel]:
+        now = self._clock()
+        return [parcel for parcel in parcels if parcel.told is not None and parcel.deadline <= now]
+
+    def _abandon(self, parcel: Parcel, why: str) -> BrokerError:
+        if parcel.packet_id:
+            return BrokerError(f"{why}; {UNKNOWN}")
+        if parcel in self._waiting:
+            self._waiting.remove(parcel)
+        return BrokerError(f"{why}; {UNSENT}")
+
+    def close(self, why: str) -> None:
+        """The connection is gone: nothing of this will be acknowledged."""
+        sent, waiting = list(self._sent.values()), list(self._waiting)
+        self._sent.clear()
+        self._waiting.clear()
+        for parcel in sent:
+            parcel.end(BrokerError(f"{why}; {UNKNOWN}"))
+        for parcel in waiting:
+            parcel.end(BrokerError(f"{why}; {UNSENT}"))
