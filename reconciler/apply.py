@@ -22,12 +22,11 @@ from reconciler.live import Live
 from reconciler.model.change import Change, Op, Plan, Step
 from reconciler.model.report import ChangeResult, Outcome, StepResult
 from reconciler.model.spec import Key, StrategySpec
-from reconciler.model.state import InventoryEntry, Lifecycle
+from reconciler.model.state import InventoryEntry, Lifecycle, Presence
 from reconciler.plan.order import LOWERS_RISK, waves
 from reconciler.protocol.canonical import spec_hash
 from reconciler.settings import SyncSettings
 from reconciler.store.base import Store
-from reconciler.store.group_commit import GroupCommit
 
 TRANSIT_PATIENCE = 4
 """A bot that says `starting` or `stopping` gets this many step timeouts: a real one needs up to 30 s to
@@ -56,7 +55,7 @@ class Applier:
         self._sync = sync
         self._stop = stop
         self._clock = asyncio.get_running_loop().time
-        self._durable = GroupCommit(store.flush)
+        live.record_first(store.flush)
 
     async def apply(self, plan: Plan, progress: Progress = quiet) -> tuple[ChangeResult, ...]:
         """Carry out `plan`; one result for each change that acts, in the plan's order."""
@@ -111,8 +110,9 @@ class Applier:
         idempotency_key = self._store.key_for(key, step.op, step.spec_hash or "")
         fresh = step.op is Op.CREATE and key not in self._store.inventory()
         if step.op is Op.CREATE:
-            self._record(change, commit, step.spec_hash)  # first: if we die now, the bot is still ours
-        await self._durable.wait()
+            self._record(
+                change, commit, step.spec_hash
+            )  # before it is sent: if we die then, the bot is still ours
         order = Order(idempotency_key, commit, self._sync.step_timeout_s)
         verdict = Verdict(Next.WAIT)
         attempt = 0
@@ -155,7 +155,7 @@ class Applier:
                 step,
                 before=ask.before,
                 now=now,
-                presence=self._live.presence(key),
+                presence=self._live.presence(key) if step.op is Op.DELETE else Presence.UNKNOWN,
                 reply=ask.reply,
                 extended=ask.extended,
             )

@@ -15,21 +15,21 @@ from types import TracebackType
 
 import msgspec
 
-from reconciler.errors import BrokerError
+from reconciler.errors import BrokerError, StoreError
 from reconciler.listening import TargetLink
 from reconciler.model.change import Step
 from reconciler.model.spec import Key
 from reconciler.model.state import ObservedStrategy
+from reconciler.posting import Courier, Letter
+from reconciler.protocol.batches import unpack_responses
 from reconciler.protocol.commands import build
 from reconciler.protocol.identifiers import Identifiers
 from reconciler.protocol.matching import Pending
 from reconciler.protocol.messages import Command, CommandMeta, MalformedMessage, Reply, decode_reply, encode
 from reconciler.protocol.signing import sign
 from reconciler.protocol.times import format_time
-from reconciler.protocol.topics import Topics
-from reconciler.transport.base import Message, Properties, PublishResult, Transport
-
-CONTENT_TYPE = "application/json"
+from reconciler.protocol.topics import BATCH, Topics
+from reconciler.transport.base import Message, PublishResult, Transport
 
 LATE_ANSWER_S = 2.0
 """How long a Basic peer may take to answer what its status has shown already."""
@@ -66,15 +66,6 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
             owner=self.owner,
             epoch=self.epoch,
             expires_at=format_time(datetime.now(UTC) + timedelta(seconds=order.timeout_s)),
-        )
-
-    def properties(self, topics: Topics, request_id: str, order: Order) -> Properties:
-        """The same for the envelope of MQTT 5."""
-        return Properties(
-            response_topic=topics.reply_to(self.controller),
-            correlation_data=request_id.encode(),
-            expiry_s=max(1, round(order.timeout_s)),
-            content_type=CONTENT_TYPE,
         )
 
     def signed(self, topic: str, command: Command) -> Command:
@@ -120,20 +111,20 @@ class Ask:
         self.before = before
         self.reply: Reply | None = None
         self.unheard = False
-        self.lost: BrokerError | None = None
+        self.lost: BrokerError | StoreError | None = None
         self.news = News()
 
     def take(self, reply: Reply) -> None:
         self.reply = reply
         self.news.set()
 
-    def sent(self, outcome: PublishResult | BrokerError) -> None:
-        """Take note of what the broker said of the command."""
-        if isinstance(outcome, BrokerError):
+    def sent(self, outcome: PublishResult | BrokerError | StoreError) -> None:
+        """Take note of what the broker said of the command, or of why it was not sent."""
+        if isinstance(outcome, PublishResult):
+            self.unheard = outcome.no_subscribers
+        else:
             self.lost = outcome
             self.news.set()
-        elif outcome.no_subscribers:
-            self.unheard = True
 
 
 class Asks:
@@ -141,7 +132,7 @@ class Asks:
 
     def __init__(self, transport: Transport, identity: Identity) -> None:
         self.identity = identity
-        self._transport = transport
+        self.courier = Courier(transport, identity.controller)
         self._pending = Pending()
         self._asks: dict[str, Ask] = {}
         self._by_key: dict[Key, list[Ask]] = {}
@@ -152,12 +143,11 @@ class Asks:
         """Send the command that carries out `step`, and expect its answer from now on.
 
         Raises:
-            BrokerError: nothing was sent.
             CommandRejected: this peer cannot be told so.
         """
         before = target.state.believed(key.name)
         ask = Ask(key, self._ids.new(), extended=extended, before=before)
-        self._send(target.topics, ask, step, order)
+        self._send(target, ask, step, order)
         self._pending.register(
             ask.request_id, step.op, key.name, basic=not extended, response=target.topics.response
         )
@@ -167,17 +157,13 @@ class Asks:
             self._timer = asyncio.get_running_loop().call_later(LOOK_EVERY_S, self._look)
         return ask
 
-    def _send(self, topics: Topics, ask: Ask, step: Step, order: Order) -> None:
-        topic = topics.command(step.op)
-        meta = self.identity.meta(topics, ask.request_id, order) if ask.extended else None
+    def _send(self, target: TargetLink, ask: Ask, step: Step, order: Order) -> None:
+        meta = self.identity.meta(target.topics, ask.request_id, order) if ask.extended else None
         _, command = build(step, ask.key.name, meta)
-        self._transport.post(
-            topic,
-            encode(self.identity.signed(topic, command) if meta else command),
-            properties=self.identity.properties(topics, ask.request_id, order) if meta else None,
-            timeout_s=order.timeout_s,
-            told=ask.sent,
-        )
+        if meta is not None:
+            command = self.identity.signed(target.topics.command(step.op), command)
+        request_id = ask.request_id if ask.extended else ""
+        self.courier.put(target, Letter(step.op, encode(command), request_id, order.timeout_s, ask.sent))
 
     def end(self, ask: Ask) -> None:
         """Expect nothing any more; an answer that comes late is not matched."""
@@ -199,13 +185,20 @@ class Asks:
             ask.news.set()
 
     def on_reply(self, message: Message) -> None:
-        """Give an answer to whoever asked."""
+        """Give an answer, or several in one message, to whoever asked."""
+        topic, _, level = message.topic.rpartition("/")
+        correlation = message.properties.correlation_data if message.properties else None
         try:
-            reply = decode_reply(message.payload)
+            if level == BATCH:
+                for response in unpack_responses(message.payload):
+                    self._match(decode_reply(response), None, topic)
+            else:
+                self._match(decode_reply(message.payload), correlation, message.topic)
         except MalformedMessage:
             return  # an answer that cannot be read is no answer: the step's status decides
-        correlation = message.properties.correlation_data if message.properties else None
-        request_id = self._pending.match(reply, correlation, message.topic)
+
+    def _match(self, reply: Reply, correlation: bytes | None, topic: str) -> None:
+        request_id = self._pending.match(reply, correlation, topic)
         if request_id is not None and request_id in self._asks:
             self._asks[request_id].take(reply)
 
@@ -219,7 +212,6 @@ class Asking:
     """`async with` it: sends one command, and listens for its answer and for news while the block runs.
 
     Raises:
-        BrokerError: nothing was sent.
         CommandRejected: this peer cannot be told so.
     """
 

@@ -41,6 +41,9 @@ class Next(StrEnum):
     WAIT = "wait"
 
 
+_ENDS = {Next.DONE: Outcome.CONFIRMED, Next.FAILED: Outcome.FAILED}
+
+
 class Verdict(msgspec.Struct, frozen=True, gc=False):
     """`code` and `message` are the peer's own; `retry_after_s` its wish, None if it has none."""
 
@@ -52,8 +55,7 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     @property
     def outcome(self) -> Outcome:
         """What a step that ended on this verdict is reported as."""
-        ends = {Next.DONE: Outcome.CONFIRMED, Next.FAILED: Outcome.FAILED}
-        return ends.get(self.next, Outcome.UNKNOWN)
+        return _ENDS.get(self.next, Outcome.UNKNOWN)
 
 
 _DONE = Verdict(Next.DONE)
@@ -69,7 +71,10 @@ def judge(  # noqa: PLR0913  (everything that bears on a step, by name)
     reply: Reply | None,
     extended: bool,
 ) -> Verdict:
-    """Say how `step` stands. `before`: as seen when it was sent; `now`, `presence`: as seen at this moment."""
+    """Say how `step` stands. `before`: as seen when it was sent; `now`, `presence`: as seen at this moment.
+
+    `presence` counts for a DELETE only.
+    """
     if reply is not None and not reply.ok:
         return _on_error(step, now, reply)
     answered = reply is not None and _applied(reply)

@@ -7,6 +7,7 @@ import contextlib
 
 from reconciler.model.state import Observed
 from reconciler.observed import LiveState
+from reconciler.protocol.batches import CAPABILITY as BATCHES
 from reconciler.protocol.topics import Topics
 from reconciler.settings import TargetSettings
 
@@ -29,6 +30,11 @@ class TargetLink:
     def extended(self) -> bool:
         """Whether commands carry `meta` now."""
         return self.profile == "extended" or (self.profile == "auto" and self.state.extended)
+
+    @property
+    def batches(self) -> bool:
+        """Whether several commands may go in one message."""
+        return self.extended and self.state.all_can(BATCHES)
 
 
 def subscriptions(topics: Topics, *, performance: bool, logs: bool) -> list[tuple[list[str], int]]:

@@ -70,6 +70,10 @@ class Live:
         """Who we are on the wire now."""
         return self._asks.identity
 
+    def record_first(self, record: Callable[[], None]) -> None:
+        """Call `record` before any command leaves: what we die of must find it written down."""
+        self._asks.courier.record = record
+
     def renew(self, epoch: int) -> None:
         """Carry a new epoch from now on: another process has applied since we last did."""
         self._asks.identity = msgspec.structs.replace(self.identity, epoch=epoch)

@@ -19,7 +19,7 @@ from reconciler.agent.journal import Entry, Remembered
 from reconciler.agent.misbehave import Meddler
 from reconciler.agent.records import Decision, Moved, Reconfigured, Strategy, Work
 from reconciler.agent.replies import Refusal, accepted, addressed, refused
-from reconciler.agent.requests import Request, Route, Unreadable, read_request
+from reconciler.agent.requests import Request, Route, Unreadable, read_batch, read_request
 from reconciler.agent.rules import Rules
 from reconciler.errors import CommandRejected
 from reconciler.model.change import Op
@@ -28,7 +28,7 @@ from reconciler.protocol.codes import ErrorCode
 from reconciler.protocol.messages import CommandMeta, Reply
 from reconciler.protocol.signing import Authenticator, NonceMemory, Verdict
 from reconciler.protocol.times import parse_time
-from reconciler.protocol.topics import Topics
+from reconciler.protocol.topics import BATCH, Topics
 from reconciler.transport.base import Message
 
 
@@ -87,7 +87,17 @@ class Desk:
     # Commands.
 
     def take(self, level: str, message: Message, now: datetime) -> None:
-        """Take in what came on `{root}/strategy/{level}`."""
+        """Take in what came on `{root}/strategy/{level}`: one command, or several in one message."""
+        if level != BATCH:
+            self._take(level, message, now)
+            return
+        try:
+            for each, alone in read_batch(self._topics, message):
+                self._take(each, alone, now)
+        except Unreadable as error:
+            self._reply(error.route, refused(None, "", error.refusal))
+
+    def _take(self, level: str, message: Message, now: datetime) -> None:
         try:
             request = read_request(self._topics, level, message)
         except Unreadable as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from reconciler.agent.desk import Desk, Turn
@@ -13,6 +13,7 @@ from reconciler.agent.outbox import Allowance, Coalesced, Letter, Outbox
 from reconciler.agent.records import Strategy
 from reconciler.agent.requests import Route
 from reconciler.agent.telling import Voice
+from reconciler.protocol.batches import batched, pack_responses
 from reconciler.protocol.messages import LogRecord, Performance, Reply, encode
 from reconciler.protocol.times import format_time
 from reconciler.protocol.topics import Topics
@@ -50,6 +51,7 @@ class Herald:
             self._tell_inventory, quiet_s=_INVENTORY_QUIET_S, longest_s=_INVENTORY_LONGEST_S
         )
         self._known: set[str] = set()
+        self._names_changed = False
         self._owed: set[str] = set()
         self._epoch_told = 0
         self._logs = Allowance(LOGS_PER_S)
@@ -88,32 +90,54 @@ class Herald:
 
     def tell(self, turn: Turn) -> None:
         """Send the answers of a turn, and the statuses of what it changed."""
-        for route, reply in turn.replies:
-            self._reply(route, reply)
+        self._answer(turn.replies)
         now = _now() if turn.told else ""
         for item in turn.told:
             if isinstance(item, Strategy):
                 self._changed(item, now)
             else:
                 self._gone(item)
+        if self._names_changed:
+            self._names_changed = False
+            self._inventory_soon.ask()
         if self._desk.epoch != self._epoch_told:
             self.present()
 
-    def _reply(self, route: Route, reply: Reply) -> None:
+    def _answer(self, replies: Iterable[tuple[Route, Reply]]) -> None:
+        """Send each answer where it belongs; those that may travel together do."""
+        together: dict[str, list[bytes]] = {}
+        for route, reply in replies:
+            payload = encode(reply)
+            for delay_s in self._meddler.delays_s():
+                if route.together and not delay_s:
+                    together.setdefault(route.topic, []).append(payload)
+                else:
+                    self._reply(route, payload, delay_s)
+        for topic, payloads in together.items():
+            for some in batched(payloads, size=len):
+                self._together(topic, some)
+
+    def _together(self, topic: str, payloads: Sequence[bytes]) -> None:
+        """Send answers for one controller in one message, or one by one to a broker that takes none so long."""
+        batch = Letter(self._topics.batch_of(topic), pack_responses(payloads), qos=0)
+        if len(payloads) > 1 and self._outbox.put(batch):
+            return
+        for payload in payloads:
+            self._outbox.put(Letter(topic, payload, qos=0))
+
+    def _reply(self, route: Route, payload: bytes, delay_s: float) -> None:
         correlation = route.correlation_data
         properties = Properties(correlation_data=correlation, content_type=_JSON) if correlation else None
-        letter = Letter(route.topic, encode(reply), qos=0, properties=properties)
-        loop = asyncio.get_running_loop()
-        for delay_s in self._meddler.delays_s():
-            if delay_s:
-                loop.call_later(delay_s, self._outbox.put, letter)
-            else:
-                self._outbox.put(letter)
+        letter = Letter(route.topic, payload, qos=0, properties=properties)
+        if delay_s:
+            asyncio.get_running_loop().call_later(delay_s, self._outbox.put, letter)
+        else:
+            self._outbox.put(letter)
 
     def _changed(self, strategy: Strategy, now: str) -> None:
         if strategy.name not in self._known:
             self._known.add(strategy.name)
-            self._inventory_soon.ask()
+            self._names_changed = True
         if self._meddler.withholds():
             self._owed.add(strategy.name)
         else:
@@ -124,7 +148,7 @@ class Herald:
         self._known.discard(name)
         self._owed.discard(name)
         self._retained(self._topics.status_of(name), b"", about=name)
-        self._inventory_soon.ask()
+        self._names_changed = True
 
     # Messages.
 

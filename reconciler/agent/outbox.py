@@ -32,8 +32,8 @@ class Outbox:
         self._under_way = 0
         self._empty = asyncio.Event()
 
-    def put(self, letter: Letter) -> None:
-        """Send `letter` as soon as those before it are on their way."""
+    def put(self, letter: Letter) -> bool:
+        """Send `letter` as soon as those before it are on their way; False if it cannot be sent, and so is lost."""
         self._under_way += 1
         try:
             self._transport.post(
@@ -46,6 +46,8 @@ class Outbox:
             )
         except BrokerError as error:
             self._on_end(letter, error)
+            return False
+        return True
 
     def _on_end(self, letter: Letter, outcome: PublishResult | BrokerError) -> None:
         self._under_way -= 1

@@ -8,18 +8,26 @@ import msgspec
 
 from reconciler.agent.replies import Refusal
 from reconciler.model.change import Op
+from reconciler.protocol.batches import unpack_commands
 from reconciler.protocol.codes import ErrorCode
 from reconciler.protocol.messages import Command, CommandMeta, MalformedMessage, decode_command, decode_object
-from reconciler.protocol.topics import Topics
-from reconciler.transport.base import Message
+from reconciler.protocol.topics import BATCH, Topics
+from reconciler.transport.base import Message, Properties
+
+IN_A_BATCH = Properties()
+"""What stands for the properties of a message that came with others: those were the batch's."""
 
 
 class Route(msgspec.Struct, frozen=True, gc=False):
-    """Where an answer goes. `meta` None: to a Basic peer, which gets the given shape and nothing more."""
+    """Where an answer goes. `meta` None: to a Basic peer, which gets the given shape and nothing more.
+
+    `together`: the command came in a batch, so its answer may travel with others.
+    """
 
     topic: str
     correlation_data: bytes | None = None
     meta: CommandMeta | None = None
+    together: bool = False
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
@@ -38,6 +46,22 @@ class Unreadable(Exception):
         self.route = route
         self.op = op
         self.refusal = refusal
+
+
+def read_batch(topics: Topics, message: Message) -> list[tuple[str, Message]]:
+    """Take a batch apart: for each command in it the last level of its topic, and the message it would be alone.
+
+    Raises:
+        Unreadable: it is no batch.
+    """
+    try:
+        commands = unpack_commands(message.payload)
+    except MalformedMessage as error:
+        raise Unreadable(_route(topics, message, None), None, _malformed(str(error))) from None
+    prefix = topics.batch.removesuffix(BATCH)
+    return [
+        (level, Message(f"{prefix}{level}", payload, properties=IN_A_BATCH)) for level, payload in commands
+    ]
 
 
 def read_request(topics: Topics, level: str, message: Message) -> Request:
@@ -83,7 +107,9 @@ def _may_reply(topics: Topics, message: Message, meta: CommandMeta | None) -> bo
 def _route(topics: Topics, message: Message, meta: CommandMeta | None) -> Route:
     wanted = _wanted_topic(message, meta)
     topic = wanted if wanted and topics.may_reply_to(wanted) else topics.response
-    return Route(topic, message.properties.correlation_data if message.properties else None, meta)
+    together = message.properties is IN_A_BATCH
+    correlation_data = message.properties.correlation_data if message.properties else None
+    return Route(topic, correlation_data, meta, together)
 
 
 def _salvaged(payload: bytes) -> CommandMeta | None:

@@ -7,10 +7,11 @@ from collections.abc import Collection, Sequence
 import msgspec
 
 from reconciler.agent.records import Strategy
+from reconciler.protocol.batches import CAPABILITY as BATCHES
 from reconciler.protocol.canonical import inventory_digest
 from reconciler.protocol.messages import AgentInventory, AgentPresence, Status, encode
 
-CAPABILITIES = ("idempotency", "epoch", "config_mode", "spec_hash", "account")
+CAPABILITIES = ("idempotency", "epoch", "config_mode", "spec_hash", "account", BATCHES)
 SIGNATURES = "signatures"
 """One more capability: commands must be signed."""
 

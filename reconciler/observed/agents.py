@@ -45,6 +45,10 @@ class Agent:
         """The session in force; empty as long as none was announced."""
         return self.presence.session if self.presence else ""
 
+    def can(self, capability: str) -> bool:
+        """Whether it announced `capability`."""
+        return self.presence is not None and capability in self.presence.capabilities
+
     def is_past(self, session: str) -> bool:
         """Whether `session` ended before the one in force."""
         return session in self._past

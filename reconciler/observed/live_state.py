@@ -225,6 +225,11 @@ class LiveState:
         """Whether Extended rules are in force: once an agent announced itself they stay, also if it is lost."""
         return self._profile == "extended" or self._announced
 
+    def all_can(self, capability: str) -> bool:
+        """Whether agents are online, and each has announced `capability`."""
+        online = [agent for agent in self._picture.agents.values() if agent.online]
+        return bool(online) and all(agent.can(capability) for agent in online)
+
     def performance(self, name: str) -> Performance | None:
         """The last figures heard of `name`."""
         return self._performance.get(name)

@@ -27,8 +27,15 @@ _wire_encoder = msgspec.json.Encoder(decimal_format="number")
 
 def canonical(value: Any) -> Any:  # noqa: ANN401  (any JSON value)
     """Return `value` with each number in its one canonical form; 1, 1.0 and 1e0 become the same."""
+    if type(value) is Decimal:
+        return _number(value)
     if isinstance(value, dict):
-        return {key: item if type(item) in _AS_IS else canonical(item) for key, item in value.items()}
+        return {
+            key: item
+            if (kind := type(item)) in _AS_IS or (kind is int and -_LARGE < item < _LARGE)
+            else canonical(item)
+            for key, item in value.items()
+        }
     if isinstance(value, list | tuple):
         return [canonical(item) for item in value]
     if isinstance(value, float):

@@ -77,11 +77,11 @@ def _below(topic: str, response: str) -> bool:
 def _agrees(command: InFlight, reply: Reply, topic: str) -> bool:
     """Whether nothing that `reply` says of itself contradicts that it answers `command`."""
     meta = reply.meta
-    named = ((reply.data or {}).get("strategy_name"), meta and meta.strategy_name)
+    unnamed = (None, "", command.name)
     return (
         _below(topic, command.response)
-        and (meta is None or meta.op in {"", command.op})
-        and all(name in (None, "", command.name) for name in named)
+        and (reply.data or {}).get("strategy_name") in unnamed
+        and (meta is None or (meta.op in {"", command.op} and meta.strategy_name in unnamed))
     )
 
 

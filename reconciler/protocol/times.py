@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 SKEW = timedelta(seconds=30)
 """How far two clocks may be apart before an `expires_at` is believed (protocol.md, Order)."""
@@ -14,8 +15,11 @@ _RFC3339 = re.compile(
 )
 
 
+@lru_cache(maxsize=256)
 def parse_time(text: str) -> datetime:
     """Read an RFC 3339 time; the result is in UTC. Digits after the microsecond are dropped.
+
+    Cached: commands of one second all end in the same one.
 
     Raises:
         ValueError: it is no RFC 3339 time with an offset.

@@ -25,6 +25,10 @@ def is_root(text: str) -> bool:
     return _ROOT.fullmatch(text) is not None
 
 
+BATCH = "batch"
+"""Last level of the topics that carry several commands or responses in one message."""
+
+
 class Kind(StrEnum):
     """What a topic carries."""
 
@@ -72,6 +76,7 @@ class Topics:
         self.performance = f"{root}/performance"
         self.logs = f"{root}/logs"
         self.response = f"{root}/response"
+        self.batch = f"{root}/strategy/{BATCH}"
         self._prefix = f"{root}/"
 
     def command(self, op: Op) -> str:
@@ -88,6 +93,10 @@ class Topics:
 
     def reply_to(self, controller: str) -> str:
         return f"{self.root}/response/{controller}"
+
+    def batch_of(self, reply_to: str) -> str:
+        """Where several responses for `reply_to` go together."""
+        return f"{reply_to}/{BATCH}"
 
     def notification(self, channel: str) -> str:
         return f"{self.root}/notifications/{channel}"

@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -24,9 +25,6 @@ from reconciler.store.wishes import Wishes
 
 INVENTORY, OUTBOX, TOLD, FACT, LAST_GOOD = "inventory", "outbox", "told", "fact", "last_good"
 
-_ALL_BUT_LAST_GOOD = "SELECT kind, name, value FROM rows WHERE kind != 'last_good'"
-"""The last good revision is large and seldom needed: it is read when it is asked for."""
-
 
 class _InFlight(msgspec.Struct, frozen=True):
     spec_hash: str
@@ -42,7 +40,10 @@ class _LastGood(msgspec.Struct, frozen=True):
     unsure: bool = False
 
 
-_entries = msgspec.json.Decoder(InventoryEntry, float_hook=Decimal)
+_numbers = lru_cache(1024)(Decimal)
+"""Fleets repeat the same few numbers, which then are made and kept once. What we wrote has none of great length."""
+
+_entries = msgspec.json.Decoder(InventoryEntry, float_hook=_numbers)
 _flights = msgspec.json.Decoder(_InFlight)
 _last_good = msgspec.json.Decoder(_LastGood)
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -110,11 +111,14 @@ class SqliteStore:
         return True
 
     def _read(self) -> None:
-        rows: dict[str, dict[str, bytes]] = {INVENTORY: {}, OUTBOX: {}, TOLD: {}, FACT: {}}
+        rows: dict[str, dict[str, bytes]] = {OUTBOX: {}, TOLD: {}, FACT: {}}
+        self._inventory = {}
         for kind, name, value in self._database.execute("SELECT kind, name, value FROM rows"):
-            rows[kind][name] = value
-        entries = (_entries.decode(value) for value in rows[INVENTORY].values())
-        self._inventory = {entry.key: entry for entry in entries}
+            if kind == INVENTORY:
+                entry = _entries.decode(value)
+                self._inventory[entry.key] = entry
+            else:
+                rows[kind][name] = value
         self._outbox = {name: _flights.decode(value) for name, value in rows[OUTBOX].items()}
         self._told = set(rows[TOLD])
         self._facts = rows[FACT]
@@ -183,8 +187,9 @@ class SqliteStore:
         return MappingProxyType(self._inventory)
 
     def put(self, entry: InventoryEntry) -> None:
-        self._inventory[entry.key] = entry
-        self._dirty[INVENTORY, _name(entry.key)] = _encoder.encode(entry)
+        key = entry.key
+        self._inventory[key] = entry
+        self._dirty[INVENTORY, _name(key)] = _encoder.encode(entry)
 
     def forget(self, key: Key) -> None:
         if self._inventory.pop(key, None) is not None:

@@ -18,6 +18,12 @@ from reconciler.model.change import ConfigMode, Op, Step
 from reconciler.model.report import Level
 from reconciler.model.spec import StrategySpec
 from reconciler.model.state import Condition, Lifecycle
+from reconciler.protocol.batches import (
+    pack_commands,
+    pack_responses,
+    unpack_commands,
+    unpack_responses,
+)
 from reconciler.protocol.canonical import inventory_digest, spec_hash
 from reconciler.protocol.codes import ErrorCode, Reaction, reaction
 from reconciler.protocol.commands import build
@@ -95,7 +101,14 @@ def schema_of(op: Op, *, extended: bool) -> str:
     return f"{kind}Extended" if extended else kind
 
 
-SENT: list[tuple[str, msgspec.Struct]] = [
+ANSWERS = [
+    Reply(status="success", message="done", meta=ReplyMeta(request_id="r", op="stop", strategy_name="mm")),
+    Reply(status="error", message="no", error_code="NOT_FOUND", meta=ReplyMeta(request_id="s")),
+]
+
+SENT: list[tuple[str, msgspec.Struct | bytes]] = [
+    ("CommandBatch", pack_commands((op, encode(signed(op))) for op in Op)),
+    ("ResponseBatch", pack_responses(encode(answer) for answer in ANSWERS)),
     *((schema_of(op, extended=False), command(op, None)) for op in Op),
     *((schema_of(op, extended=True), command(op, CommandMeta(v=1, request_id="r"))) for op in Op),
     *((schema_of(op, extended=True), signed(op)) for op in Op),
@@ -176,8 +189,10 @@ SENT: list[tuple[str, msgspec.Struct]] = [
 
 
 @pytest.mark.parametrize(("schema", "message"), SENT)
-def test_what_we_send_is_what_the_document_says(schema: str, message: msgspec.Struct) -> None:
-    validator(schema).validate(json.loads(encode(message)))
+def test_what_we_send_is_what_the_document_says(schema: str, message: msgspec.Struct | bytes) -> None:
+    payload = message if isinstance(message, bytes) else encode(message)
+
+    validator(schema).validate(json.loads(payload))
 
 
 def test_every_kind_of_message_is_sent_in_these_tests() -> None:
@@ -219,6 +234,10 @@ ACCEPTS: dict[str, Any] = {
     "updateExtended": lambda payload: decode_command(Op.UPDATE, payload),
     "byName": by_name,
     "byNameExtended": by_name,
+    "commandBatch": lambda payload: [
+        decode_command(Op(level), command) for level, command in unpack_commands(payload)
+    ],
+    "responseBatch": lambda payload: [decode_reply(response) for response in unpack_responses(payload)],
     "success": decode_reply,
     "error": decode_reply,
     "status": status_of,
@@ -250,9 +269,10 @@ def test_what_the_document_shows_is_accepted(name: str, payload: Any) -> None:
     assert ACCEPTS[name](json.dumps(payload).encode()) is not None
 
 
-@pytest.mark.parametrize(
-    ("name", "payload"), [p for p in EXAMPLES if p.values[0] not in {"status", "snapshot"}]
-)
+SEVERAL = {"status", "snapshot", "commandBatch", "responseBatch"}
+
+
+@pytest.mark.parametrize(("name", "payload"), [p for p in EXAMPLES if p.values[0] not in SEVERAL])
 def test_no_key_of_an_example_is_lost_in_reading(name: str, payload: dict[str, Any]) -> None:
     read = ACCEPTS[name](json.dumps(payload).encode())
 
@@ -339,6 +359,8 @@ def test_the_channels_are_the_topics() -> None:
         *(topics.command(op) for op in Op),
         topics.response,
         topics.reply_to("{controller}"),
+        topics.batch,
+        topics.batch_of(topics.reply_to("{controller}")),
         topics.status,
         topics.status_of("{strategy_name}"),
         topics.performance,
