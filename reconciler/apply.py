@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -46,6 +47,14 @@ def quiet(change: Change, step: Step, result: StepResult | None) -> None:
     """Progress for callers that want none."""
 
 
+class Job(NamedTuple):
+    """One change to be carried out, and the commit that wants it."""
+
+    key: Key
+    change: Change
+    commit: str
+
+
 class Applier:
     """Sends the steps of plans over one `Live` and records in `store` what they led to."""
 
@@ -62,58 +71,56 @@ class Applier:
         results: dict[Key, ChangeResult] = {}
         healthy = True
         for wave in waves(plan):
+            jobs = [Job(change.key, change, plan.commit) for change in wave]
             if _lowers_risk(wave):
-                await self._wave(wave, plan.commit, results, progress)
+                await self._wave(jobs, results, progress)
             elif healthy:
-                await self._wave(wave, plan.commit, results, progress)
-                healthy = all(results[change.key].outcome is Outcome.CONFIRMED for change in wave)
+                await self._wave(jobs, results, progress)
+                healthy = all(results[job.key].outcome is Outcome.CONFIRMED for job in jobs)
             else:
-                results.update((change.key, _skipped(change, UNHEALTHY)) for change in wave)
+                results.update((job.key, _skipped(job.change, UNHEALTHY)) for job in jobs)
         return tuple(results[change.key] for change in plan.acting)
 
-    async def _wave(
-        self, wave: Sequence[Change], commit: str, results: dict[Key, ChangeResult], progress: Progress
-    ) -> None:
+    async def _wave(self, jobs: Sequence[Job], results: dict[Key, ChangeResult], progress: Progress) -> None:
         """Run a wave's changes, at most `sync.concurrency` at a time."""
-        queue = iter(wave)
-        workers = min(self._sync.concurrency, len(wave))
+        queue = iter(jobs)
+        workers = min(self._sync.concurrency, len(jobs))
         async with asyncio.TaskGroup() as group:
             for _ in range(workers):
-                group.create_task(self._worker(queue, commit, results, progress))
+                group.create_task(self._worker(queue, results, progress))
 
     async def _worker(
-        self, queue: Iterator[Change], commit: str, results: dict[Key, ChangeResult], progress: Progress
+        self, queue: Iterator[Job], results: dict[Key, ChangeResult], progress: Progress
     ) -> None:
-        for change in queue:
-            results[change.key] = await self._change(change, commit, progress)
+        for job in queue:
+            results[job.key] = await self._change(job, progress)
 
-    async def _change(self, change: Change, commit: str, progress: Progress) -> ChangeResult:
+    async def _change(self, job: Job, progress: Progress) -> ChangeResult:
+        change = job.change
         done: list[StepResult] = []
         for step in change.steps:
             if self._stop.is_set():
                 return _skipped(change, "asked to stop before this step", done)
             progress(change, step, None)
-            result = await self._step(change, step, commit)
+            result = await self._step(job, step)
             done.append(result)
             progress(change, step, result)
             if result.outcome is not Outcome.CONFIRMED:
                 return ChangeResult(change, result.outcome, tuple(done))
-        self._reached(change, commit)
+        self._reached(job)
         return ChangeResult(change, Outcome.CONFIRMED, tuple(done))
 
     # -- one step
 
-    async def _step(self, change: Change, step: Step, commit: str) -> StepResult:
+    async def _step(self, job: Job, step: Step) -> StepResult:
         """Send `step` until it is confirmed, refused, or nothing more can be known now."""
         started = self._clock()
-        key = change.key
+        key = job.key
         idempotency_key = self._store.key_for(key, step.op, step.spec_hash or "")
         fresh = step.op is Op.CREATE and key not in self._store.inventory()
         if step.op is Op.CREATE:
-            self._record(
-                change, commit, step.spec_hash
-            )  # before it is sent: if we die then, the bot is still ours
-        order = Order(idempotency_key, commit, self._sync.step_timeout_s)
+            self._record(job, step.spec_hash)  # before it is sent: if we die then, the bot is still ours
+        order = Order(idempotency_key, job.commit, self._sync.step_timeout_s)
         verdict = Verdict(Next.WAIT)
         attempt = 0
         for attempt in range(1, self._sync.retries + 2):
@@ -121,7 +128,7 @@ class Applier:
             if not self._again(key, verdict) or attempt > self._sync.retries:
                 break
             await asyncio.sleep(_pause_s(attempt, verdict.retry_after_s))
-        self._settle(change, step, verdict, commit, fresh=fresh)
+        self._settle(job, step, verdict, fresh=fresh)
         return StepResult(
             step.op, _outcome(verdict), attempt, self._clock() - started, verdict.code, verdict.message
         )
@@ -176,28 +183,29 @@ class Applier:
 
     # -- what the store learns
 
-    def _settle(self, change: Change, step: Step, verdict: Verdict, commit: str, *, fresh: bool) -> None:
+    def _settle(self, job: Job, step: Step, verdict: Verdict, *, fresh: bool) -> None:
         """Close the step in the outbox when its fate is known, and record a new spec when it took."""
         if verdict.next is Next.WAIT or (verdict.next is Next.LOOK_AGAIN and not verdict.code):
             return
-        self._store.settle(change.key, step.op)
+        self._store.settle(job.key, step.op)
         if verdict.next is Next.DONE and step.op is Op.DELETE:
-            self._store.forget(change.key)
+            self._store.forget(job.key)
         elif verdict.next is Next.DONE and step.op is Op.UPDATE:
-            self._record(change, commit)
+            self._record(job)
         elif verdict.next is not Next.DONE and fresh:
-            self._store.forget(change.key)
+            self._store.forget(job.key)
 
-    def _record(self, change: Change, commit: str, known_hash: str | None = None) -> None:
-        if change.desired is not None:
-            self._store.put(entry_of(change.desired, commit, known_hash=known_hash))
+    def _record(self, job: Job, known_hash: str | None = None) -> None:
+        if job.change.desired is not None:
+            self._store.put(entry_of(job.change.desired, job.commit, known_hash=known_hash))
 
-    def _reached(self, change: Change, commit: str) -> None:
+    def _reached(self, job: Job) -> None:
         """A change that was confirmed whole is where Git wants it; a person's wish to retry is fulfilled."""
-        if change.desired is None:
+        desired = job.change.desired
+        if desired is None:
             return
-        entry = self._store.inventory().get(change.key) or entry_of(change.desired, commit)
-        self._store.put(msgspec.structs.replace(entry, reached=change.desired.state, retry=False))
+        entry = self._store.inventory().get(job.key) or entry_of(desired, job.commit)
+        self._store.put(msgspec.structs.replace(entry, reached=desired.state, retry=False))
 
 
 def _out_of_time(ask: Ask) -> Verdict:
@@ -261,6 +269,7 @@ def is_entry_of(entry: InventoryEntry, spec: StrategySpec) -> bool:
     return (
         entry.config == spec.config
         and entry.reached is spec.state
+        and not entry.retry
         and entry.wave == spec.wave
         and entry.protect == spec.protect
         and (entry.strategy_type, entry.exchange, entry.trading_pair, entry.account)

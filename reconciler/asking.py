@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from datetime import UTC, datetime, timedelta
+import time
 from types import TracebackType
 
 import msgspec
@@ -27,7 +27,7 @@ from reconciler.protocol.identifiers import Identifiers
 from reconciler.protocol.matching import Pending
 from reconciler.protocol.messages import Command, CommandMeta, MalformedMessage, Reply, decode_reply, encode
 from reconciler.protocol.signing import sign
-from reconciler.protocol.times import format_time
+from reconciler.protocol.times import format_second
 from reconciler.protocol.topics import BATCH, Topics
 from reconciler.transport.base import Message, PublishResult, Transport
 
@@ -65,7 +65,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
             commit=order.commit,
             owner=self.owner,
             epoch=self.epoch,
-            expires_at=format_time(datetime.now(UTC) + timedelta(seconds=order.timeout_s)),
+            expires_at=format_second(int(time.time() + order.timeout_s)),
         )
 
     def signed(self, topic: str, command: Command) -> Command:

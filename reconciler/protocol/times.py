@@ -49,6 +49,12 @@ def format_time(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
+@lru_cache(maxsize=64)
+def format_second(unix_s: int) -> str:
+    """Write a Unix time: 1763874000 is 2025-11-23T05:00:00Z. Cached: many messages are of one second."""
+    return format_time(datetime.fromtimestamp(unix_s, UTC))
+
+
 def expired(expires_at: datetime, now: datetime) -> bool:
     """Whether a command that ends at `expires_at` is too old at `now`, the skew of clocks allowed for."""
     return now > expires_at + SKEW

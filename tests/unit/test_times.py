@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.protocol.times import SKEW, expired, format_time, parse_time
+from reconciler.protocol.times import SKEW, expired, format_second, format_time, parse_time
 
 TEN = datetime(2024, 3, 20, 10, tzinfo=UTC)
 
@@ -71,3 +71,8 @@ def test_what_is_written_reads_back_to_the_second(moment: datetime) -> None:
 def test_a_command_expires_only_after_the_skew_that_clocks_are_allowed() -> None:
     assert not expired(TEN, TEN + SKEW)
     assert expired(TEN, TEN + SKEW + timedelta(microseconds=1))
+
+
+@given(st.integers(0, 253_402_300_799))
+def test_a_second_is_written_as_the_moment_that_it_is(unix_s: int) -> None:
+    assert format_second(unix_s) == format_time(datetime.fromtimestamp(unix_s, UTC))
