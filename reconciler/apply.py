@@ -23,7 +23,7 @@ from reconciler.live import Live
 from reconciler.model.change import Change, Op, Plan, Step
 from reconciler.model.report import ChangeResult, Outcome, StepResult
 from reconciler.model.spec import Key, StrategySpec
-from reconciler.model.state import InventoryEntry, Lifecycle, Presence
+from reconciler.model.state import Identity, InventoryEntry, Lifecycle, Presence
 from reconciler.plan.order import LOWERS_RISK, waves
 from reconciler.protocol.canonical import spec_hash
 from reconciler.settings import SyncSettings
@@ -119,7 +119,7 @@ class Applier:
         idempotency_key = self._store.key_for(key, step.op, step.spec_hash or "")
         fresh = step.op is Op.CREATE and key not in self._store.inventory()
         if step.op is Op.CREATE:
-            self._record(job, step.spec_hash)  # before it is sent: if we die then, the bot is still ours
+            self._claim(job, step)  # before it is sent: if we die then, the bot is still ours
         order = Order(idempotency_key, job.commit, self._sync.step_timeout_s)
         verdict = Verdict(Next.WAIT)
         attempt = 0
@@ -190,10 +190,19 @@ class Applier:
         self._store.settle(job.key, step.op)
         if verdict.next is Next.DONE and step.op is Op.DELETE:
             self._store.forget(job.key)
-        elif verdict.next is Next.DONE and step.op is Op.UPDATE:
-            self._record(job)
+        elif verdict.next is Next.DONE and step.op in _GIVES_A_SPEC:
+            self._record(job, step.spec_hash if step.op is Op.CREATE else None)
         elif verdict.next is not Next.DONE and fresh:
             self._store.forget(job.key)
+
+    def _claim(self, job: Job, step: Step) -> None:
+        """Note what is about to be created, unless it is known as ours: then what was confirmed last still holds."""
+        known, spec = self._store.inventory().get(job.key), job.change.desired
+        if spec is not None and (known is None or known.claims):
+            asked = (spec.strategy_type, spec.exchange, spec.trading_pair)
+            claims = dict.fromkeys((*(known.claims if known else ()), asked))
+            entry = entry_of(spec, job.commit, known_hash=step.spec_hash, claims=tuple(claims))
+            self._store.put(entry)
 
     def _record(self, job: Job, known_hash: str | None = None) -> None:
         if job.change.desired is not None:
@@ -205,7 +214,7 @@ class Applier:
         if desired is None:
             return
         entry = self._store.inventory().get(job.key) or entry_of(desired, job.commit)
-        self._store.put(msgspec.structs.replace(entry, reached=desired.state, retry=False))
+        self._store.put(msgspec.structs.replace(entry, reached=desired.state, retry=False, claims=()))
 
 
 def _out_of_time(ask: Ask) -> Verdict:
@@ -239,10 +248,16 @@ def _pause_s(attempt: int, asked_s: float | None) -> float:
 
 
 _TRANSIT = {Lifecycle.STARTING, Lifecycle.STOPPING}
+_GIVES_A_SPEC = {Op.CREATE, Op.UPDATE}
 
 
 def entry_of(
-    spec: StrategySpec, commit: str, *, reached: bool = False, known_hash: str | None = None
+    spec: StrategySpec,
+    commit: str,
+    *,
+    reached: bool = False,
+    known_hash: str | None = None,
+    claims: tuple[Identity, ...] = (),
 ) -> InventoryEntry:
     """What the inventory remembers of a spec that a bot has taken. `reached`: it is in the wished state, too.
 
@@ -261,6 +276,7 @@ def entry_of(
         wave=spec.wave,
         protect=spec.protect,
         reached=spec.state if reached else None,
+        claims=claims,
     )
 
 

@@ -10,7 +10,6 @@ Rule 3: an empty tree is refused; whoever wants no strategies says so (`allow_em
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from posixpath import basename, splitext
 
 import msgspec
 
@@ -18,7 +17,7 @@ from reconciler.errors import InvalidFiles, Location, Problem, Severity
 from reconciler.model.spec import Key, StrategySpec
 from reconciler.model.state import Desired
 from reconciler.protocol.topics import is_name
-from reconciler.sources.check import Checked
+from reconciler.sources.revision import Checked
 
 REJECT, SKIP = "reject", "skip"
 """What `sync.on_invalid` may say."""
@@ -74,7 +73,7 @@ def _empty() -> Problem:
         Location("."),
         "",
         "no strategy files: the tree is empty",
-        "check source.path and ref, or commit a strategy",
+        "check source.path and ref, or commit a strategy; to end all bots, keep one file with state: stopped",
     )
 
 
@@ -94,7 +93,7 @@ class _Tree:
         """Take in a file. One with an error is held as a whole: its good documents may belong to the others."""
         self.problems += checked.problems
         stem = _stem(path)
-        nameless = sum(not spec.name for spec in checked.specs) + checked.broken.count("")
+        nameless = [spec.name for spec in checked.specs].count("") + checked.broken.count("")
         for given in checked.specs:
             spec = given if given.name else _named(given, stem)
             self._add_spec(spec, path, alone=bool(given.name) or nameless == 1)
@@ -105,14 +104,15 @@ class _Tree:
         self.unsure = self.unsure or None in checked.broken
 
     def _add_spec(self, spec: StrategySpec, path: str, *, alone: bool) -> None:
+        key = spec.key
         unnamed = self._problems_of_name(spec, path, alone=alone)
-        problems = unnamed or self._problems_of_key(spec)
-        self.problems += problems
-        self.unsure = self.unsure or bool(unnamed)
+        problems = unnamed or self._problems_of_key(spec, key)
         if problems:
+            self.problems += problems
+            self.unsure = self.unsure or bool(unnamed)
             self._hold(spec.name)
         else:
-            self.specs[spec.key] = spec
+            self.specs[key] = spec
 
     def _problems_of_name(self, spec: StrategySpec, path: str, *, alone: bool) -> list[Problem]:
         if not alone:
@@ -125,11 +125,11 @@ class _Tree:
             return []
         return [Problem(spec.location, "strategy_name", what, fix)]
 
-    def _problems_of_key(self, spec: StrategySpec) -> list[Problem]:
+    def _problems_of_key(self, spec: StrategySpec, key: Key) -> list[Problem]:
         if spec.target not in self._targets:
             fix = f"write one of {', '.join(sorted(self._targets))}, or add it to targets in reconciler.yaml"
             return [Problem(spec.location, "target", f"there is no target {spec.target!r}", fix)]
-        other = self.specs.get(spec.key)
+        other = self.specs.get(key)
         return [] if other is None else [_twice(spec, other), _twice(other, spec)]
 
     def _hold(self, name: str) -> None:
@@ -143,8 +143,9 @@ def _twice(spec: StrategySpec, other: StrategySpec) -> Problem:
 
 
 def _stem(path: str) -> str:
-    """A file's name without folder and ending."""
-    return splitext(basename(path))[0]
+    """A file's name without folder and ending, as `splitext` has it: files whose name begins with a dot are none."""
+    name = path.rpartition("/")[2]
+    return name.rpartition(".")[0] or name
 
 
 def _named(spec: StrategySpec, stem: str) -> StrategySpec:

@@ -11,6 +11,7 @@ ReconcilerError
 ├── BrokerError       MQTT is out of reach: retried
 │   └── BrokerRefused the broker said no (password, TLS): not retried
 ├── StoreError        the state file cannot be used
+│   └── StoreBusy     another process is applying with it: waited for
 ├── SchemaError       schemas cannot be made or found
 └── CommandRejected   the bot said no: reported, retried only if the code says so
 
@@ -133,6 +134,10 @@ class BrokerRefused(BrokerError):
 
 class StoreError(ReconcilerError):
     """The state file cannot be opened, locked or read."""
+
+
+class StoreBusy(StoreError):
+    """Another process is applying with this store."""
 
 
 class SchemaError(ReconcilerError):

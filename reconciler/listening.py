@@ -61,6 +61,10 @@ def has_holes(view: Observed) -> bool:
     return any(agent.online and not agent.complete for agent in view.agents)
 
 
+def is_outdated(view: Observed) -> bool:
+    return any(agent.outdated for agent in view.agents)
+
+
 def is_settled(view: Observed) -> bool:
     if not view.connected:
         return False

@@ -19,6 +19,7 @@ from reconciler.errors import BrokerError
 from reconciler.listening import (
     TargetLink,
     has_holes,
+    is_outdated,
     is_settled,
     state_filters,
     subscriptions,
@@ -189,6 +190,8 @@ class Live:
     async def ask_again(self) -> None:
         """Subscribe anew to the state of every target whose agents are there but whose picture has holes.
 
+        If messages were lost that nothing makes up for, nothing that was heard before counts any more.
+
         A broker may cut a large retained snapshot without a word; each subscription sends it again.
         At most every `ASK_AGAIN_S`; a connection that is gone brings its own new subscription.
         """
@@ -198,6 +201,8 @@ class Live:
         self._asked_at = now
         for name, target in self._targets.items():
             if self.connected and has_holes(target.state.observe(now)):
+                if is_outdated(target.state.observe(now)):
+                    self._spread(name, target.state.start_over())
                 log.debug("the picture of %s has holes: asking for it again", name)
                 with contextlib.suppress(BrokerError):
                     await self._transport.subscribe(state_filters(target.topics), qos=0)

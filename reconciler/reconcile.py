@@ -19,7 +19,7 @@ import msgspec
 
 from reconciler.apply import Applier, Progress, entry_of, is_entry_of, quiet
 from reconciler.catalog import Catalog
-from reconciler.errors import PlanRefused, StoreError
+from reconciler.errors import PlanRefused, StoreBusy
 from reconciler.live import Live
 from reconciler.model.change import Plan
 from reconciler.model.report import SyncReport
@@ -101,14 +101,15 @@ async def _alone(parts: Parts) -> AsyncIterator[None]:
     """Keep other processes with our store from applying meanwhile; after one of them, take a new epoch.
 
     Raises:
-        StoreError: another one holds it for longer than `LOCK_PATIENCE_S`.
+        StoreBusy: another one holds it for longer than `LOCK_PATIENCE_S`.
+        StoreError: it cannot be locked.
     """
     deadline = asyncio.get_running_loop().time() + LOCK_PATIENCE_S
     while True:
         with contextlib.ExitStack() as stack:
             try:
                 others = stack.enter_context(parts.store.applying(0.0))
-            except StoreError:
+            except StoreBusy:
                 if asyncio.get_running_loop().time() >= deadline:
                     raise
             else:

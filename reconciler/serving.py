@@ -15,7 +15,7 @@ from reconciler.errors import BrokerError, BrokerRefused, SchemaError, SettingsE
 from reconciler.listening import wait_for_news
 from reconciler.service import AGAIN_S, Service
 from reconciler.session import open_session
-from reconciler.settings import Settings
+from reconciler.settings import Settings, masked_url
 from reconciler.sources.opening import catalog_of, open_loader
 
 log = logging.getLogger("reconciler")
@@ -68,12 +68,22 @@ def _checked(settings: Settings) -> Settings:
     return settings
 
 
+def _what_it_does(settings: Settings) -> str:
+    """A first line for whoever looks at the log of a fleet in which nothing happens."""
+    source = settings.source
+    revision = "the files" if source.worktree else source.ref
+    where = f"{source.path or '.'} in {masked_url(source.repository)}"
+    does = "" if settings.sync.auto else "; sync.auto is off: nothing is changed"
+    return f"connected to {masked_url(settings.broker.url)}; following {revision} of {where}{does}"
+
+
 async def _serve_once(settings: Settings, leave: asyncio.Event) -> None:
     """One session; a broker that is out of reach is waited for, with backoff."""
     pause_s = AGAIN_S[0]
     while not leave.is_set():
         try:
             async with open_session(settings, stop=leave) as session:
+                log.info("%s", _what_it_does(settings))
                 await Service(session).run()
         except BrokerRefused:
             raise

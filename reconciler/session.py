@@ -8,6 +8,8 @@ import hashlib
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -20,23 +22,38 @@ from reconciler.notify.notifier import Notifier
 from reconciler.plan.planner import PlanOptions
 from reconciler.protocol.times import format_time
 from reconciler.reconcile import Parts
-from reconciler.settings import Settings, SourceSettings
-from reconciler.sources.load import Loader, Revision
+from reconciler.settings import PolicySettings, Settings, SourceSettings
 from reconciler.sources.opening import catalog_of, open_loader, state_dir
+from reconciler.sources.revision import Revision
 from reconciler.store.base import Store
 from reconciler.store.sqlite import open_store
 from reconciler.transport.opening import open_transport
+
+if TYPE_CHECKING:
+    from reconciler.sources.load import Loader
 
 FEW = 100
 """Changed files up to here are worth a short cut; more are a change of the fleet."""
 
 
-class Session(msgspec.Struct, frozen=True, kw_only=True):
+class Session(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Everything that a command or the service holds while it works."""
 
     settings: Settings
-    loader: Loader
     parts: Parts
+
+    @cached_property
+    def loader(self) -> Loader:
+        """The way from Git to checked files. Opened when first asked for: mostly a command's copy reads them."""
+        return open_loader(self.settings, self.parts.catalog)
+
+    def load(self) -> Revision:
+        """The newest revision, read here.
+
+        Raises:
+            SourceError: it cannot be read.
+        """
+        return self.loader.load()
 
     @property
     def live(self) -> Live:
@@ -65,7 +82,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         if len(old.files) != len(new.files):
             return self.desired_of(new)
         pairs = zip(old.files, new.files, strict=True)
-        touched = [(was, is_) for was, is_ in pairs if was[1] is not is_[1] or was[0] != is_[0]]
+        touched = [(was, is_) for was, is_ in pairs if was is not is_ and was != is_]
         if len(touched) > FEW or any(len(was[1].specs) != 1 for was, _ in touched):
             return self.desired_of(new)  # a file that had several strategies may have lost one
         return amend(before, [is_ for _, is_ in touched], commit=new.commit) or self.desired_of(new)
@@ -100,7 +117,8 @@ async def open_session(
         SettingsError, SchemaError: the settings ask for what there is not.
     """
     catalog = catalog_of(settings)
-    loader = open_loader(settings, catalog)
+    if settings.policy != PolicySettings():
+        open_loader(settings, catalog)  # a rule that names what there is not is told before anything is begun
     with contextlib.closing(open_store(settings.store.url)) as store:
         live = make_live(settings, store)
         notifier = Notifier(
@@ -110,7 +128,6 @@ async def open_session(
             await live.open(performance=performance, logs=logs, timeout_s=settings.broker.connect_timeout_s)
             yield Session(
                 settings=settings,
-                loader=loader,
                 parts=Parts(
                     live=live,
                     store=store,

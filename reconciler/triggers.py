@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from reconciler.listening import wait_for_news
-from reconciler.model.spec import Key, StrategySpec
+from reconciler.model.spec import Key
 from reconciler.model.state import Desired
 
 DEBOUNCE_S = 0.05
@@ -58,14 +58,11 @@ class Triggers:
 
 def changed_keys(before: Desired, after: Desired) -> set[Key]:
     """The strategies that two revisions want differently."""
-    both = before.specs.keys() | after.specs.keys() | before.held | after.held
-    return {
-        key
-        for key in both
-        if _differs(before.specs.get(key), after.specs.get(key))
-        or (key in before.held) != (key in after.held)
-    }
-
-
-def _differs(one: StrategySpec | None, other: StrategySpec | None) -> bool:
-    return one is not other and one != other
+    held = before.held ^ after.held
+    if [*before.specs] == [*after.specs]:
+        # As most commits leave it: nobody has to be looked up, which takes 4 ms for 10,000.
+        pairs = zip(after.specs.items(), before.specs.values(), strict=True)
+        return {key for (key, spec), old in pairs if spec is not old and spec != old} | held
+    was = before.specs.get
+    other = {key for key, spec in after.specs.items() if spec != was(key)}
+    return other | (before.specs.keys() - after.specs.keys()) | held

@@ -23,6 +23,27 @@ def strategy(pair: str = "BTC-USDT", amount: str = "0.01") -> str:
     return STRATEGY.format(pair=pair, amount=amount)
 
 
+SSH = """\
+#!/bin/sh
+# What ssh would do on another machine, done on this one: the last argument is the command to run there.
+for command; do :; done
+exec sh -c "$command"
+"""
+
+
+def another_machine(folder: Path) -> dict[str, str]:
+    """The environment in which `elsewhere` addresses lead back to this machine, through a program in `folder`."""
+    program = folder / "ssh-to-here"
+    program.write_text(SSH)
+    program.chmod(0o755)
+    return {"GIT_SSH_COMMAND": str(program), "GIT_SSH_VARIANT": "simple"}
+
+
+def elsewhere(repository: Path) -> str:
+    """The address of a repository as if it were on another machine."""
+    return f"ssh://there{repository}"
+
+
 class Repository:
     """A repository with a working tree at `folder`, on branch main."""
 

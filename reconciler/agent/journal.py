@@ -189,7 +189,7 @@ def _lock(folder: Path) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise StoreError(f"{folder}: the agent's state cannot be kept there: {error.strerror}") from error
+        raise _unkept(folder, error) from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -199,9 +199,20 @@ def _lock(folder: Path) -> int:
             f"{folder}: another agent (process {holder or 'unknown'}) keeps its state there",
             fix="stop that agent, or give this one another name or state folder",
         ) from error
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+    try:
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+    except OSError as error:
+        os.close(handle)
+        raise _unkept(folder, error) from error
     return handle
+
+
+def _unkept(folder: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"{folder}: the agent's state cannot be kept there: {error.strerror}",
+        fix="free disk space, mend the folder's rights, or name another one with --state-dir",
+    )
 
 
 def _open(path: Path) -> sqlite3.Connection:

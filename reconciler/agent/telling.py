@@ -11,7 +11,8 @@ from reconciler.protocol.batches import CAPABILITY as BATCHES
 from reconciler.protocol.canonical import inventory_digest
 from reconciler.protocol.messages import AgentInventory, AgentPresence, Status, encode
 
-CAPABILITIES = ("idempotency", "epoch", "config_mode", "spec_hash", "account", BATCHES)
+CAPABILITIES = ("idempotency", "epoch", "config_mode", "spec_hash", "account", BATCHES, "numbered")
+"""`numbered`: what a session tells of itself is numbered without a gap, so that a loss shows."""
 SIGNATURES = "signatures"
 """One more capability: commands must be signed."""
 

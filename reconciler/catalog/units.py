@@ -57,6 +57,8 @@ def spelled(text: str, types: Collection[str]) -> bool | int | Decimal | None:
 
     Hummingbot reads "0.1" and "yes" so; YAML 1.2 leaves both of them texts.
     """
+    if "string" in types:
+        return None
     own = set(types) - {"null"}
     if own == {"boolean"}:
         return _WORDS.get(text.lower())

@@ -61,8 +61,11 @@ __all__ = ["agent"]
     help="For uv's work at most.",
 )
 @click.option("--force", is_flag=True, help="Make it anew even if it is there.")
+@output_option()
 @pass_invocation
-def install(invocation: Invocation, /, version: str | None, into: Path | None, **options: object) -> ExitCode:
+def install(
+    invocation: Invocation, /, version: str | None, into: Path | None, output: str, **options: object
+) -> ExitCode:
     """Install Hummingbot into a virtual environment of its own, which uv makes.
 
     The first time takes some minutes, since Hummingbot is compiled, and about 2 GB; with what the cache keeps,
@@ -81,7 +84,11 @@ def install(invocation: Invocation, /, version: str | None, into: Path | None, *
     with waiting(f"installing Hummingbot {version} …") as show:
         done = asyncio.run(make(order, lambda what: show(f"installing Hummingbot {version}: {what}")))
     note(f"Hummingbot {done.marker.version} {'installed' if done.fresh else 'was installed already'}")
-    say(str(done.python))
+    if output == "json":
+        made = {"version": done.marker.version, "python": str(done.python), "fresh": done.fresh}
+        say_json({"format": "reconciler.install/1", "exit_code": 0, **made})
+    else:
+        say(str(done.python))
     return ExitCode.OK
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 
 import click
 
+from reconciler.cli.output import is_terminal
 from reconciler.errors import ReconcilerError
 
 
@@ -16,7 +16,7 @@ def refuse_unasked(*, yes: bool) -> None:
     Raises:
         ReconcilerError: neither.
     """
-    if not yes and not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not yes and not is_terminal():
         raise ReconcilerError(
             "nobody can be asked: this is no terminal",
             fix="look at `reconciler plan` first; then: reconciler apply --yes",
@@ -25,6 +25,8 @@ def refuse_unasked(*, yes: bool) -> None:
 
 async def ask(question: str) -> bool:
     """Ask on stderr; anything but y or yes is a no. The event loop goes on meanwhile: the picture stays fresh."""
+    import asyncio
+
     loop = asyncio.get_running_loop()
     answered = asyncio.Event()
     click.echo(f"{question} [y/N]: ", nl=False, err=True)
@@ -33,4 +35,7 @@ async def ask(question: str) -> bool:
         await answered.wait()
     finally:
         loop.remove_reader(sys.stdin)
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+    answer = sys.stdin.readline()
+    if not answer.endswith("\n"):  # Ctrl-D: the line is still open
+        click.echo(err=True)
+    return answer.strip().lower() in {"y", "yes"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli.command import command
+from reconciler.cli.command import Command, command
 from reconciler.cli.invocation import Invocation, pass_invocation
 from reconciler.cli.output import note, output_option, say, say_json
 from reconciler.errors import ExitCode
@@ -15,7 +15,12 @@ def config() -> None:
     """Look at the settings."""
 
 
-@config.command("show")
+@config.command(
+    "show",
+    cls=Command,
+    short_help="Show each setting and where it came from.",
+    examples=[("config show", ""), ("--set sync.auto=false config show -o json", "")],
+)
 @output_option()
 @pass_invocation
 def show(invocation: Invocation, output: str) -> ExitCode:

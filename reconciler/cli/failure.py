@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.errors import InvalidFiles, Problem, ReconcilerError, Severity
+
+if TYPE_CHECKING:
+    from reconciler.model.spec import Key
 
 INTERRUPTED = 130
 """128 + SIGINT, as shells have it."""
@@ -29,8 +33,10 @@ def explain(error: ReconcilerError) -> int:
 
 def tell(problems: Sequence[Problem], most: int = MOST_TOLD) -> None:
     """Print the first of the problems of files on stderr, warnings marked as such, and how many there are more."""
+    from reconciler.sources.documents import printable
+
     for problem in problems[:most]:
-        place, rest = str(problem.location), str(problem).removeprefix(str(problem.location))
+        place, rest = printable(str(problem.location)), str(problem).removeprefix(str(problem.location))
         is_error = problem.severity is Severity.ERROR
         mark = "" if is_error else f": {click.style('warning', fg='yellow')}"
         click.echo(f"{place}{mark}{rest}", err=True)
@@ -40,6 +46,19 @@ def tell(problems: Sequence[Problem], most: int = MOST_TOLD) -> None:
         )
 
 
-def close_broken_pipe() -> None:
-    """Nobody reads stdout any more: let Python's own flush at exit go nowhere instead of failing."""
+def no_such_strategy(missing: Sequence[Key], there: Iterable[Key], where: str) -> ReconcilerError:
+    """What to say to somebody who names strategies that are not `there`; `where`: what that is, in words."""
+    import difflib
+
+    near = difflib.get_close_matches(str(missing[0]), [str(key) for key in there], n=1)
+    fix = (
+        f"did you mean {near[0]}?"
+        if near
+        else "reconciler status shows all; those of other targets are TARGET/NAME"
+    )
+    return ReconcilerError(f"no strategy of that name {where}: {', '.join(map(str, missing))}", fix=fix)
+
+
+def forget_stdout() -> None:
+    """Nothing can be written there any more: let Python's own flush at exit go nowhere instead of failing."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

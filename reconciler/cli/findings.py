@@ -54,6 +54,12 @@ class Findings(msgspec.Struct, frozen=True):
         return sum(problem.severity is severity for problem in self.problems)
 
     @property
+    def valid(self) -> int:
+        """How many files have no error."""
+        wrong = {problem.location.file for problem in self.problems if problem.severity is Severity.ERROR}
+        return sum(file not in wrong for file in self.files)
+
+    @property
     def exit_code(self) -> ExitCode:
         """5 if there is an error; warnings are none."""
         return ExitCode.INVALID if self.count(Severity.ERROR) else ExitCode.OK

@@ -37,6 +37,7 @@ KINDS: Sequence[Kind] = (
     _kind("too-many", "Of very many problems only the first are told.", r"more problems from here on$|^more than .* mistakes$"),
     _kind("no-file", "A strategy stands in a plain file of its repository.", r"^a symbolic link that |^a submodule: "),
     _kind("empty-tree", "There is at least one strategy.", r"^no strategy files"),
+    _kind("empty-file", "A file that is there holds a strategy.", r"^there is no strategy in this file"),
     _kind("reference", "YAML without anchors, aliases, merge keys, tags and directives.", r"^(anchor &|alias \*|merge key|tag |a directive )"),
     _kind("duplicate-key", "A field stands once in its mapping.", r"stands here a second time$"),
     _kind("key", "A key is text.", r"^key .* is no text$|^a key that is no text$|^a value without a name$"),

@@ -32,7 +32,7 @@ def summary(found: Findings) -> str:
     wrong = [_counted(errors, "error")] if errors else []
     wrong += [_counted(warnings, "warning")] if warnings else []
     colour = "red" if errors else "yellow" if warnings else "green"
-    what = f"{_counted(len(found.files), 'file')}, {found.strategies} valid"
+    what = f"{_counted(len(found.files), 'file')}, {found.valid} valid"
     return click.style(f"{what}: {', '.join(wrong) or 'no problems'}", fg=colour, bold=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -31,6 +32,28 @@ class Invocation:
         self.verbosity = verbosity
         self.flags = dict(map(_setting, sets))
         self._config = config
+        self._sets = dict(self.flags)
+        self._options: dict[str, tuple[str, object]] = {}
+
+    def command(self, *words: str) -> str:
+        """A line for the shell that runs `reconciler` with `words`, and with all that this call was given.
+
+        Secrets are masked: whoever types it knows them.
+        """
+        from reconciler.settings import shown_text
+
+        given = ["reconciler", *(("--config", str(self._config)) if self._config else ())]
+        for key, value in self._sets.items():
+            given += ["--set", f"{key}={shown_text(key, value)}"]
+        given += filter(None, words)
+        for key, (option, chosen) in self._options.items():
+            given += [option] if chosen is True else [option, shown_text(key, str(chosen))]
+        return shlex.join(given)
+
+    def take(self, key: str, option: str, value: object) -> None:
+        """Let an option of the command set `key`; a switch has the value True."""
+        self.flags[key] = str(value)
+        self._options[key] = (option, value)
 
     def load(self, *, unused: Collection[str] = ()) -> Loaded:
         """The settings in force and where each came from, read anew at each call.
@@ -80,6 +103,6 @@ def setting_option(key: str, *names: str, **attributes: Any) -> Callable[[_Comma
         del parameter
         invocation = ctx.find_object(Invocation)
         if value is not None and invocation is not None:
-            invocation.flags[key] = str(value)
+            invocation.take(key, names[-1], value)
 
     return click.option(*names, callback=remember, expose_value=False, **attributes)

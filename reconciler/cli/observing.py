@@ -14,7 +14,7 @@ from reconciler.cli.overview import Row, Sides, rows
 from reconciler.cli.picture import look, patience_of
 from reconciler.cli.progress import waiting
 from reconciler.cli.signals import stop_on_signals
-from reconciler.errors import InvalidFiles, SourceError
+from reconciler.errors import InvalidFiles, ReconcilerError, SourceError
 from reconciler.listening import wait_for_news
 from reconciler.live import Live
 from reconciler.model.change import Plan
@@ -91,28 +91,55 @@ async def listen(settings: Settings, keys: frozenset[Key], for_s: float | None, 
     """Print log records as they come, of `keys` or of all, for so long or until a signal.
 
     Raises:
-        ReconcilerError: the broker is out of reach.
+        ReconcilerError: the broker is out of reach, or what is printed cannot be written.
+        BrokenPipeError: nobody reads it any more.
     """
     stop = asyncio.Event()
     stop_on_signals(stop)
+    printer = _Printer(keys, output, stop)
     async with open_session(settings, stop=stop, logs=True) as session:
-        session.live.on_logs(lambda target, payload: _print(target, payload, keys, output))
+        session.live.on_logs(printer.take)
         if for_s is None:
             await stop.wait()
         else:
             await wait_for_news(stop, for_s)
+    if printer.lost is not None:
+        raise printer.lost
+    if not printer.printed and for_s is not None:
+        note(f"nothing was logged within {for_s:g} s; with -f: go on listening")
 
 
-def _print(target: str, payload: bytes, keys: frozenset[Key], output: str) -> None:
-    try:
-        record = decode_log(payload)
-    except MalformedMessage:
-        return
-    key = Key(target, record.strategy_name)
-    if not keys or key in keys:
-        say(_line(key, record) if output == "text" else msgspec.json.encode(record).decode())
+class _Printer:
+    """Prints log records until that fails: a listener must not raise, so `lost` says why, and `stop` is set."""
+
+    def __init__(self, keys: frozenset[Key], output: str, stop: asyncio.Event) -> None:
+        self.printed = 0
+        self.lost: Exception | None = None
+        self._keys = keys
+        self._output = output
+        self._stop = stop
+
+    def take(self, target: str, payload: bytes) -> None:
+        """Print one record, if it is one, of a strategy that is asked for."""
+        try:
+            record = decode_log(payload)
+        except MalformedMessage:
+            return
+        key = Key(target, record.strategy_name)
+        if self.lost is None and (not self._keys or key in self._keys):
+            self._print(key, record)
+
+    def _print(self, key: Key, record: LogRecord) -> None:
+        try:
+            say(_line(key, record) if self._output == "text" else msgspec.json.encode(record).decode())
+        except (BrokenPipeError, ReconcilerError) as error:
+            self.lost = error
+            self._stop.set()
+        else:
+            self.printed += 1
 
 
 def _line(key: Key, record: LogRecord) -> str:
-    level = click.style(f"{record.level:<7}", fg=_COLOURS.get(record.level))
+    colour = _COLOURS.get(record.level)
+    level = click.style(f"{record.level:<7}", fg=colour) if colour else f"{record.level:<7}"
     return f"{record.timestamp or '-'} {level} {key}: {printable(record.message)}"

@@ -8,6 +8,9 @@ from typing import Any, TypeVar
 
 import click
 
+from reconciler.cli.failure import forget_stdout
+from reconciler.errors import ReconcilerError
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -25,16 +28,37 @@ def output_option(*more: str) -> Callable[[_Command], _Command]:
 
 
 def say(text: str) -> None:
-    """Print a result; colours in it reach only a terminal, and none with NO_COLOR."""
-    click.echo(text)
+    """Print a result; colours in it reach only a terminal, and none with NO_COLOR.
+
+    Raises:
+        ReconcilerError: it cannot be written; a result that nobody gets is no success.
+        BrokenPipeError: nobody reads any more.
+    """
+    _print(text)
 
 
 def say_json(value: object) -> None:
-    """Print a result for machines: one JSON document, indented, numbers exact."""
+    """Print a result for machines: one JSON document, indented, numbers exact.
+
+    Raises:
+        ReconcilerError, BrokenPipeError: as `say`.
+    """
     import msgspec
 
     encoded = msgspec.json.Encoder(decimal_format="number", enc_hook=_encode).encode(value)
-    click.echo(msgspec.json.format(encoded, indent=2))
+    _print(msgspec.json.format(encoded, indent=2))
+
+
+def _print(text: str | bytes) -> None:
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        forget_stdout()
+        raise ReconcilerError(
+            f"the output cannot be written: {error.strerror}", fix="make room, or write it elsewhere"
+        ) from error
 
 
 def note(text: str) -> None:
@@ -44,7 +68,7 @@ def note(text: str) -> None:
 
 def is_terminal() -> bool:
     """Whether a person sits at both ends: can be asked, and sees the question."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
+    return all(end is not None and end.isatty() for end in (sys.stdin, sys.stderr))
 
 
 def _encode(value: object) -> object:

@@ -27,17 +27,22 @@ from reconciler.sources.ahead import Ahead
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What `apply` was asked to do. `show`: where the plan is printed before anything is done."""
+    """What `apply` was asked to do. `show`: where the plan is printed before anything is done. `command`: how to
+    ask for the same again.
+    """
 
     saved: Plan | None
     adopt: bool
     yes: bool
     wait_s: float | None
     show: Callable[[str], None]
+    command: str
 
 
-async def look_and_plan(settings: Settings, ahead: Ahead, wait_s: float | None, *, adopt: bool) -> Made:
-    """What it would take now.
+async def look_and_plan(
+    settings: Settings, ahead: Ahead, wait_s: float | None, *, adopt: bool, command: str
+) -> Made:
+    """What it would take now. `command`: what would apply it.
 
     Raises:
         ReconcilerError: Git or the broker is out of reach, or files are wrong.
@@ -46,12 +51,12 @@ async def look_and_plan(settings: Settings, ahead: Ahead, wait_s: float | None, 
         desired = await look(session, ahead, wait_s)
         tell(desired.problems)
         plan = plan_of(session.parts, desired, session.options(adopt=adopt))
-        return Made(plan, _refusal(plan, session, desired))
+        return Made(plan, _refusal(plan, session, desired, command))
 
 
-def _refusal(plan: Plan, session: Session, desired: Desired) -> str:
+def _refusal(plan: Plan, session: Session, desired: Desired, command: str) -> str:
     try:
-        check(plan, session.settings.sync, fleet=len(desired.specs))
+        check(plan, session.settings.sync, fleet=len(desired.specs), command=command)
     except PlanRefused as refusal:
         return str(refusal)
     return ""
@@ -70,7 +75,7 @@ async def look_and_apply(settings: Settings, ahead: Ahead, wanted: Wanted) -> Sy
         tell(desired.problems)
         job = _Job(session, desired, wanted)
         plan = job.plan()
-        made = Made(plan, _refusal(plan, session, desired))
+        made = Made(plan, _refusal(plan, session, desired, wanted.command))
         wanted.show(plan_text(made, "text", tree=settings.source.path))
         if made.refused or not plan.acting:
             return SyncReport(plan, refused=made.refused)

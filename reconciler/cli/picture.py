@@ -33,7 +33,7 @@ async def look(session: Session, ahead: Ahead, wait_s: float | None) -> Desired:
     settling = asyncio.ensure_future(session.live.settle(patience_s))
     try:
         await asyncio.wait({settling}, timeout=HEAD_START_S)
-        desired = session.desired_of(await asyncio.to_thread(ahead.revision, session.loader.load))
+        desired = session.desired_of(await asyncio.to_thread(ahead.revision, session.load))
         with waiting("waiting for the bots: not all have reported yet …"):
             await settling
     finally:

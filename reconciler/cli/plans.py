@@ -32,15 +32,16 @@ def plan_text(made: Made, output: str, *, tree: str, verbose: bool = False) -> s
     """The plan in the form asked for, without a newline at its end. `tree`: the strategies' folder."""
     match output:
         case "json":
-            shown = msgspec.structs.replace(document(made.plan), exit_code=int(plan_exit_code(made)))
+            shown = document(made.plan, refused=made.refused)
             return msgspec.json.format(wire_json(shown), indent=2).decode()
         case "markdown":
-            return to_markdown(made.plan, tree=tree).removesuffix("\n")
+            return to_markdown(made.plan, tree=tree, refused=made.refused).removesuffix("\n")
     return to_text(made.plan, width=_width(), colour=True, verbose=verbose, tree=tree).removesuffix("\n")
 
 
 def _width() -> int:
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else DEFAULT_WIDTH
+    at_terminal = sys.stdout is not None and sys.stdout.isatty()
+    return shutil.get_terminal_size().columns if at_terminal else DEFAULT_WIDTH
 
 
 def save(plan: Plan, path: Path) -> None:
@@ -53,7 +54,9 @@ def save(plan: Plan, path: Path) -> None:
     try:
         path.write_bytes(data)
     except OSError as error:
-        raise ReconcilerError(f"the plan is not saved: {error.strerror}: {path}") from error
+        raise ReconcilerError(
+            f"the plan is not saved: {error.strerror}: {path}", fix="name another file with --out"
+        ) from error
 
 
 def load(path: Path) -> Plan:

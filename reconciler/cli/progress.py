@@ -22,7 +22,7 @@ def waiting(message: str) -> Iterator[Show]:
 
     Yields what changes the message.
     """
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield _say_nothing
         return
     from rich.console import Console

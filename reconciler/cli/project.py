@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+import shlex
+from collections import Counter
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
 from reconciler.cli.command import command
-from reconciler.cli.output import note, say
-from reconciler.errors import ExitCode
+from reconciler.cli.output import note, output_option, say, say_json
+from reconciler.errors import ExitCode, ReconcilerError, SourceError
+
+FORMAT = "reconciler.init/1"
+
+SCHEMAS = "schemas"
+
+USUAL_BRANCH = "main"
+
+_AT_BRANCH = "ref: refs/heads/"
+"""How a repository's HEAD names the branch that is checked out."""
 
 SETTINGS = """\
 # Settings of `reconciler`; every key and its default: reconciler config show
 source:
   repository: .               # path or URL (https, ssh, file)
-  ref: main                   # branch, tag or commit that the bots follow
+  ref: {branch:<22} # branch, tag or commit that the bots follow
   path: strategies
 broker:
   url: mqtt://localhost:1883  # mqtt:, mqtts:, or embedded: for a broker that comes along
-  # username: ${env:MQTT_USERNAME}
-  # password: ${file:/run/secrets/mqtt_password}
+  # username: ${{env:MQTT_USERNAME}}
+  # password: ${{file:/run/secrets/mqtt_password}}
 targets:
-  default: {root: hummingbot}
+  default: {{root: hummingbot}}
 sync:
   max_deletes: 3              # brakes: a plan that does more is refused until a person says so
   max_change_fraction: 0.3
@@ -49,61 +62,123 @@ IGNORED = ".reconciler/"
     "Start a repository of strategies.", examples=[("init", "in the current folder"), ("init my-bots", "")]
 )
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(file_okay=False, path_type=Path))
-def init(folder: Path) -> ExitCode:
+@output_option()
+def init(folder: Path, output: str) -> ExitCode:
     """Start a repository of strategies.
 
     Writes reconciler.yaml, one strategy, the schemas that editors check it with, and a line in .gitignore.
     What is there already stays as it is.
     """
-    written = [path for path, text in _files(folder) if _write(path, text)]
-    written += _ignore(folder / ".gitignore")
-    for path in written:
-        say(f"wrote {path}")
-    for hint in _next_steps(folder):
-        note(hint)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        done = [_Done(path, _write(path, text)) for path, text in _files(folder)]
+        done.append(_Done(folder / ".gitignore", _ignore(folder / ".gitignore")))
+    except OSError as error:
+        what = f"cannot write {error.filename or folder}: {error.strerror}"
+        raise ReconcilerError(what, fix="free disk space, mend its rights, or name another folder") from error
+    if output == "json":
+        say_json(_document(done))
+    else:
+        _tell(done, folder)
     return ExitCode.OK
 
 
+class _Kept(StrEnum):
+    """What became of a file; the value is what is said of one that was there before."""
+
+    WRITTEN = ""
+    SAME = "it exists"
+    DIFFERS = "it exists, and differs"
+
+
+class _Done(NamedTuple):
+    path: Path
+    kept: _Kept
+
+
 def _files(folder: Path) -> Iterator[tuple[Path, bytes]]:
-    from reconciler.catalog.packaged import schemas_dir
+    from reconciler.catalog.packaged import MANIFEST, schemas_dir
 
-    yield folder / "reconciler.yaml", SETTINGS.encode()
+    yield folder / "reconciler.yaml", SETTINGS.format(branch=_branch(folder)).encode()
     yield folder / "strategies" / "btc-maker.yaml", SAMPLE.encode()
-    for file in sorted(schemas_dir().rglob("*.schema.json")):
-        yield folder / "schemas" / file.relative_to(schemas_dir()), file.read_bytes()
+    for file in sorted((*schemas_dir().rglob("*.schema.json"), *schemas_dir().rglob(MANIFEST))):
+        yield folder / SCHEMAS / file.relative_to(schemas_dir()), file.read_bytes()
 
 
-def _write(path: Path, content: bytes) -> bool:
-    """Write a file that is not there yet; says so if it is."""
+def _branch(folder: Path) -> str:
+    """The branch that is checked out where `folder` is; the usual one where there is none."""
+    from reconciler.sources.git_source import find_repository
+
+    try:
+        head = (find_repository(folder)[0] / "HEAD").read_text(encoding="utf-8").strip()
+    except (SourceError, OSError):
+        return USUAL_BRANCH
+    return head.removeprefix(_AT_BRANCH) if head.startswith(_AT_BRANCH) else USUAL_BRANCH
+
+
+def _write(path: Path, content: bytes) -> _Kept:
+    """Write a file that is not there yet, whole or not at all: the next try would keep a half one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with path.open("xb") as file:
-            file.write(content)
+        file = path.open("xb")
     except FileExistsError:
-        note(f"kept  {path}: it exists" + ("" if path.read_bytes() == content else ", and differs"))
-        return False
-    return True
+        return _Kept.SAME if path.read_bytes() == content else _Kept.DIFFERS
+    try:
+        with file:
+            file.write(content)
+    except OSError:
+        path.unlink()
+        raise
+    return _Kept.WRITTEN
 
 
-def _ignore(path: Path) -> list[Path]:
+def _ignore(path: Path) -> _Kept:
     """Add our line to .gitignore, unless it has it."""
     before = path.read_text() if path.exists() else ""
     if IGNORED in before.splitlines():
-        note(f"kept  {path}: it has {IGNORED}")
-        return []
+        return _Kept.SAME
     gap = "\n" if before and not before.endswith("\n") else ""
     path.write_text(f"{before}{gap}{IGNORED}\n")
-    return [path]
+    return _Kept.WRITTEN
+
+
+# -- what is said
+
+
+def _document(done: list[_Done]) -> dict[str, object]:
+    written = [str(path) for path, kept in done if kept is _Kept.WRITTEN]
+    kept = [{"path": str(path), "differs": kept is _Kept.DIFFERS} for path, kept in done if kept]
+    return {"format": FORMAT, "exit_code": 0, "written": written, "kept": kept}
+
+
+def _tell(done: list[_Done], folder: Path) -> None:
+    """Say file by file what was done; the schemas, which are many, as one."""
+    schemas = [one for one in done if one.path.is_relative_to(folder / SCHEMAS)]
+    for path, kept in (one for one in done if one not in schemas):
+        if kept:
+            note(f"kept  {path}: {kept}")
+        else:
+            say(f"wrote {path}")
+    number = Counter(kept for _, kept in schemas)
+    if number[_Kept.WRITTEN]:
+        say(f"wrote {folder / SCHEMAS}: {number[_Kept.WRITTEN]} schemas")
+    if left := len(schemas) - number[_Kept.WRITTEN]:
+        note(f"kept  {folder / SCHEMAS}: {left} schemas that exist, {number[_Kept.DIFFERS]} of them differ")
+    for hint in _next_steps(folder):
+        note(hint)
 
 
 def _next_steps(folder: Path) -> Iterator[str]:
     yield ""
     yield "next:"
     if folder != Path():
-        yield f"  cd {folder}"
+        yield f"  cd {shlex.quote(str(folder))}"
     if not _in_repository(folder):
-        yield "  git init -b main && git add -A && git commit -m 'Start'"
+        yield f"  git init -b {USUAL_BRANCH}"
+    yield "  git add reconciler.yaml strategies schemas .gitignore && git commit -m 'Start'"
     yield "  reconciler validate"
+    yield "  export RECONCILER_BROKER__URL=embedded:   # or set broker.url in reconciler.yaml to your own broker"
+    yield "  reconciler agent &                        # simulated bots"
     yield "  reconciler plan"
 
 

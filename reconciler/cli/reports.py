@@ -97,7 +97,7 @@ def report_document(report: SyncReport) -> dict[str, object]:
         "duration_s": round(report.duration_s, 3),
         "summary": {outcome.value: number[outcome] for outcome in Outcome},
         "results": [_result_document(result) for result in report.results],
-        "plan": document(report.plan),
+        "plan": document(report.plan, refused=report.refused),
     }
 
 

@@ -28,10 +28,13 @@ def schema() -> None:
     examples=[
         ("schema generate --python /opt/hummingbot/bin/python", ""),
         (
-            "schema generate --controllers hummingbot/controllers --into schemas",
+            "schema generate --python /opt/hummingbot/bin/python --controllers hummingbot/controllers",
             "with a team's own controllers",
         ),
-        ("schema generate --dry-run", "exit code 2 if anything would change"),
+        (
+            "schema generate --python /opt/hummingbot/bin/python --dry-run",
+            "exit code 2 if anything would change",
+        ),
     ],
 )
 @click.option(
@@ -55,17 +58,17 @@ def schema() -> None:
     help="Folder to write to.",
 )
 @click.option("--dry-run", is_flag=True, help="Write nothing; say which files would change.")
-def generate(python: Path, controllers: Path | None, source: str, into: Path, dry_run: bool) -> ExitCode:
+@output_option()
+def generate(  # noqa: PLR0913, PLR0917  (click's: one for each option)
+    python: Path, controllers: Path | None, source: str, into: Path, dry_run: bool, output: str
+) -> ExitCode:
     """Read Hummingbot's own code and write one JSON Schema for each strategy type.
 
     What the code does not say comes from the overlay: schemas/overlay.yaml in --into, or ours.
     """
-    from reconciler.catalog.packaged import ENVELOPE, schema_text, schemas_dir
+    from reconciler.catalog.packaged import schemas_dir
     from reconciler.schemagen import generate as generating
 
-    if not (into / ENVELOPE).exists():
-        into.mkdir(parents=True, exist_ok=True)
-        (into / ENVELOPE).write_text(schema_text(ENVELOPE), encoding="utf-8")
     own = into / "overlay.yaml"
     files = generating.generate(
         python,
@@ -75,10 +78,19 @@ def generate(python: Path, controllers: Path | None, source: str, into: Path, dr
         overlay=own if own.exists() else schemas_dir() / "overlay.yaml",
     )
     changed = generating.differing(files) if dry_run else generating.write(files)
+    code = ExitCode.CHANGES if dry_run and changed else ExitCode.OK
+    if output == "json":
+        say_json({
+            "format": "reconciler.schemas/1",
+            "exit_code": int(code),
+            "files": len(files),
+            "changed": [str(path) for path in changed],
+        })  # fmt: skip
+        return code
     for path in changed:
         say(f"{'would change' if dry_run else 'wrote'} {path}")
     note(f"{len(files)} files, {len(changed)} {'to change' if dry_run else 'changed'}")
-    return ExitCode.CHANGES if dry_run and changed else ExitCode.OK
+    return code
 
 
 @schema.command(
@@ -153,17 +165,23 @@ def show(invocation: Invocation, strategy_type: str, output: str) -> ExitCode:
     examples=[("schema check", ""), ("schema check schemas/strategies/20260922", "")],
 )
 @click.argument("folder", type=click.Path(path_type=Path), required=False)
+@output_option()
 @pass_invocation
-def check(invocation: Invocation, folder: Path | None) -> ExitCode:
+def check(invocation: Invocation, folder: Path | None, output: str) -> ExitCode:
     """Say which schemas are missing, were edited by hand, or are no JSON Schemas."""
     from reconciler.schemagen.checking import check_folder
 
     below = Path("strategies") / invocation.settings().hummingbot_version
     problems = check_folder(folder or (_own(invocation) or _ours()) / below)
+    code = ExitCode.INVALID if problems else ExitCode.OK
+    if output == "json":
+        told = [{"file": each.location.file, "what": each.what, "fix": each.fix} for each in problems]
+        say_json({"format": "reconciler.schema-check/1", "exit_code": int(code), "problems": told})
+        return code
     for problem in problems:
         say(str(problem))
     note(f"{len(problems)} problems" if problems else "as generated")
-    return ExitCode.INVALID if problems else ExitCode.OK
+    return code
 
 
 def _schemas(invocation: Invocation) -> dict[str, dict[str, object]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ import click
 
 from reconciler.cli.asking import refuse_unasked
 from reconciler.cli.command import command
+from reconciler.cli.failure import no_such_strategy
 from reconciler.cli.invocation import Invocation, pass_invocation
 from reconciler.cli.options import (
     StrategyKey,
@@ -21,11 +21,11 @@ from reconciler.cli.options import (
     wait_option,
 )
 from reconciler.cli.output import note, output_option, say, say_json
-from reconciler.errors import ExitCode, PlanRefused, ReconcilerError
+from reconciler.errors import ExitCode, PlanRefused
 from reconciler.sources.ahead import reading_ahead
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from reconciler.model.spec import Key
 
@@ -62,10 +62,13 @@ def plan(
     invocation.log()
     settings = invocation.settings()
     with reading_ahead(settings) as ahead:
+        import asyncio
+
         from reconciler.cli.passes import look_and_plan
         from reconciler.cli.plans import plan_exit_code, plan_text, save
 
-        made = asyncio.run(look_and_plan(settings, ahead, wait_s, adopt=adopt))
+        command = invocation.command("apply", "--adopt" if adopt else "")
+        made = asyncio.run(look_and_plan(settings, ahead, wait_s, adopt=adopt, command=command))
     if out is not None:
         save(made.plan, out)
     say(plan_text(made, output, tree=settings.source.path, verbose=invocation.verbosity > 0))
@@ -106,6 +109,8 @@ def apply(  # noqa: PLR0913, PLR0917  (click's: one for each option)
     invocation.log()
     settings = invocation.settings()
     with reading_ahead(settings) as ahead:
+        import asyncio
+
         from reconciler.cli.passes import Wanted, look_and_apply
         from reconciler.cli.plans import load
         from reconciler.cli.reports import report_document, report_exit_code, report_text
@@ -116,6 +121,9 @@ def apply(  # noqa: PLR0913, PLR0917  (click's: one for each option)
             yes=yes,
             wait_s=wait_s,
             show=say if output == "text" else _beside(yes=yes),
+            command=invocation.command(
+                "apply", str(saved or ""), "--yes" if yes else "", "--adopt" if adopt else ""
+            ),
         )
         report = asyncio.run(look_and_apply(settings, ahead, wanted))
     if output == "json":
@@ -132,8 +140,9 @@ def apply(  # noqa: PLR0913, PLR0917  (click's: one for each option)
     examples=[("retry btc-maker", ""), ("retry tokyo/btc-maker", "of the target tokyo")],
 )
 @click.argument("key", metavar="NAME", type=StrategyKey())
+@output_option()
 @pass_invocation
-def retry(invocation: Invocation, key: Key) -> ExitCode:
+def retry(invocation: Invocation, key: Key, output: str) -> ExitCode:
     """Let a strategy go on that its bot stopped with an error (kill switch, drawdown, crash limit).
 
     Without this it stays blocked until its file changes. The next pass, of `apply` or of the service, acts.
@@ -142,20 +151,14 @@ def retry(invocation: Invocation, key: Key) -> ExitCode:
 
     with contextlib.closing(open_store(invocation.settings().store.url)) as store:
         if not store.ask_retry(key):
-            raise _unknown(key, store.inventory())
-    say(f"{key}: the next pass tries again")
+            raise no_such_strategy([key], store.inventory(), "among those that we manage")
+    if output == "json":
+        say_json({"format": "reconciler.retry/1", "exit_code": 0, "target": key.target, "name": key.name})
+    else:
+        say(f"{key}: the next pass tries again, if its bot has stopped with an error")
     return ExitCode.OK
 
 
 def _beside(*, yes: bool) -> Callable[[str], None]:
     """Where the plan is shown when stdout is for programs: to whoever is asked, else nowhere."""
     return (lambda _: None) if yes else note
-
-
-def _unknown(key: Key, ours: Iterable[Key]) -> ReconcilerError:
-    import difflib
-
-    names = [str(each) for each in ours]
-    close = difflib.get_close_matches(str(key), names, n=1)
-    fix = f"did you mean {close[0]}?" if close else "reconciler status shows what is ours"
-    return ReconcilerError(f"{key} is not among the strategies that we manage", fix=fix)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.command import command
+from reconciler.cli.failure import no_such_strategy
 from reconciler.cli.invocation import Invocation, pass_invocation
 from reconciler.cli.options import StrategyKey, broker_option, source_options, wait_option
 from reconciler.cli.output import output_option, say, say_json
@@ -52,11 +53,9 @@ def status(
 
         plan, rows = asyncio.run(look_around(settings, ahead, wait_s, quick=quick))
     shown = [row for row in rows if not keys or row.key in keys]
-    missing = [key for key in keys if key not in {row.key for row in rows}]
-    if missing:
-        raise click.ClickException(
-            f"no strategy of that name, in Git or live: {', '.join(map(str, missing))}"
-        )
+    there = {row.key for row in rows}
+    if missing := [key for key in keys if key not in there]:
+        raise no_such_strategy(missing, there, "in Git or live")
     if output == "json":
         say_json(overview_document(plan, shown))
     else:

@@ -76,6 +76,8 @@ class AgentView(msgspec.Struct, frozen=True, gc=False):
     """Its inventory's count and digest agree with the statuses that we hold."""
     strategy_types: tuple[str, ...] = ()
     highest_epoch: int = 0
+    outdated: bool = False
+    """Something that it told was lost, and nothing later makes up for it."""
 
 
 class Observed(msgspec.Struct, frozen=True, gc=False):
@@ -120,6 +122,10 @@ class Desired(msgspec.Struct, frozen=True, gc=False):
     unsure: bool = False
 
 
+Identity: TypeAlias = tuple[str, str, str]
+"""What never changes in place: strategy type, exchange and trading pair."""
+
+
 class InventoryEntry(msgspec.Struct, frozen=True, gc=False):
     """A strategy that we created or adopted, and the spec that we last saw confirmed for it."""
 
@@ -138,6 +144,10 @@ class InventoryEntry(msgspec.Struct, frozen=True, gc=False):
     """A person asked to try again after an error (`reconciler retry`); cleared by the next success."""
     reached: Wish | None = None
     """The wish that was last seen fulfilled: another state after that is drift. None: never seen."""
+    claims: tuple[Identity, ...] = ()
+    """As what its creation was asked for as long as no create was confirmed: until then what has its name may be
+    somebody else's.
+    """
 
     @property
     def key(self) -> Key:

@@ -85,6 +85,9 @@ class Notifier:
     async def finished(self, report: SyncReport, *, whole: bool) -> None:
         """Tell the end of a pass; after a pass over everything, also what stays blocked or is so no more."""
         events = wording.after(report)
+        if wording.ended_well(report) and (whole or report.results):  # then whatever comes next is news
+            for kind in wording.OF_A_SYNC:
+                self._store.keep_told(f"{kind}|", set())
         await self.tell(events)
         if whole:
             failed = {_mark(event.kind, event.subject) for event in events if event.subject}

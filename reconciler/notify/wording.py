@@ -2,7 +2,8 @@
 Plans and reports → Events: what people are told, in which words, how grave.
 
 Rule 1: pure; who is told what already is `notifier`.
-Rule 2: one event per thing that happened, not per pass; a crowd of the same kind is one event with a count.
+Rule 2: one event per thing that happened, not per pass; a crowd of the same kind is one event with a count. A sync
+that is tried again and again, and ends no better, is told once.
 Rule 3: no config values: those stand in the plan, where secrets are masked.
 """
 
@@ -20,6 +21,9 @@ CROWD = 20
 
 _DRIFT = {Reason.DRIFTED, Reason.STATE}
 
+OF_A_SYNC = (EventKind.SYNC_STARTED, EventKind.DRIFT_FOUND, EventKind.SYNC_FINISHED)
+"""Told once, in the same words, until a sync ends well."""
+
 _DONE = {
     Action.STOP: "stopped",
     Action.PAUSE: "paused",
@@ -36,9 +40,8 @@ def before(plan: Plan) -> list[Event]:
     """What to say before `plan` is applied: that a sync starts, and which drift it heals."""
     if not plan.acting:
         return []
-    started = Event(
-        EventKind.SYNC_STARTED, Level.INFO, f"Sync of {short(plan.commit)} started: {counts(plan.acting)}"
-    )
+    message = f"Sync of {short(plan.commit)} started: {counts(plan.acting)}"
+    started = Event(EventKind.SYNC_STARTED, Level.INFO, message, subject=message)
     drift = [
         Event(
             EventKind.DRIFT_FOUND,
@@ -46,6 +49,7 @@ def before(plan: Plan) -> list[Event]:
             f"{change.key} differs from Git: {differences(change)}",
             key=change.key,
             action=change.action,
+            subject=f"{change.target}/{change.name}:{differences(change)}",
         )
         for change in plan.acting
         if change.reason in _DRIFT
@@ -67,6 +71,11 @@ def after(report: SyncReport) -> list[Event]:
         *failed,
         _finished(report),
     ]
+
+
+def ended_well(report: SyncReport) -> bool:
+    """Whether all that was begun is done."""
+    return all(result.outcome is Outcome.CONFIRMED for result in report.results)
 
 
 def standing(plan: Plan) -> list[Event]:
@@ -102,7 +111,8 @@ def invalid(problems: Sequence[Problem], commit: str) -> Event:
     """A revision whose files are wrong; what was in force stays in force."""
     first = min(problems, key=lambda problem: problem.severity)  # errors come first
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    message = f"{short(commit)} is not applied: {first.location}: {first.path}: {first.what}; fix: {first.fix}{more}"
+    what = f"{first.path}: {first.what}" if first.path else first.what
+    message = f"{short(commit)} is not applied: {first.location}: {what}; fix: {first.fix}{more}"
     return Event(EventKind.INVALID, Level.ERROR, message, subject=f"{commit}:{message}")
 
 
@@ -112,7 +122,8 @@ def crowded(events: list[Event], what: str) -> list[Event]:
         return events
     names = ", ".join(str(event.key) for event in events[:3])
     first = events[0]
-    return [Event(first.kind, first.level, f"{len(events)} {what}: {names} and {len(events) - 3} more")]
+    message = f"{len(events)} {what}: {names} and {len(events) - 3} more"
+    return [Event(first.kind, first.level, message, subject=message if first.subject else "")]
 
 
 def counts(changes: Iterable[Change]) -> str:
@@ -148,8 +159,10 @@ def _ended(result: ChangeResult) -> Event:
 def _finished(report: SyncReport) -> Event:
     number = Counter(result.outcome for result in report.results)
     parts = ", ".join(f"{number[outcome]} {outcome}" for outcome in Outcome if number[outcome])
-    level = Level.INFO if set(number) == {Outcome.CONFIRMED} else Level.WARNING
-    return Event(EventKind.SYNC_FINISHED, level, f"Sync of {short(report.plan.commit)} finished: {parts}")
+    message = f"Sync of {short(report.plan.commit)} finished: {parts}"
+    if ended_well(report):
+        return Event(EventKind.SYNC_FINISHED, Level.INFO, message)
+    return Event(EventKind.SYNC_FINISHED, Level.WARNING, message, subject=message)
 
 
 def _detail(change: Change) -> str:

@@ -4,6 +4,7 @@ What one agent says of itself: presence, inventory, and whether the two agree wi
 Rule 1: presence names the session in force; what other sessions say is not believed.
 Rule 2: an agent that misses three heartbeats is offline, also if its will never came.
 Rule 3: its picture is complete only while count and digest of its inventory agree with the names we hold.
+Rule 4: an agent that numbers all that it tells shows by a gap that some of it did not reach us.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from reconciler.protocol.messages import AgentInventory, AgentPresence
 MISSED_HEARTBEATS = 3
 """One may be late and one lost; the third says that the agent is gone."""
 
+NUMBERED = "numbered"
+"""The capability of agents whose presence, inventory and statuses of one session are numbered without a gap."""
+
 RECHECK_S = 0.1
 """Shortest time between two digests for a single question: one over 10,000 names takes 3 ms, and while a
 fleet is being created every message changes the names."""
@@ -24,7 +28,7 @@ class Agent:
     """An agent that was heard of.
 
     `names`: strategies held of its session in force. `rival`: a session that speaks but has not been announced;
-    the agent is about to restart, or two of its name are running.
+    the agent is about to restart, or two of its name are running. `missed`: something that it told was lost.
     """
 
     def __init__(self, name: str) -> None:
@@ -33,6 +37,9 @@ class Agent:
         self.online = False
         self.names: set[str] = set()
         self.rival = ""
+        self.missed = False
+        self._heard_seq = 0
+        self._status_seq = 0
         self._inventory: AgentInventory | None = None
         self._past: set[str] = set()
         self._heard_at = 0.0
@@ -55,12 +62,16 @@ class Agent:
 
     # Presence.
 
-    def announce(self, presence: AgentPresence, now: float) -> bool:
+    def announce(self, presence: AgentPresence, now: float, *, retain: bool) -> bool:
         """Take a birth, heartbeat or will; False if it is out of date or not of the session in force."""
         if not self._takes(presence):
             return False
+        if presence.state == "online":
+            comes_back = not self.online or presence.session != self.session  # then it tells everything anew
+            self._follow(presence.seq, retain=retain or comes_back)
         if self.presence is not None and presence.session != self.session:
             self._past.add(self.session)
+            self._heard_seq, self._status_seq, self.missed = presence.seq, 0, False
             self.names = set()
             self._touch()
         if self.rival == presence.session:
@@ -94,6 +105,17 @@ class Agent:
         elif not self.is_past(session):
             self.rival = session
 
+    def follow_status(self, seq: int, *, retain: bool) -> None:
+        """Note the number of a status of the session in force."""
+        self._status_seq = max(self._status_seq, seq)
+        self._follow(seq, retain=retain)
+
+    def _follow(self, seq: int, *, retain: bool) -> None:
+        """Notice a gap. What is retained was told before and has left one; so has nothing that was never heard."""
+        if not retain and self._heard_seq and seq > self._heard_seq + 1 and self.can(NUMBERED):
+            self.missed = True
+        self._heard_seq = max(self._heard_seq, seq)
+
     def ages_out(self, now: float) -> bool:
         """Go offline if the heartbeats stopped; True when that happened with this call."""
         if not self.online or self.presence is None:
@@ -104,9 +126,11 @@ class Agent:
 
     # Completeness.
 
-    def take_inventory(self, inventory: AgentInventory) -> bool:
+    def take_inventory(self, inventory: AgentInventory, *, retain: bool) -> bool:
         """Keep an inventory, whichever session it is of; False if it is out of date."""
         held = self._inventory
+        if inventory.session == self.session:
+            self._follow(inventory.seq, retain=retain)
         if self.is_past(inventory.session):
             return False
         if held is not None and held.session == inventory.session and held.seq >= inventory.seq:
@@ -141,13 +165,23 @@ class Agent:
 
     def complete(self, now: float, *, exact: bool = True) -> bool:
         """Whether we hold all its strategies. `exact` False may answer False for up to RECHECK_S too long."""
-        if not self.online or self.rival or not self._counts():
+        if not self.online or self.rival or self.missed or not self._counts():
             return False
         if self._dirty and (exact or self._rested(now)):
             self._dirty = False
             self._checked_at = now
             self._agreed = self._agrees()
         return self._agreed and not self._dirty
+
+    def outdated(self, now: float) -> bool:
+        """Whether what we hold of it has to be heard anew: something was missed, or we hold what is gone.
+
+        Its inventory says the latter if it is younger than all statuses and names no more than we hold.
+        """
+        held = self._inventory
+        if self.missed or held is None or held.session != self.session or not self.can(NUMBERED):
+            return self.missed
+        return held.seq > self._status_seq and held.count <= len(self.names) and not self.complete(now)
 
     def _counts(self) -> bool:
         held = self._inventory
@@ -171,4 +205,5 @@ class Agent:
             self.complete(now),
             presence.strategy_types,
             presence.epoch,
+            self.outdated(now),
         )

@@ -22,6 +22,7 @@ from reconciler.observed.picture import Picture
 from reconciler.protocol.messages import (
     MalformedMessage,
     Performance,
+    StatusReport,
     decode_inventory,
     decode_performance,
     decode_presence,
@@ -54,6 +55,8 @@ class Fold(msgspec.Struct, frozen=True, gc=False):
 
 NOTHING = Fold()
 PICTURE = Fold(picture=True)
+
+NO_NAME = "strategy_name is not an allowed name - at `$.strategy_name`"
 
 _Handler = Callable[[str, bytes, bool, float], Fold]
 
@@ -94,11 +97,14 @@ class LiveState:
 
     def on_connection(self, connected: bool, now: float) -> Fold:
         """Take note of a connection made or lost; whatever was known is unknown by that."""
-        names = self._picture.names
         self._connected = connected
-        if connected:
-            self._picture = Picture(basic=self._profile == "basic")
-            self._since = now
+        self._since = now if connected else self._since
+        return self.start_over() if connected else self._fold(self._picture.names, picture=True)
+
+    def start_over(self) -> Fold:
+        """Forget what was heard, since all that is retained will be told anew: to a new connection, or on request."""
+        names = self._picture.names
+        self._picture = Picture(basic=self._profile == "basic")
         return self._fold(names, picture=True)
 
     def on_message(self, topic: str, payload: bytes, retain: bool, now: float) -> Fold:
@@ -150,6 +156,8 @@ class LiveState:
 
     def _fold(self, changed: Iterable[str], *, picture: bool = False) -> Fold:
         """Make a fold of `changed` and of whatever time has changed since the last one."""
+        if not (self._aged or self._news):
+            return Fold(tuple(dict.fromkeys(changed)), (), picture)
         fold = Fold(tuple(dict.fromkeys((*changed, *self._aged))), tuple(self._news), picture)
         self._aged, self._news = set(), []
         return fold
@@ -162,10 +170,20 @@ class LiveState:
         if not level and self._profile != "basic" and is_copy(payload):
             return NOTHING
         report = decode_status(payload)
+        if report.snapshot or report.unreadable:
+            return self._on_report(report, level, retain, now)
+        (status,) = report.statuses
+        name = status.strategy_name
+        if not is_name(name):
+            raise MalformedMessage(NO_NAME)
+        return self._fold((name,)) if self._picture.take(status, level, retain, now) else NOTHING
+
+    def _on_report(self, report: StatusReport, level: str, retain: bool, now: float) -> Fold:
+        """A status that is not simply one strategy's."""
         statuses = [status for status in report.statuses if is_name(status.strategy_name)]
         unreadable = [name for name in report.unreadable if is_name(name)]
         if not (report.snapshot or statuses or unreadable):
-            raise MalformedMessage("strategy_name is not an allowed name - at `$.strategy_name`")
+            raise MalformedMessage(NO_NAME)
         picture = self._picture
         changed = [status.strategy_name for status in statuses if picture.take(status, level, retain, now)]
         changed += [name for name in unreadable if picture.cannot_read(name)]
@@ -178,7 +196,6 @@ class LiveState:
         return self._fold((name,)) if self._picture.forget(name) else NOTHING
 
     def _on_presence(self, level: str, payload: bytes, retain: bool, now: float) -> Fold:
-        del retain
         if not payload:
             self._told.pop(level, None)
             return self._clear(level, presence=True)
@@ -187,7 +204,7 @@ class LiveState:
             raise MalformedMessage("agent is not the one of the topic - at `$.agent`")
         agent = self._picture.agent(level)
         before = (agent.session, agent.online)
-        if not agent.announce(presence, now) or before == (agent.session, agent.online):
+        if not agent.announce(presence, now, retain=retain) or before == (agent.session, agent.online):
             return NOTHING
         self._announced = True
         self._note(agent)
@@ -203,7 +220,7 @@ class LiveState:
         agent = self._picture.agent(level)
         if not retain:
             agent.hear(inventory.session, now)
-        return PICTURE if agent.take_inventory(inventory) else NOTHING
+        return PICTURE if agent.take_inventory(inventory, retain=retain) else NOTHING
 
     def _clear(self, name: str, *, presence: bool) -> Fold:
         agent = self._picture.agents.get(name)
@@ -253,7 +270,6 @@ class LiveState:
         """All that is known at `now`, as a value that later messages do not change."""
         self._age(now)
         complete = self._complete(now)
-        agents = sorted(self._picture.agents.items())
         return Observed(
             target=self.target,
             connected=self._connected,
@@ -262,7 +278,7 @@ class LiveState:
             strategies=self._picture.believed(),
             unbelievable=self._picture.unbelievable(complete=complete),
             presumed_absent=self._presumes_absence(now),
-            agents=tuple(agent.view(now) for _, agent in agents),
+            agents=tuple(agent.view(now) for _, agent in sorted(self._picture.agents.items())),
             age_s=None if self._heard_at is None else now - self._heard_at,
         )
 

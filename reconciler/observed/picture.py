@@ -70,6 +70,7 @@ class Picture:
         if _is_older(status, shelf.get(status.strategy_name)):
             return False
         if in_force:
+            agent.follow_status(status.seq, retain=retain)
             return self.put(reported(status, now))
         self.waiting[status.strategy_name] = reported(status, now)
         return True

@@ -10,8 +10,9 @@ from typing import Any
 
 import msgspec
 
+from reconciler.errors import ExitCode
 from reconciler.model.change import Change, FieldChange, Plan, Step, TargetSummary
-from reconciler.model.spec import Value
+from reconciler.model.spec import StrategySpec, Value
 from reconciler.plan.masking import masked
 from reconciler.plan.summary import counts, exit_code, word
 from reconciler.protocol.canonical import wire_json
@@ -38,10 +39,20 @@ class StepDocument(msgspec.Struct, frozen=True, omit_defaults=True):
     config_mode: str | None = None
 
 
+class MarketDocument(msgspec.Struct, frozen=True):
+    """What Git wants to be traded, with whose credentials, and in which state."""
+
+    strategy_type: str
+    exchange: str
+    trading_pair: str
+    account: str
+    state: str
+
+
 class ChangeDocument(msgspec.Struct, frozen=True):
     """`action`: create, update, …, blocked, waiting, unknown, unmanaged. `reason` is for programs, `why` for people.
 
-    `cost`: hot, restart, recreate or null.
+    `cost`: hot, restart, recreate or null. `desired` is null where Git wants nothing.
     """
 
     target: str
@@ -54,27 +65,30 @@ class ChangeDocument(msgspec.Struct, frozen=True):
     wave: int
     steps: list[StepDocument]
     fields: list[FieldDocument]
+    desired: MarketDocument | None
 
 
 class PlanDocument(msgspec.Struct, frozen=True):
-    """`summary`: number of changes by action, and `unchanged`."""
+    """`summary`: number of changes by action, and `unchanged`. `refused`: what a brake says to it, else empty."""
 
     format: str
     commit: str
     ref: str
     exit_code: int
+    refused: str
     summary: dict[str, int]
     targets: tuple[TargetSummary, ...]
     changes: list[ChangeDocument]
 
 
-def document(plan: Plan) -> PlanDocument:
-    """The plan in its documented shape, secrets masked."""
+def document(plan: Plan, *, refused: str = "") -> PlanDocument:
+    """The plan in its documented shape, secrets masked; the exit code is 3 if a brake refuses it."""
     return PlanDocument(
         format=FORMAT,
         commit=plan.commit,
         ref=plan.ref,
-        exit_code=exit_code(plan),
+        exit_code=ExitCode.REFUSED if refused else exit_code(plan),
+        refused=refused,
         summary=counts(plan),
         targets=plan.targets,
         changes=[_change(change) for change in plan.changes],
@@ -98,6 +112,13 @@ def _change(change: Change) -> ChangeDocument:
         wave=change.wave,
         steps=[_step(step) for step in change.steps],
         fields=[_field(field) for field in change.fields],
+        desired=None if change.desired is None else _market(change.desired),
+    )
+
+
+def _market(spec: StrategySpec) -> MarketDocument:
+    return MarketDocument(
+        spec.strategy_type, spec.exchange, spec.trading_pair, spec.account, spec.state.value
     )
 
 

@@ -150,7 +150,13 @@ def _reason(case: Case, gap: Gap, cost: Cost | None) -> Reason:
         return Reason.RESTART_NEEDED if cost is Cost.RESTART else Reason.CHANGED
     if case.retrying:
         return Reason.RETRY
-    return Reason.DRIFTED if gap.of_spec else Reason.STATE
+    return Reason.DRIFTED if gap.of_spec else _reason_of_state(case)
+
+
+def _reason_of_state(case: Case) -> Reason:
+    """Git has changed its wish since it was last fulfilled, or the bot is no longer where it was."""
+    fulfilled = case.entry.reached if case.entry else None
+    return Reason.STATE if fulfilled in {None, case.spec.state} else Reason.CHANGED
 
 
 def _steps(case: Case, gap: Gap, ops: transitions.Ops) -> Iterator[Step]:

@@ -154,7 +154,7 @@ def known_config(case: Case) -> Config | None:
     live, entry, declared = case.live, case.entry, case.spec.config
     if live.config is None:
         return _remembered_config(case)
-    if case.extended or entry is None or declared.keys() <= live.config.keys():
+    if case.extended or entry is None or entry.claims or declared.keys() <= live.config.keys():
         return live.config
     confirmed = {key: value for key, value in entry.config.items() if key in declared}
     return {**confirmed, **live.config}
@@ -164,9 +164,18 @@ def _remembered_config(case: Case) -> Config | None:
     """What it must be by its hash. With `ignore_drift` another hash may be just the field that is ignored."""
     live, entry = case.live, case.entry
     ignores = bool(case.spec.ignore_drift)
-    if entry is not None and (ignores or live.spec_hash in (None, entry.spec_hash)):
+    if entry is not None and not entry.claims and (ignores or live.spec_hash in (None, entry.spec_hash)):
         return entry.config
     return case.spec.config if ignores or _is_exactly(case.spec, live) else None
+
+
+def is_as_claimed(live: ObservedStrategy, entry: InventoryEntry) -> bool:
+    """Whether nothing that is reported of a strategy speaks against its being what we asked for."""
+    reported = (live.strategy_type, live.exchange, live.trading_pair)
+    return any(
+        all(shown in {None, asked} for shown, asked in zip(reported, claim, strict=True))
+        for claim in entry.claims
+    )
 
 
 def changed_in_git(case: Case, gap: Gap) -> bool:

@@ -25,8 +25,8 @@ class _Overrun(msgspec.Struct, frozen=True):
     flag: str
 
 
-def check(plan: Plan, sync: SyncSettings, fleet: int) -> None:
-    """Let `plan` pass. `fleet`: how many strategies Git wants.
+def check(plan: Plan, sync: SyncSettings, fleet: int, *, command: str = "reconciler apply") -> None:
+    """Let `plan` pass. `fleet`: how many strategies Git wants. `command`: what would apply this very plan.
 
     Raises:
         PlanRefused: it deletes, changes or restarts more than `sync` allows.
@@ -35,7 +35,7 @@ def check(plan: Plan, sync: SyncSettings, fleet: int) -> None:
     if overruns:
         what = "; it ".join(overrun.what for overrun in overruns)
         flags = " ".join(overrun.flag for overrun in overruns)
-        raise PlanRefused(f"plan {what}. If this is meant: reconciler apply {flags}")
+        raise PlanRefused(f"plan {what}. If this is meant: {command} {flags}")
 
 
 def unbraked(plan: Plan) -> Plan:

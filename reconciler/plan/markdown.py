@@ -24,9 +24,11 @@ _WIDE = 160
 """A code block scrolls sideways."""
 
 
-def to_markdown(plan: Plan, *, tree: str = "strategies") -> str:
-    """A heading with the counts, the plan as a diff, and what it does to open orders."""
-    parts = [f"### Plan: {sentence(plan)}", _details(plan, tree), *(_escaped(note) for note in notes(plan))]
+def to_markdown(plan: Plan, *, tree: str = "strategies", refused: str = "") -> str:
+    """A heading with the counts, what a brake says to it, the plan as a diff, and what it does to open orders."""
+    refusal = [f"**Refused:** {_escaped(refused)}"] if refused else []
+    told = (_escaped(note) for note in notes(plan))
+    parts = [f"### Plan: {sentence(plan)}", *refusal, _details(plan, tree), *told]
     return "\n\n".join(parts) + "\n"
 
 

@@ -18,10 +18,13 @@ from reconciler.model.state import Desired, Inventory, InventoryEntry, Observed,
 from reconciler.plan import transitions
 from reconciler.plan.digest import digest_of
 from reconciler.plan.existing import CatalogView, cannot_be_given, change_of, hold
-from reconciler.plan.gap import Case
+from reconciler.plan.gap import Case, is_as_claimed
 from reconciler.plan.order import LOWERS_RISK
 from reconciler.protocol.canonical import spec_hash
 from reconciler.protocol.times import parse_time
+
+UNPROTECT = "to delete it, bring its file back without protect, let that be applied, then remove the file"
+"""What is remembered as protected stays so until a file says otherwise."""
 
 
 class PlanOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +102,14 @@ class Rows(msgspec.Struct, frozen=True):
         return hold(change, Reason.NOT_OURS)
 
     def _is_ours(self, live: ObservedStrategy, entry: InventoryEntry | None) -> bool:
-        return entry is not None or (live.owner is not None and live.owner == self.options.owner)
+        """In the inventory, or announced as ours. One that was only claimed has to prove it: by its owner or,
+        where none is named, by being what was asked for.
+        """
+        if live.owner is not None and live.owner == self.options.owner:
+            return True
+        if entry is None or not entry.claims:
+            return entry is not None
+        return live.owner is None and is_as_claimed(live, entry)
 
     def _adopts(self, key: Key) -> bool:
         adopt = self.options.adopt
@@ -154,7 +164,7 @@ class Rows(msgspec.Struct, frozen=True):
     def _delete(self, key: Key, entry: InventoryEntry | None) -> Change:
         live = self._live(key)
         if entry is not None and entry.protect:
-            return self._passive(key, Action.BLOCKED, Reason.PROTECTED)
+            return self._passive(key, Action.BLOCKED, Reason.PROTECTED, UNPROTECT)
         if not self.options.prune:
             return self._passive(key, Action.BLOCKED, Reason.PRUNE_OFF)
         if self.desired.unsure:
@@ -169,6 +179,7 @@ class Rows(msgspec.Struct, frozen=True):
             Reason.REMOVED,
             steps=tuple(Step(op) for op in ops),
             wave=entry.wave if entry else 0,
+            detail=f"{live.trading_pair} on {live.exchange}" if live.trading_pair and live.exchange else "",
             live_digest=digest_of(live),
         )
 

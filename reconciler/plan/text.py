@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import TypeAlias
 
 from reconciler.model.change import Action, Change, Cost, Op, Plan, Reason, TargetSummary
+from reconciler.model.spec import DEFAULT_ACCOUNT, StrategySpec
 from reconciler.plan.summary import sentence, word
 from reconciler.plan.values import field_line, printable
 
@@ -50,6 +51,9 @@ _STYLES = {
 
 _MANY = {Action.UNMANAGED: 1, Action.UNKNOWN: 10}
 """More than so many of a kind become one line with a count, unless `verbose`."""
+
+_FEW = 40
+"""Up to so many creations say what each of them trades; of more, a screen shows none anyhow."""
 
 _NAMED = 3
 _NAME_COLUMN = (15, 40)
@@ -133,8 +137,11 @@ def body(changes: Sequence[Change], width: int, verbose: bool) -> Iterator[Line]
         if not verbose and len(alike) > _MANY.get(action, len(alike)):
             yield _crowd(action, alike)
             continue
+        told = action is Action.CREATE and (verbose or len(alike) <= _FEW)
         for change in alike:
             yield from _change(change, column, width, verbose)
+            if told and change.desired is not None:
+                yield (("      " + market(change.desired), Style.PLAIN),)
 
 
 def _crowd(action: Action, alike: Sequence[Change]) -> Line:
@@ -172,12 +179,20 @@ def steps_text(change: Change) -> str:
     return ", ".join(step.op.value for step in change.steps) + cost
 
 
+def market(spec: StrategySpec) -> str:
+    """What trades where, such as `pure_market_making: BTC-USDT on binance`; an account only if it is named."""
+    account = "" if spec.account == DEFAULT_ACCOUNT else f", account {spec.account}"
+    return f"{spec.strategy_type}: {spec.trading_pair} on {spec.exchange}{account}"
+
+
 def reason_text(change: Change) -> str:
     """Why, with the fields that the reason is about and what else there is to know."""
     text = change.reason.value
     if change.reason is Reason.IDENTITY_CHANGED:
         text = f"{', '.join(_identity(change))} {text}"
-    return f"{text}: {change.detail}" if change.detail else text
+    if change.detail:
+        text = f"{text}: {change.detail}"
+    return f"{text} (wave {change.wave})" if change.wave and change.steps else text
 
 
 def _identity(change: Change) -> Iterable[str]:
@@ -185,7 +200,7 @@ def _identity(change: Change) -> Iterable[str]:
 
 
 def notes(plan: Plan) -> Iterator[str]:
-    """What the plan does to open orders: a stop or pause cancels them (hummingbot.md)."""
+    """What the plan does to open orders (a stop or pause cancels them: hummingbot.md), and who was not heard."""
     anew: list[str] = []
     gone: list[str] = []
     for change in plan.acting:
@@ -196,6 +211,9 @@ def notes(plan: Plan) -> Iterator[str]:
         yield f"Open orders are cancelled and placed anew: {named(anew)}."
     if gone:
         yield f"Open orders are cancelled: {named(gone)}."
+    silent = [seen.target for seen in plan.targets if seen.connected and seen.age_s is None]
+    if silent and plan.changes:
+        yield f"Nobody has reported on {named(silent)}: is an agent running, with this broker and targets.*.root?"
 
 
 def named(names: Sequence[str]) -> str:

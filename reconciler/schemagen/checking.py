@@ -22,7 +22,8 @@ def check_folder(folder: Path) -> list[Problem]:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise SchemaError(
-            f"{folder / MANIFEST} cannot be read: {error}", "make it: reconciler schema generate"
+            f"{folder / MANIFEST} cannot be read: {getattr(error, 'strerror', None) or error}",
+            "make it: reconciler schema generate --python INTERPRETER, one that has Hummingbot",
         ) from error
     there = {file.name.removesuffix(SUFFIX): file for file in sorted(folder.glob(f"*{SUFFIX}"))}
     problems = [

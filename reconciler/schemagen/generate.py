@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from reconciler.catalog.layout import CONTROLLER, LEGACY, MODEL
-from reconciler.catalog.packaged import ENVELOPE, MANIFEST, SUFFIX
+from reconciler.catalog.packaged import ENVELOPE, MANIFEST, SUFFIX, schema_text
 from reconciler.errors import SchemaError
 from reconciler.schemagen.inspection import Inspected, inspect
 from reconciler.schemagen.overlay import Overlay
@@ -60,11 +60,20 @@ def generate(  # noqa: PLR0913  (what to read, and where to write)
 
 
 def write(files: Mapping[Path, str]) -> list[Path]:
-    """Write the files that are not so already; says which."""
+    """Write the files that are not so already; says which.
+
+    Raises:
+        SchemaError: one cannot be written.
+    """
     changed = [path for path, text in files.items() if not _is_so(path, text)]
     for path in changed:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(files[path], encoding="utf-8")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(files[path], encoding="utf-8")
+        except OSError as error:
+            raise SchemaError(
+                f"cannot write {path}: {error.strerror}", "free disk space, mend its rights, or set --into"
+            ) from error
     return changed
 
 
@@ -97,7 +106,8 @@ def _kept_source(folder: Path) -> str:
 
 def _envelope(into: Path, version: str, manifest: Mapping[str, Any]) -> str:
     """The strategy file's schema with one branch for each type: its config's schema, and the exchanges it can use."""
-    envelope = json.loads((into / ENVELOPE).read_text(encoding="utf-8"))
+    own = into / ENVELOPE
+    envelope = json.loads(own.read_text(encoding="utf-8") if own.exists() else schema_text(ENVELOPE))
     names = list(manifest["schemas"])
     envelope["allOf"] = [{"properties": {"strategy_type": {"enum": names}}}] + [
         {

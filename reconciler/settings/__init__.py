@@ -13,6 +13,7 @@ from reconciler.settings.shape import (
     TargetSettings,
     TlsSettings,
 )
+from reconciler.settings.showing import shown_text
 
 __all__ = [
     "BrokerSettings",
@@ -30,4 +31,5 @@ __all__ = [
     "TotalRow",
     "load_settings",
     "masked_url",
+    "shown_text",
 ]

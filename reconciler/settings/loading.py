@@ -76,7 +76,7 @@ def load_settings(
     problems: list[Problem] = []
     given = read_file(file, problems, _unknown_in_file) if file is not None else {}
     given |= _from_environment(environ, tuple(given), problems)
-    given |= {key: _flag(key, text) for key, text in (flags or {}).items()}
+    given |= {key: _flag(text) for key, text in (flags or {}).items()}
     folder = (file.parent if file is not None else Path()).absolute()
     used = {
         key: item for key, item in given.items() if not (_section(key) in unused and has_reference(item.text))
@@ -111,8 +111,8 @@ def _did_you_mean(key: str, known: Iterable[str]) -> str:
     return f"did you mean {near[0]}?" if near else "remove it; `reconciler config show` lists all settings"
 
 
-def _flag(key: str, text: str) -> Given:
-    place = Location(f"--set {key}")
+def _flag(text: str) -> Given:
+    place = Location("command line")
     return Given(text, FLAG, place, place)
 
 

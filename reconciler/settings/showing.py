@@ -17,6 +17,11 @@ def described(settings: Settings, origins: Mapping[str, str]) -> list[tuple[str,
     return [(key, _shown(key, _value(key, settings)), origins.get(key, "default")) for key in keys]
 
 
+def shown_text(key: str, text: str) -> str:
+    """What somebody wrote for `key`, as it may be shown."""
+    return MASK if key in SECRET_KEYS else masked_url(text)
+
+
 def _rows(settings: Settings) -> list[str]:
     """The rows of all tables, as keys spell them."""
     named = {TARGETS: list(settings.targets), FEES: list(settings.policy.fees)}

@@ -16,7 +16,7 @@ from reconciler.sources.forked import Collect, forked
 
 if TYPE_CHECKING:
     from reconciler.settings import Settings
-    from reconciler.sources.load import Revision
+    from reconciler.sources.revision import Revision
 
 TIMEOUT_S = 2_000.0
 """More than the first fetch of a large repository may take (clone.py), which has a limit of its own."""

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from reconciler.sources.check import Checked
+from reconciler.sources.revision import Checked
 
 SLACK = 1000
 """Lines that are of no use any more and may stay before the file is written anew."""

@@ -11,8 +11,6 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-import msgspec
-
 from reconciler.catalog import Catalog, Field, Violation
 from reconciler.catalog.units import convert, in_percent, plainly, spelled
 from reconciler.catalog.wording import listed, nearest
@@ -29,18 +27,9 @@ from reconciler.sources.documents import (
     one_line,
     read,
 )
+from reconciler.sources.revision import Checked
 
-
-class Checked(msgspec.Struct, frozen=True, gc=False):
-    """What one file says. `specs`: its valid documents, named only if they name themselves.
-
-    `broken`: the names of the strategies of its invalid documents: "" for one that leaves it to the file's
-    name, None for what cannot be told, which may be several strategies.
-    """
-
-    specs: tuple[StrategySpec, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    broken: tuple[str | None, ...] = ()
+__all__ = ["Checked", "check"]
 
 
 def check(text: bytes, file: str, catalog: Catalog) -> Checked:
@@ -57,7 +46,16 @@ def check(text: bytes, file: str, catalog: Catalog) -> Checked:
             specs.append(spec)
     if not reading.whole:
         broken.append(None)
+    if not (specs or broken or findings.problems):
+        findings.problems.append(_nothing(file))
+        broken.append("")
     return Checked(tuple(specs), _told(sorted(findings.problems)), tuple(broken))
+
+
+def _nothing(file: str) -> Problem:
+    """A file that was emptied is no wish to delete its strategy: a full disk or an editor that crashed does that."""
+    fix = "delete the file if its strategy is to go, put _ before its name to keep it, or write a strategy"
+    return Problem(Location(file), "", "there is no strategy in this file", fix)
 
 
 def _told(problems: list[Problem]) -> tuple[Problem, ...]:
@@ -189,8 +187,9 @@ class _Checker:
 
     def _warn_absurd(self, kind: str, config: Config) -> None:
         for field in self._catalog.may_be_absurd(kind):
-            value, least = config.get(field.name), field.absurd_below
-            if least is None or isinstance(value, bool) or not isinstance(value, int | Decimal):
+            value: Any = config.get(field.name)
+            least = field.absurd_below
+            if least is None or type(value) not in _NUMBERS:
                 continue
             if 0 < value < least:
                 written, meant = in_percent(value, field.unit), plainly(Decimal(value).scaleb(2))
@@ -253,6 +252,10 @@ class _Checker:
         self._is_wrong = self._is_wrong or severity is Severity.ERROR
         if not any(path[: len(refused)] == refused for refused in self._document.refused):
             self._findings.add(self._document.index, path, what, fix, severity, key)
+
+
+_NUMBERS = frozenset({int, Decimal})
+"""What the reader makes of a number; a switch is none."""
 
 
 def _spec(data: dict[str, Any], config: Config, location: Location) -> StrategySpec:

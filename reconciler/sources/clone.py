@@ -39,9 +39,13 @@ _KINDS = ("heads", "tags")
 _QUICK = ("-c", "core.looseCompression=0", "-c", "maintenance.auto=false")
 """A tree of 10,000 files is mostly ids, which do not compress; trying takes as long as the rest of a fetch."""
 
+_FETCH = ("fetch", "--quiet", "--force", "--no-tags", "--no-write-fetch-head", "--update-shallow")
+"""A remote may itself be a shallow clone: without the last one, git says nothing and brings nothing of it."""
+
 _TIDYING = ("-c", "gc.auto=1000", "-c", "gc.autoDetach=false")
 
-_STAYS = "check the address, the network and the credentials; the last good revision stays in force"
+STAYS = "the last good revision stays in force"
+_CHECK = f"check the address, the network and the credentials; {STAYS}"
 
 
 class Clone:
@@ -125,17 +129,16 @@ class Clone:
                 timeout_s=ASK_TIMEOUT_S * self._patience,
             )  # fmt: skip
         except SourceError as error:
-            raise _Unreachable(self._failed(error), fix=_STAYS) from error
+            raise _Unreachable(self._failed(error), fix=_CHECK) from error
         return {line.partition("\t")[2] for line in out.decode(errors="replace").splitlines()}
 
     def _fetch(self, *refspecs: str, timeout_s: float = FIRST_FETCH_TIMEOUT_S) -> None:
         self._fetches += 1
         options = _TIDYING if self._fetches % TIDY_EVERY == 0 else _QUICK
-        arguments = ("fetch", "--quiet", "--force", "--no-tags", "--no-write-fetch-head", "origin", *refspecs)
         try:
-            self.git.run(*options, *arguments, timeout_s=timeout_s * self._patience)
+            self.git.run(*options, *_FETCH, "origin", *refspecs, timeout_s=timeout_s * self._patience)
         except SourceError as error:
-            raise SourceError(self._failed(error), fix=_STAYS) from error
+            raise SourceError(self._failed(error), fix=_CHECK) from error
 
     def _failed(self, error: SourceError) -> str:
         return f"cannot fetch {masked(self._address)}: {reason(error)}"
@@ -199,8 +202,8 @@ def no_such_ref(repository: str, ref: str, refs: list[str]) -> SourceError:
     """What to say when `ref` is none of `refs` (full names)."""
     names = list(dict.fromkeys(re.sub(r"^refs/(heads|tags|remotes)/", "", full) for full in refs))
     near = difflib.get_close_matches(ref, names, 1)
-    listed = f"there are: {', '.join(names[:5])}" if names else "it has no commits yet"
-    fix = f"did you mean {near[0]}?" if near else f"set source.ref; {listed}"
+    listed = f"set source.ref; there are: {', '.join(names[:5])}"
+    fix = f"did you mean {near[0]}?" if near else listed if names else "it has no commits yet: make the first"
     return _NoSuchRef(f"{masked(repository)} has no branch, tag or commit {ref!r}", fix=fix)
 
 

@@ -9,7 +9,6 @@ Rule 3: whatever goes wrong in the copy, it gives no result, and whoever asked d
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import gc
 import mmap
@@ -46,6 +45,10 @@ def can_fork() -> bool:
 
 
 def _in_a_loop() -> bool:
+    """A loop runs only where its module was imported; for the copy's sake it is not imported here."""
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None:
+        return False
     try:
         asyncio.get_running_loop()
     except RuntimeError:

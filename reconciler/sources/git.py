@@ -15,13 +15,14 @@ import select
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import unquote_to_bytes
 
 from reconciler.errors import SourceError
 from reconciler.sources.batch import parse_batch
-from reconciler.sources.documents import MAX_BYTES
+from reconciler.sources.strict.shape import MAX_BYTES
 
 READ_TIMEOUT_S = 60.0
 """Reading what is on this machine takes milliseconds; a minute means that a disk does not answer."""
@@ -29,6 +30,7 @@ READ_TIMEOUT_S = 60.0
 CHUNK_BYTES = 1 << 16
 """What a pipe holds on Linux."""
 
+_HERE = re.compile(r"file://(?:localhost)?(/.*)", re.DOTALL)
 _REMOTE = re.compile(r"[a-z+]+://|[\w.-]+@[\w.-]+:", re.IGNORECASE)
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 
@@ -57,8 +59,23 @@ def masked(text: str) -> str:
 
 
 def is_remote(repository: str) -> bool:
-    """Whether `repository` is an address rather than a folder of this machine."""
+    """Whether `repository` is an address rather than a path."""
     return _REMOTE.match(repository) is not None
+
+
+def folder_of(repository: str) -> Path | None:
+    """The folder of this machine that a path or a `file://` address names; None for what has to be fetched.
+
+    An address is read as git reads it: a whole path, with %20 for a space, of which `.git` may be left out.
+    """
+    if not is_remote(repository):
+        return Path(repository)
+    path = _HERE.fullmatch(repository)
+    if path is None:
+        return None
+    folder = Path(os.fsdecode(unquote_to_bytes(path[1])))
+    bare = folder.with_name(f"{folder.name}.git") if folder.name else folder
+    return bare if bare.is_dir() and not folder.exists() else folder
 
 
 class Git:
@@ -94,14 +111,20 @@ class Git:
         except SourceError:
             return None
 
-    def blobs(self, ids: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
+    def blobs(self, ids: Iterable[str]) -> Generator[tuple[str, bytes | None]]:
         """The contents of blobs by one process; None for one larger than a strategy file may be.
 
         Raises:
-            SourceError: one is missing or broken, or git falls silent.
+            SourceError: one is missing or broken, or git falls silent or ends too early.
         """
-        with self.batch(ids) as output:
-            yield from parse_batch(lambda: _read(output), MAX_BYTES)
+        wanted, given = list(ids), 0
+        with self.batch(wanted) as output:
+            for found in parse_batch(lambda: _read(output), MAX_BYTES):
+                given += 1
+                yield found
+        if given < len(wanted):
+            what = f"git gave {given:,} of {len(wanted):,} files and ended"
+            raise SourceError(what, fix="repair the repository: git fsck; a partial clone lacks files")
 
     @contextlib.contextmanager
     def batch(self, ids: Iterable[str]) -> Iterator[IO[bytes]]:

@@ -1,5 +1,6 @@
 """
-One repository at one ref → revisions: a folder that is read as it is, or an address behind a private clone.
+One repository at one ref → revisions: a folder that is read as it is (docs/decisions/0088), or an address of another
+machine behind a private clone.
 
 Rule 1: nothing is ever written to a repository that is not ours.
 Rule 2: a revision that nobody allowed has signed is no revision.
@@ -8,17 +9,20 @@ Rule 3: a symbolic link is followed within the strategies' folder and nowhere el
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO
 
 from reconciler.errors import SourceError
 from reconciler.settings import SourceSettings
-from reconciler.sources.clone import COMMIT, Clone, no_such_ref
-from reconciler.sources.git import Git, is_remote, masked
+from reconciler.sources.clone import COMMIT, STAYS, Clone, no_such_ref
+from reconciler.sources.git import Git, folder_of, masked
 from reconciler.sources.links import follow
 from reconciler.sources.tree import Head, TreeFile
+
+_IN_PLACE = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1"}
+"""What a partial clone lacks is missing: to fetch it would write there, with programs that its configuration names."""
 
 _LINK, _SUBMODULE = "120000", "160000"
 
@@ -31,7 +35,8 @@ class GitSource:
         self._clone = None
         self.ref = settings.ref
         self.path = settings.path.strip("/")
-        if is_remote(settings.repository):
+        self._place = folder_of(settings.repository)
+        if self._place is None:
             self._clone = Clone(settings.repository, settings.ref, cache_dir, patience=patience)
         self._git = self._clone.git if self._clone else None
         self._folder = self.path
@@ -66,9 +71,10 @@ class GitSource:
 
     def _opened(self) -> Git:
         if self._git is None:
-            git_dir, below = find_repository(Path(self._settings.repository))
+            assert self._place is not None  # else there is a clone
+            git_dir, below = find_repository(self._place)
             self._folder = f"{below}/{self.path}".strip("/")
-            self._git = Git(git_dir)
+            self._git = Git(git_dir, environment=_IN_PLACE)
             self._refuse_inside(self._settings.allowed_signers, git_dir)
         return self._git
 
@@ -83,6 +89,8 @@ class GitSource:
     def _explained(self, git: Git) -> SourceError:
         """Say why a ref could not be read."""
         where = masked(self._settings.repository)
+        if not git.git_dir.is_dir():
+            return SourceError(f"{where} is gone", fix=f"bring it back, or set source.repository; {STAYS}")
         refs = git.try_run("for-each-ref", "--format=%(refname)")
         if refs is None:
             self._distrust()
@@ -125,10 +133,13 @@ class GitSource:
         return {self._placed(path): file for path, file in files.items()}
 
     def _listing(self, head: Head) -> bytes:
-        if self._opened().try_run("rev-parse", "--verify", "--quiet", head.folder) is None:
-            what = f"{masked(self._settings.repository)} has no folder {self.path!r} at {self.ref}"
-            raise SourceError(what, fix="set source.path to the folder of the strategies, or commit it")
-        return self._read("ls-tree", "-r", "-z", head.folder)
+        listing = self._opened().try_run("ls-tree", "-r", "-z", head.folder)
+        if listing is not None:
+            return listing
+        if self._has_folder(head):
+            return self._read("ls-tree", "-r", "-z", head.folder)
+        what = f"{masked(self._settings.repository)} has no folder {self.path!r} at {self.ref}"
+        raise SourceError(what, fix="set source.path to the folder of the strategies, or commit it")
 
     def _followed(self, links: dict[str, str], files: dict[str, TreeFile]) -> dict[str, TreeFile]:
         texts = dict(self.blobs(set(links.values())))
@@ -137,19 +148,33 @@ class GitSource:
 
     def changed(self, old: Head, new: Head) -> dict[str, TreeFile | None] | None:
         """The files that differ; None if links are about, since they differ with what they point to."""
-        out = self._opened().try_run("diff-tree", "-r", "-z", "--no-renames", old.folder, new.folder)
-        if out is None or self._has_links:
+        out = None if self._has_links else self._differing(old, new)
+        if out is None:
             return None
+        folder = f"{self._folder}/" if self._folder else ""
         fields = out.decode(errors="replace").split("\0")
         files: dict[str, TreeFile | None] = {}
         for meta, path in zip(fields[::2], fields[1::2], strict=False):
             _, mode, _, blob, status = meta.split(" ")
-            if mode == _LINK:
+            if mode == _LINK or not path.startswith(folder):
                 return None
-            files[self._placed(path)] = None if status == "D" else _file(mode, blob)
+            files[self._placed(path.removeprefix(folder))] = None if status == "D" else _file(mode, blob)
+        if None in files.values() and not self._has_folder(new):
+            return None
         return files
 
-    def blobs(self, ids: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
+    def _differing(self, old: Head, new: Head) -> bytes | None:
+        """Of commits, not of the folders' trees: git reads a tree that is named itself twice, and 10,000 files are many."""
+        below = ("--", self._folder) if self._folder else ()
+        commits = (old.commit, new.commit)
+        return self._opened().try_run(
+            "--literal-pathspecs", "diff-tree", "-r", "-z", "--no-renames", *commits, *below
+        )
+
+    def _has_folder(self, head: Head) -> bool:
+        return self._opened().try_run("cat-file", "-t", head.folder) == b"tree\n"
+
+    def blobs(self, ids: Iterable[str]) -> Generator[tuple[str, bytes | None]]:
         """The contents of blobs by one process; None for one that is larger than a strategy file may be."""
         try:
             yield from self._opened().blobs(ids)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from reconciler.errors import SourceError
 from reconciler.sources.cache import pack_all, unpack_all
-from reconciler.sources.check import Checked
 from reconciler.sources.forked import Result
-from reconciler.sources.load import Loader, Revision
+from reconciler.sources.revision import Files, Revision
+
+if TYPE_CHECKING:
+    from reconciler.sources.load import Loader
 
 
 class _Read(msgspec.Struct, gc=False):
@@ -18,7 +21,7 @@ class _Read(msgspec.Struct, gc=False):
 
     commit: str = ""
     ref: str = ""
-    files: tuple[tuple[str, Checked], ...] = ()
+    files: Files = ()
     error: tuple[str, str] | None = None
 
 

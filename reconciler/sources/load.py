@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -20,29 +20,23 @@ from reconciler.catalog import Catalog
 from reconciler.errors import Location, Problem
 from reconciler.settings import SourceSettings
 from reconciler.sources.cache import SLACK, ResultCache
-from reconciler.sources.check import Checked
 from reconciler.sources.documents import is_strategy_file
 from reconciler.sources.git_source import GitSource
-from reconciler.sources.policy import Rules, judged
+from reconciler.sources.revision import Checked, Files, Revision
 from reconciler.sources.tree import Head, Source, TreeFile
 from reconciler.sources.workers import check_blobs
-from reconciler.sources.worktree import WorktreeSource
 
-Files: TypeAlias = tuple[tuple[str, Checked], ...]
-"""(path, what it says) in order of the path."""
+if TYPE_CHECKING:
+    from reconciler.sources.policy import Rules
 
-
-class Revision(msgspec.Struct, frozen=True, gc=False):
-    """One revision and its files, each checked."""
-
-    commit: str
-    ref: str
-    files: Files
+__all__ = ["Loader", "Revision", "open_source", "placed"]
 
 
 def open_source(settings: SourceSettings, cache_dir: Path) -> Source:
     """The source that the settings name; touches nothing yet."""
     if settings.worktree:
+        from reconciler.sources.worktree import WorktreeSource
+
         return WorktreeSource(Path(settings.repository), settings.path)
     return GitSource(settings, cache_dir)
 
@@ -60,7 +54,7 @@ class Loader:
         self._cache = ResultCache(cache_dir / "checked", f"{__version__} {catalog.schema_hash}")
         self._results: dict[str, Checked] | None = None
         self._tree: dict[str, TreeFile] = {}
-        self._files: dict[str, Checked] = {}
+        self._files: dict[str, tuple[str, Checked]] = {}
         self._head: Head | None = None
         self._revision = Revision("", "", ())
         self._unkept: dict[str, str] = {}
@@ -100,15 +94,15 @@ class Loader:
 
     def _take_whole(self, tree: Mapping[str, TreeFile]) -> None:
         there = {path: file for path, file in sorted(tree.items()) if self._counts(path, file)}
-        self._files = self._checked(there)
+        self._files = _rows(self._checked(there))
         self._tree = there
 
     def _take_changes(self, changed: Mapping[str, TreeFile | None]) -> None:
-        """What differs is checked; of all else the results stay the very same objects, and in order."""
+        """What differs is checked; of all else the rows stay the very same objects, and in order."""
         there = {
             path: file for path, file in changed.items() if file is not None and self._counts(path, file)
         }
-        fresh = self._checked(there)
+        fresh = _rows(self._checked(there))
         added = fresh.keys() - self._files.keys()
         self._files |= fresh
         self._tree |= there
@@ -119,8 +113,12 @@ class Loader:
             self._files = dict(sorted(self._files.items()))
 
     def _judged(self) -> Files:
-        files = tuple(self._files.items())
-        return files if self._rules is None else judged(files, self._rules, self._texts)
+        files = tuple(self._files.values())
+        if self._rules is None:
+            return files
+        from reconciler.sources.policy import judged
+
+        return judged(files, self._rules, self._texts)
 
     def _texts(self, paths: Collection[str]) -> Mapping[str, bytes]:
         """What files hold: read once more, of the few that a rule has something to say about."""
@@ -155,15 +153,25 @@ class Loader:
         return results
 
 
+def _rows(files: dict[str, Checked]) -> dict[str, tuple[str, Checked]]:
+    """The files by their paths as a revision has them: made once, and not for each revision anew."""
+    return {row[0]: row for row in files.items()}
+
+
 def _refused(path: str, file: TreeFile) -> Checked:
     problem = Problem(Location(path), "", file.problem, file.fix)
     return Checked(problems=(problem,), broken=(None,))
 
 
+def _stands_in(checked: Checked, path: str) -> bool:
+    return all(spec.location.file == path for spec in checked.specs) and all(
+        problem.location.file == path for problem in checked.problems
+    )
+
+
 def placed(checked: Checked, path: str) -> Checked:
     """`checked` with its places in `path`: equal files share one result, and files are renamed."""
-    locations = [spec.location for spec in checked.specs] + [each.location for each in checked.problems]
-    if all(location.file == path for location in locations):
+    if _stands_in(checked, path):
         return checked
     replace = msgspec.structs.replace
     specs = (replace(spec, location=replace(spec.location, file=path)) for spec in checked.specs)

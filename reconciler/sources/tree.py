@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import IO, Protocol
 
@@ -42,7 +42,7 @@ class Source(Protocol):
     def changed(self, old: Head, new: Head) -> Mapping[str, TreeFile | None] | None:
         """The files that differ, None for one that is gone; None in all if only `tree` can tell."""
 
-    def blobs(self, ids: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
+    def blobs(self, ids: Iterable[str]) -> Generator[tuple[str, bytes | None]]:
         """The contents of files by id, in that order; None for one larger than a strategy file may be."""
 
     def batch(self, ids: Iterable[str]) -> AbstractContextManager[IO[bytes]] | None:

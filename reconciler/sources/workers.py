@@ -2,7 +2,8 @@
 Blobs → Checked: here, or in processes of their own if they are many.
 
 Many files here would keep the interpreter busy while the bots report, and a broker drops what its reader
-leaves waiting. Where this process can be copied, copies of it do a part of the work; else, as in a service with
+leaves waiting. Where this process can be copied, a copy of it begins at the other end of the files, and the two go on
+until they meet: however little time one of them gets, neither waits for the other. Else, as in a service with
 its threads and event loop, all of it is done by fresh interpreters that read from git themselves. Whatever goes
 wrong there is checked here.
 """
@@ -17,8 +18,9 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
+from mmap import mmap
 from pathlib import Path
-from typing import IO, TypeAlias
+from typing import IO, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -26,9 +28,10 @@ from reconciler.catalog import Catalog
 from reconciler.errors import Location, Problem
 from reconciler.sources.batch import parse_batch
 from reconciler.sources.cache import pack, pack_all, unpack, unpack_all
-from reconciler.sources.check import Checked, check
-from reconciler.sources.documents import MAX_BYTES
+from reconciler.sources.check import check
 from reconciler.sources.forked import can_fork, forked
+from reconciler.sources.revision import Checked
+from reconciler.sources.strict.shape import MAX_BYTES
 from reconciler.sources.tree import Source
 
 MANY = 2000
@@ -55,30 +58,70 @@ def check_blobs(source: Source, wanted: Paths, catalog: Catalog) -> dict[str, Ch
     processes = min(os.cpu_count() or 1, MOST_PROCESSES)
     if len(wanted) < MANY or processes == 1:
         return _check_here(source, wanted, catalog)
-    shares = [dict(islice(wanted.items(), n, None, processes)) for n in range(processes)]
-    results = (
-        _check_in_copies(source, shares, catalog) if can_fork() else _check_elsewhere(source, shares, catalog)
-    )
+    if can_fork():
+        results = _check_in_copies(source, _shares(wanted, processes // 2), catalog)
+    else:
+        results = _check_elsewhere(source, _shares(wanted, processes), catalog)
     missed = {blob: path for blob, path in wanted.items() if blob not in results}
     return results | _check_here(source, missed, catalog)
 
 
-def _check_in_copies(source: Source, shares: Sequence[Paths], catalog: Catalog) -> dict[str, Checked]:
-    """Check the first share here, each of the others in a copy of this process."""
-    mine, *others = shares
+def _shares(wanted: Paths, number: int) -> list[dict[str, str]]:
+    return [dict(islice(wanted.items(), n, None, number)) for n in range(number)]
+
+
+# -- copies of this process
+
+
+def _check_in_copies(
+    source: Source, shares: Sequence[dict[str, str]], catalog: Catalog
+) -> dict[str, Checked]:
+    """Check each share from both ends at once; one of these ends here, all others in copies of this process."""
+    mine, *others = [end for share in shares for end in _ends(share)]
     with contextlib.ExitStack() as stack:
-        copies = [
-            stack.enter_context(forked(partial(_check_share, source, share, catalog))) for share in others
-        ]
-        results = _check_here(source, mine, catalog)
+        copies = [stack.enter_context(forked(partial(_give_end, source, end, catalog))) for end in others]
+        results = _check_end(source, mine, catalog)
         for collect in filter(None, copies):
             packed = collect(TIMEOUT_S)
             results |= {} if packed is None else unpack_all(packed, dict[str, Checked])
     return results
 
 
-def _check_share(source: Source, share: Paths, catalog: Catalog, hand_over: Callable[[bytes], None]) -> None:
-    hand_over(pack_all(_check_here(source, share, catalog)))
+class _End(NamedTuple):
+    """One of two processes at the same files. `order`: as it takes them, the other one in reverse. `done`: how many
+    each has done, in memory that both share; `own`: its place there, where nobody else writes.
+    """
+
+    order: Paths
+    done: memoryview
+    own: int
+
+    def is_met(self) -> bool:
+        """Note that one more is done, and say whether the other end has done all that are left."""
+        self.done[self.own] += 1
+        return self.done[0] + self.done[1] >= len(self.order)
+
+
+def _ends(share: dict[str, str]) -> tuple[_End, _End]:
+    done = memoryview(mmap(-1, 16)).cast("Q")
+    return _End(share, done, 0), _End(dict(reversed(share.items())), done, 1)
+
+
+def _check_end(source: Source, end: _End, catalog: Catalog) -> dict[str, Checked]:
+    results = {}
+    with contextlib.closing(source.blobs(end.order)) as blobs:
+        for blob, text in blobs:
+            results[blob] = check_one(text, end.order[blob], catalog)
+            if end.is_met():
+                break
+    return results
+
+
+def _give_end(source: Source, end: _End, catalog: Catalog, hand_over: Callable[[bytes], None]) -> None:
+    hand_over(pack_all(_check_end(source, end, catalog)))
+
+
+# -- other processes
 
 
 def _check_elsewhere(source: Source, shares: Sequence[Paths], catalog: Catalog) -> dict[str, Checked]:
@@ -104,9 +147,6 @@ def check_one(text: bytes | None, path: str, catalog: Catalog) -> Checked:
     what = f"more than the {MAX_BYTES:,} bytes that a strategy file may have"
     problem = Problem(Location(path), "", what, "split it into several files")
     return Checked(problems=(problem,), broken=(None,))
-
-
-# -- another process
 
 
 @contextlib.contextmanager

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 
 from reconciler.errors import SourceError
-from reconciler.sources.documents import MAX_BYTES
 from reconciler.sources.links import refused
+from reconciler.sources.strict.shape import MAX_BYTES
 from reconciler.sources.tree import Head, TreeFile
 
 WORKTREE = "worktree"
@@ -83,7 +83,8 @@ class WorktreeSource:
         return "" if Path(target).is_file() else "points to a folder or to nothing"
 
     def _read(self, file: Path, size: int) -> TreeFile:
-        text = file.read_bytes() if size <= MAX_BYTES else None
+        content = file.read_bytes if file.is_file() else bytes  # reading a pipe would wait for ever
+        text = content() if size <= MAX_BYTES else None
         blob = _blob_id(text) if text is not None else f"large {file}"
         self._texts[blob] = text
         return TreeFile(blob)
@@ -101,7 +102,7 @@ class WorktreeSource:
         """There is no such stream of files."""
         del ids
 
-    def blobs(self, ids: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
+    def blobs(self, ids: Iterable[str]) -> Generator[tuple[str, bytes | None]]:
         """The contents of files by id; None for one larger than a strategy file may be.
 
         Raises:

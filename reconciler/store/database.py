@@ -69,9 +69,12 @@ def usable(path: Path | None) -> Iterator[None]:
     try:
         yield
     except _UNUSABLE as error:
+        is_whole = isinstance(error, sqlite3.OperationalError | OSError)  # the file is not what is wrong
         raise StoreError(
             f"{path or ':memory:'}: the store cannot be used: {error}",
-            fix="move the file aside; ownership is learned again from what the bots echo",
+            fix="free disk space, mend the file's rights, or set store.url to another place"
+            if is_whole
+            else "move the file aside; ownership is learned again from what the bots echo",
         ) from error
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from reconciler.errors import StoreError
+from reconciler.errors import StoreBusy, StoreError
 
 POLL_S = 0.05
 
@@ -27,18 +27,28 @@ class FileLock:
         """Hold the lock while the block runs.
 
         Raises:
-            StoreError: another process has it and keeps it for `timeout_s`; its pid is in the message.
+            StoreBusy: another process has it and keeps it for `timeout_s`; its pid is in the message.
+            StoreError: the lock's file cannot be written.
         """
         if self._path is None:
             yield
             return
-        if self._file is None:
-            self._file = self._path.open("a+")
-        self._take(self._file, timeout_s)
+        file = self._taken(self._path, timeout_s)
         try:
             yield
         finally:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+    def _taken(self, path: Path, timeout_s: float) -> IO[str]:
+        try:
+            self._file = self._file or path.open("a+")
+            self._take(self._file, timeout_s)
+        except OSError as error:
+            raise StoreError(
+                f"{path}: the store cannot be locked: {error.strerror}",
+                fix="free disk space, or mend the folder's rights",
+            ) from error
+        return self._file
 
     def _take(self, file: IO[str], timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
@@ -47,7 +57,7 @@ class FileLock:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if time.monotonic() >= deadline:
-                    raise StoreError(
+                    raise StoreBusy(
                         f"another reconciler (pid {self._holder(file)}) is applying with this store",
                         fix="wait for it, or stop it",
                     ) from None

@@ -44,7 +44,9 @@ def unanswered(address: Address, version: Version, error: Exception | None, reas
     if address.tls and isinstance(error, ConnectionResetError) and version is Version.V311:
         # TLS 1.3 says "certificate required" after the handshake, and the reset behind it may overtake that.
         return BrokerRefused(text, fix=TLS_FIX)
-    return VersionRefused(text)
+    return VersionRefused(
+        text, fix="check that broker.url names an MQTT port; one that speaks TLS wants mqtts:"
+    )
 
 
 def tls_refused(address: Address, error: ssl.SSLError) -> BrokerRefused:

@@ -1,7 +1,8 @@
-"""One suite over every source: a repository here, one behind an address, a working tree as it stands."""
+"""One suite over every source: a repository here by path and by address, one elsewhere, a working tree as it stands."""
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -13,7 +14,11 @@ from reconciler.settings import SourceSettings
 from reconciler.sources.documents import MAX_BYTES
 from reconciler.sources.load import Loader, open_source
 from reconciler.sources.tree import Source
-from tests.repositories import Repository, strategy
+from reconciler.sources.worktree import WorktreeSource
+from tests.repositories import Repository, another_machine, elsewhere, strategy
+
+PUSHED = ("address here", "another machine")
+"""Kinds of sources that see a change once it is pushed."""
 
 
 class Place:
@@ -24,8 +29,9 @@ class Place:
         self.repository = Repository(folder / "repository")
         self.repository.commit({"strategies/a.yaml": strategy(), "README.md": "r"})
         url = str(self.repository.folder)
-        if kind == "address":
-            url = f"file://{self.repository.bare(folder / 'remote.git')}"
+        if kind in PUSHED:
+            bare = self.repository.bare(folder / "remote.git")
+            url = elsewhere(bare) if kind == "another machine" else f"file://{bare}"
         self.settings = SourceSettings(repository=url, worktree=kind == "worktree")
         self.cache = folder / "cache"
         self.source = open_source(self.settings, self.cache)
@@ -33,14 +39,16 @@ class Place:
     def change(self, files: dict[str, str | bytes | None]) -> None:
         """Make `files` what the source shows."""
         self.repository.commit(files)
-        if self.kind == "address":
+        if self.kind in PUSHED:
             self.repository.push()
         if self.kind == "worktree":
             time.sleep(0.02)  # a file system's clock ticks every few milliseconds
 
 
-@pytest.fixture(params=["folder", "address", "worktree"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+@pytest.fixture(params=["folder", *PUSHED, "worktree"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    for name, value in another_machine(tmp_path).items():
+        monkeypatch.setenv(name, value)
     return Place(request.param, tmp_path)
 
 
@@ -124,6 +132,16 @@ def test_links_are_followed_inside_and_refused_outside(place: Place) -> None:
     assert "leaves the folder" in tree["strategies/out.yaml"].problem
     for name in ("gone.yaml", "loop.yaml", "folder"):
         assert tree[f"strategies/{name}"].problem, name
+
+
+def test_a_pipe_in_a_working_tree_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "strategies").mkdir()
+    os.mkfifo(tmp_path / "strategies" / "a.yaml")
+    source = WorktreeSource(tmp_path, "strategies")
+
+    ((_, checked),) = Loader(source, load_catalog(), tmp_path / "cache").load().files
+
+    assert [problem.what for problem in checked.problems] == ["there is no strategy in this file"]
 
 
 def test_a_missing_folder_is_an_error_and_not_an_empty_tree(place: Place) -> None:

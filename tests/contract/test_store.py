@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.apply import entry_of
-from reconciler.errors import Location, StoreError
+from reconciler.errors import Location, StoreBusy, StoreError
 from reconciler.model.change import Op
 from reconciler.model.spec import Key, StrategySpec, Suspend, Wish
 from reconciler.model.state import Desired
@@ -223,6 +223,25 @@ def test_a_file_that_is_no_store_is_refused_with_a_fix(tmp_path: Path) -> None:
         open_store(str(file))
 
     assert "move the file aside" in error.value.fix
+
+
+def test_a_store_with_no_room_for_it_is_not_to_be_moved_aside(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="unable to open") as error:
+        open_store(str(tmp_path))
+
+    assert "free disk space" in error.value.fix
+    assert "aside" not in error.value.fix
+
+
+def test_a_lock_that_cannot_be_written_is_no_other_process_to_wait_for(file: str) -> None:
+    store = open_store(file)
+    Path(f"{file}.lock").mkdir()
+
+    with pytest.raises(StoreError, match="cannot be locked") as error, store.applying(0.0):
+        pass
+
+    assert not isinstance(error.value, StoreBusy)
+    store.close()
 
 
 def test_a_store_of_a_newer_program_is_refused(file: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.catalog.packaged import HUMMINGBOT_VERSION
 from tests.brokers import Mosquitto
 from tests.cli_project import COMMAND, LIMIT_S, Project, clean_environment
 
@@ -46,11 +48,38 @@ def test_init_makes_a_valid_project_and_overwrites_nothing(tmp_path: Path) -> No
     (tmp_path / "bots" / "reconciler.yaml").write_text("source: {path: elsewhere}\n")
     second = project.run("init", "bots")
 
-    assert "wrote bots/schemas/strategy.schema.json" in first.stdout
+    assert re.search(r"wrote bots/schemas: \d+ schemas\n", first.stdout)
     assert second.stdout == ""
+    assert re.search(r"kept  bots/schemas: \d+ schemas that exist, 0 of them differ\n", second.stderr)
     assert "kept  bots/reconciler.yaml: it exists, and differs" in second.stderr
     assert (tmp_path / "bots" / "reconciler.yaml").read_text() == "source: {path: elsewhere}\n"
     assert project.run("validate", "bots/strategies").returncode == 0
+
+
+def test_what_init_writes_and_says_works_as_it_stands(project: Project) -> None:
+    project.git("switch", "-q", "-c", "trunk")
+    document = project.json("init", "bots")
+    bots = project.folder / "bots"
+    project.commit()
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return project.run("--config", "bots/reconciler.yaml", *arguments)
+
+    assert document["written"][:2] == ["bots/reconciler.yaml", "bots/strategies/btc-maker.yaml"]
+    assert document["kept"] == []
+    assert "ref: trunk " in (bots / "reconciler.yaml").read_text()
+    assert run("validate", "--strict", "--ref", "trunk").returncode == 0
+    assert run("schema", "check", f"bots/schemas/strategies/{HUMMINGBOT_VERSION}").returncode == 0
+    assert run("--set", "schemas=schemas", "schema", "list").returncode == 0
+
+
+def test_init_where_nothing_can_be_written_says_where_and_why(project: Project) -> None:
+    (project.folder / "bots").write_text("a file")
+
+    done = project.run("init", "bots/below")
+
+    assert done.returncode == 1
+    assert "error: cannot write bots/below: Not a directory" in done.stderr
 
 
 def test_init_says_how_to_make_a_repository_and_makes_none(tmp_path: Path) -> None:
@@ -83,6 +112,32 @@ def test_validate_names_place_and_fix_of_every_problem(project: Project) -> None
     )
     assert {problem["line"] for problem in found["problems"]} >= {4, 6}
     assert project.run("validate", "strategies/btc-maker.yaml").returncode == 0
+
+
+def test_a_file_with_an_error_is_not_counted_as_valid(project: Project) -> None:
+    project.write("btc maker")
+
+    assert project.run("validate").stdout.splitlines()[-1] == "3 files, 2 valid: 1 error"
+
+
+def test_commands_that_make_or_check_something_say_it_in_json_too(project: Project, tmp_path: Path) -> None:
+    with project.agent():
+        project.until(2, "plan")
+        project.run("apply", "--yes")
+
+        assert project.json("retry", "btc-maker")["name"] == "btc-maker"
+    assert project.json("schema", "check")["problems"] == []
+
+
+def test_a_name_that_is_not_there_is_answered_with_the_nearest(project: Project) -> None:
+    with project.agent():
+        project.until(2, "plan")
+        status = project.run("status", "--quick", "btc-makr")
+        retry = project.run("retry", "nobody")
+
+    assert (status.returncode, retry.returncode) == (1, 1)
+    assert "fix: did you mean btc-maker?" in status.stderr
+    assert "among those that we manage: nobody\n  fix: reconciler status" in retry.stderr
 
 
 def test_validate_looks_at_a_branch_without_a_checkout(project: Project) -> None:
@@ -150,6 +205,83 @@ def test_a_reader_that_leaves_early_is_no_error_message(project: Project) -> Non
 
     assert done.stdout.startswith("hummingbot_version")
     assert done.stderr == ""
+
+
+def test_a_reader_that_leaves_early_ends_what_follows_the_bots(project: Project) -> None:
+    with project.agent():
+        project.until(2, "plan")
+        project.run("apply", "--yes")
+        done = subprocess.run(
+            f"{COMMAND[0]} -m reconciler logs -f | head -1",
+            shell=True,
+            cwd=project.folder,
+            env=clean_environment(),
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+
+    assert "btc-maker" in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("arguments", [("config", "show"), ("validate", "-o", "json"), ("schema", "list")])
+def test_a_result_that_cannot_be_written_is_an_error(project: Project, arguments: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*COMMAND, *arguments],
+            cwd=project.folder,
+            env=clean_environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+
+    assert done.returncode == 1
+    assert "error: the output cannot be written: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_closed_streams_are_no_crash(project: Project) -> None:
+    def shell(line: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            line.replace("reconciler", f"{COMMAND[0]} -m reconciler"),
+            shell=True,
+            cwd=project.folder,
+            env=clean_environment(),
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+
+    silent, unasked = shell("reconciler plan --wait 0 >&-"), shell("reconciler apply --wait 0 <&-")
+
+    assert "Traceback" not in silent.stderr + unasked.stderr
+    assert silent.returncode == 4
+    assert unasked.returncode == 1
+    assert "nobody can be asked" in unasked.stderr
+
+
+def test_logs_says_that_nothing_was_logged(project: Project) -> None:
+    done = project.run("logs", "--for", "0")
+
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "nothing was logged within 0 s" in done.stderr
+
+
+def test_no_name_of_a_file_reaches_the_terminal_as_a_command(project: Project) -> None:
+    (project.folder / "strategies" / "a\x1b[2Jb.yaml").write_text("no strategy\n")
+    project.commit()
+
+    done = project.run("plan", "--wait", "0")
+
+    assert done.returncode == 5
+    assert r"a\x1b[2Jb.yaml:1:1" in done.stderr
+    assert "\x1b" not in done.stderr
 
 
 def test_completion_knows_our_commands(project: Project) -> None:
@@ -247,12 +379,40 @@ def test_a_brake_refuses_and_the_command_that_it_names_goes_on(project: Project)
         project.commit()
         plan = project.run("--set", "sync.max_deletes=0", "plan")
         done = project.run("--set", "sync.max_deletes=0", "apply", "--yes")
-        named = re.search(r"reconciler (apply --max-deletes \d+)", done.stderr)
+        named = shlex.split(done.stderr.strip().rpartition("If this is meant: reconciler ")[2])
 
         assert (plan.returncode, done.returncode) == (3, 3)
         assert "sync.max_deletes = 0" in done.stderr
-        assert named
-        assert project.run("--set", "sync.max_deletes=0", *named[1].split(), "--yes").returncode == 0
+        assert named == ["--set", "sync.max_deletes=0", "apply", "--yes", "--max-deletes", "1"]
+        assert project.run(*named).returncode == 0
+
+
+def test_the_command_that_a_brake_names_asks_for_the_same_again_without_secrets(project: Project) -> None:
+    for number in range(4):
+        project.write(f"extra-{number}", state="stopped")
+    project.commit()
+    project.git("branch", "smaller")
+    with project.agent():
+        project.until(2, "plan")
+        project.run("apply", "--yes")
+        project.git("switch", "-q", "smaller")
+        project.git("rm", "-q", *(f"strategies/extra-{number}.yaml" for number in range(4)))
+        project.commit()
+        project.git("switch", "-q", "main")
+
+        login = ("--set", "broker.username=me", "--set", "broker.password=hunter2")
+        refused = project.run(*login, "plan", "--ref", "smaller")
+        told = project.json("plan", "--ref", "smaller")["refused"]
+        again = shlex.split(told.rpartition("If this is meant: reconciler ")[2])
+        done = project.run(*again, "--yes")
+
+    assert refused.returncode == 3
+    assert (
+        "--set broker.username=me --set 'broker.password=***' apply --ref smaller --max-deletes 4"
+        in refused.stderr
+    )
+    assert again == ["apply", "--ref", "smaller", "--max-deletes", "4"]
+    assert (done.returncode, "4 confirmed" in done.stdout) == (0, True)
 
 
 def test_apply_tells_what_became_of_each_strategy_when_one_fails(project: Project) -> None:
@@ -355,6 +515,15 @@ def test_the_service_follows_commits_and_leaves_when_told(project: Project) -> N
         service.send_signal(signal.SIGTERM)
 
         assert service.wait(LIMIT_S) == 0
+
+
+def test_the_service_says_first_what_it_follows(project: Project) -> None:
+    with project.beside("--set", "sync.auto=false", "run", "--worktree") as service:
+        assert service.stdout is not None
+        first = service.stdout.readline()
+
+    assert f"connected to {project.broker}; following the files of strategies in {project.folder}" in first
+    assert "sync.auto is off: nothing is changed" in first
 
 
 @pytest.mark.parametrize("moment_s", [0.2, 0.4, 0.6, 0.8, 1.0])

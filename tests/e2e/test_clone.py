@@ -15,17 +15,17 @@ import pytest
 from reconciler.errors import SourceError
 from reconciler.settings import SourceSettings
 from reconciler.sources.git_source import GitSource
-from tests.repositories import Repository
+from tests.repositories import Repository, another_machine, elsewhere
 
 
 class Remote:
-    """A bare repository behind a `file:` address, and somebody who pushes to it."""
+    """A bare repository on a machine that is reached by ssh, and somebody who pushes to it."""
 
     def __init__(self, folder: Path) -> None:
         self.work = Repository(folder / "work")
         self.work.commit({"strategies/a.yaml": "a", "strategies/b.yaml": "b"})
         self.bare = self.work.bare(folder / "remote.git")
-        self.url = f"file://{self.bare}"
+        self.url = elsewhere(self.bare)
 
     def push(self, text: str, *arguments: str) -> str:
         commit = self.work.commit({"strategies/a.yaml": text})
@@ -34,7 +34,9 @@ class Remote:
 
 
 @pytest.fixture
-def remote(tmp_path: Path) -> Remote:
+def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Remote:
+    for name, value in another_machine(tmp_path).items():
+        monkeypatch.setenv(name, value)
     return Remote(tmp_path)
 
 
@@ -65,6 +67,14 @@ def clone_of(cache: Path) -> Path:
 
 
 # -- what is followed
+
+
+def test_a_remote_that_is_a_shallow_clone_is_followed(remote, cache, tmp_path) -> None:
+    remote.push("later")
+    shallow = tmp_path / "shallow"
+    remote.work.git("clone", "-q", "--bare", "--depth", "1", f"file://{remote.bare}", str(shallow))
+
+    assert text_of_a(follow(elsewhere(shallow), cache)) == b"later"
 
 
 def test_a_push_is_seen_at_the_next_look(remote, cache) -> None:
@@ -193,7 +203,7 @@ def test_a_remote_that_is_gone_is_an_error_that_says_so(remote, cache) -> None:
     source.refresh()
     shutil.move(remote.bare, remote.bare.with_suffix(".away"))
     error = refusal(source)
-    assert "cannot fetch file://" in str(error)
+    assert "cannot fetch ssh://" in str(error)
     assert "last good revision stays" in error.fix
 
     shutil.move(remote.bare.with_suffix(".away"), remote.bare)

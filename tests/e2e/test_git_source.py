@@ -125,6 +125,13 @@ def test_a_missing_folder_of_strategies_is_an_error(repository, tmp_path) -> Non
     assert "source.path" in error.value.fix
 
 
+def test_a_file_is_no_folder_of_strategies(repository, tmp_path) -> None:
+    looking = source(repository, tmp_path, path="strategies/a.yaml")
+
+    with pytest.raises(SourceError, match=r"has no folder 'strategies/a\.yaml' at main"):
+        looking.tree(looking.refresh())
+
+
 def test_a_folder_of_strategies_that_goes_away_is_not_an_empty_tree(repository, tmp_path) -> None:
     looking = source(repository, tmp_path)
     before = looking.refresh()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO
@@ -39,7 +39,7 @@ class Counting(GitSource):
         self.trees += 1
         return super().tree(head)
 
-    def blobs(self, ids: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
+    def blobs(self, ids: Iterable[str]) -> Generator[tuple[str, bytes | None]]:
         wanted = list(ids)
         self.read += wanted
         return super().blobs(wanted)
@@ -274,7 +274,7 @@ class AtHome(Counting):
         super().__init__(settings, cache)
         self._home = os.getpid()
 
-    def blobs(self, ids: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
+    def blobs(self, ids: Iterable[str]) -> Generator[tuple[str, bytes | None]]:
         if os.getpid() != self._home:
             raise SourceError("not here")
         return super().blobs(ids)
@@ -287,6 +287,36 @@ def test_what_a_copy_fails_to_do_is_done_here(many) -> None:
 
     assert len(found.files) == workers.MANY + 105
     assert not [path for path, checked in found.files if not (checked.specs or checked.problems)]
+
+
+class Marking(GitSource):
+    """A source that notes in a file who reads which blob, in whichever process."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        super().__init__(fleet.source._settings, fleet.cache)
+        self._file = fleet.cache.parent / "marks"
+
+    def blobs(self, ids: Iterable[str]) -> Generator[tuple[str, bytes | None]]:
+        with self._file.open("a", buffering=1) as file:
+            for blob, text in super().blobs(ids):
+                file.write(f"{os.getpid()} {blob}\n")
+                yield blob, text
+
+    def marks(self) -> list[list[str]]:
+        return [line.split() for line in self._file.read_text().splitlines()]
+
+
+def test_processes_that_begin_at_both_ends_read_no_file_twice_but_where_they_meet(many) -> None:
+    if not can_fork() or (os.cpu_count() or 1) == 1:
+        pytest.skip("this process cannot be copied")
+    source = Marking(many)
+
+    Loader(source, load_catalog(), many.cache).load()
+
+    marks = source.marks()
+    assert len({blob for _, blob in marks}) == workers.MANY + 105
+    assert len({pid for pid, _ in marks}) > 1
+    assert len(marks) <= workers.MANY + 105 + workers.MOST_PROCESSES
 
 
 # -- ahead

@@ -65,8 +65,10 @@ async def test_a_server_that_is_no_broker_is_a_broker_error(transport_to: To) ->
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
     async with scripted_broker(http) as port:
-        with pytest.raises(BrokerError, match="did not accept us"):
+        with pytest.raises(BrokerError, match="did not accept us") as refused:
             await transport_to(at(port)).connect()
+
+    assert "one that speaks TLS wants mqtts:" in refused.value.fix
 
 
 @pytest.mark.parametrize("refusal", ["2003008400", "20020001", "2003008200"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
 import pytest
@@ -25,7 +25,7 @@ class Failing(GitSource):
         self.asked: list[int] = []
         self.fails_at = 0
 
-    def blobs(self, ids: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
+    def blobs(self, ids: Iterable[str]) -> Generator[tuple[str, bytes | None]]:
         wanted = list(ids)
         self.asked.append(len(wanted))
         if len(self.asked) == self.fails_at:

@@ -12,7 +12,7 @@ import pytest
 from reconciler.catalog.packaged import HUMMINGBOT_VERSION, load_catalog, schemas_dir
 from reconciler.cli.main import run
 from reconciler.errors import ExitCode, SchemaError
-from reconciler.schemagen.generate import generate
+from reconciler.schemagen.generate import generate, write
 from reconciler.schemagen.inspection import inspect
 from tests.oracle import NO_CONTROLLERS, NO_HUMMINGBOT, controllers, python
 
@@ -105,6 +105,24 @@ def test_a_teams_own_controller_gets_a_schema_that_its_files_are_checked_against
     assert catalog.knows("pure_market_making")
     assert catalog.apply_mode("quiet_maker", "width") == "hot"
     assert not catalog.is_valid("quiet_maker", {"width": 0})
+
+
+@with_hummingbot
+@pytest.mark.slow
+def test_a_dry_run_writes_nothing_at_all(tmp_path: Path, capsys) -> None:
+    into = tmp_path / "new"
+
+    code = run(["schema", "generate", "--python", str(python()), "--into", str(into), "--dry-run"])
+
+    assert (code, into.exists()) == (ExitCode.CHANGES, False)
+    assert f"would change {into / 'strategy.schema.json'}" in capsys.readouterr().out
+
+
+def test_schemas_that_cannot_be_written_say_where(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(SchemaError, match=r"cannot write .*file/a\.json: Not a directory|File exists"):
+        write({tmp_path / "file" / "a.json": "{}"})
 
 
 def test_without_hummingbot_the_interpreter_says_what_is_missing() -> None:

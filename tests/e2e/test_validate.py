@@ -81,11 +81,16 @@ def test_however_a_file_is_spelled_it_is_the_same_file(project: Project, spelled
     assert project.json("validate", name, "strategies/good.yaml")["files"] == 1
 
 
-def test_a_file_without_a_strategy_is_none_and_a_folder_without_one_is_an_error(project: Project) -> None:
+def test_a_file_or_a_folder_without_a_strategy_is_an_error(project: Project) -> None:
     (project.folder / "strategies" / "empty.yaml").write_text("# nothing yet\n")
     (project.folder / "nothing").mkdir()
 
-    assert project.run("validate", "strategies/empty.yaml").returncode == 0
+    emptied = project.run("validate", "strategies/empty.yaml")
+
+    assert emptied.returncode == 5
+    assert (
+        "strategies/empty.yaml: there is no strategy in this file\n    fix: delete the file" in emptied.stdout
+    )
     assert "no strategy files" in project.run("validate", "nothing").stdout
     assert project.run("validate", "nothing").returncode == 5
 

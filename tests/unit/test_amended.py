@@ -34,12 +34,10 @@ def revision(commit: str, **files: str) -> Revision:
         (TWO, NAMED.format(name="one")),
         (TWO, NAMED.format(name="two")),
         (NAMED.format(name="one"), TWO),
-        (strategy(), "# nothing any more\n"),
-        ("# nothing yet\n", strategy()),
     ],
 )
 def test_the_short_cut_leads_where_the_long_way_leads(old: str, new: str) -> None:
-    session = Session(settings=Settings(), loader=cast("Any", None), parts=cast("Any", None))
+    session = Session(settings=Settings(), parts=cast("Any", None))
     before, after = revision("1", changed=old), revision("2", changed=new)
 
     assert session.amended(session.desired_of(before), before, after) == session.desired_of(after)

@@ -49,6 +49,16 @@ def test_a_plain_file_is_a_spec_with_defaults_and_without_a_name() -> None:
     assert spec.config["bid_spread"] == Decimal("0.1")
 
 
+@pytest.mark.parametrize("text", ["", "\n", "# all of it is a comment\n", "---\n---\n", "\ufeff"])
+def test_an_emptied_file_is_no_wish_to_delete_its_strategy(text: str) -> None:
+    found = checked(text)
+
+    assert [(problem.severity, problem.what) for problem in found.problems] == [
+        (Severity.ERROR, "there is no strategy in this file")
+    ]
+    assert found.broken == ("",)
+
+
 def test_every_optional_field_arrives() -> None:
     text = (
         HEAD

@@ -133,6 +133,22 @@ def test_a_switch_is_not_a_number() -> None:
     assert changes({"on": True}, {"on": 1}) == [FieldChange("config.on", 1, after=True)]
 
 
+@pytest.mark.parametrize(
+    ("wanted", "live", "differing"),
+    [
+        ({"a": True, "b": 1}, {"b": True, "a": 1}, 2),
+        ({"a": 0, "b": 2}, {"a": False, "b": 2}, 1),
+        ({"a": [True]}, {"a": [1]}, 1),
+        ({"a": {"b": 1}}, {"a": {"b": True}}, 1),
+        ({"a": Decimal(1), "b": 1}, {"a": 1, "b": Decimal(1)}, 0),
+        ({"b": 1, "a": "x"}, {"a": "x", "b": 1}, 0),
+    ],
+)
+def test_what_python_takes_for_equal_is_looked_at_closely(wanted, live, differing: int) -> None:
+    assert wanted == live
+    assert len(changes(wanted, live)) == differing
+
+
 @pytest.mark.parametrize("path", ["config.amount", "amount"])
 def test_an_ignored_field_keeps_its_live_value(path: str) -> None:
     assert keep_live({"amount": 1, "spread": 2}, {"amount": 5}, {"amount": 1}, path) == {

@@ -152,6 +152,7 @@ def test_every_problem_of_the_cases_is_of_a_kind_that_can_be_told() -> None:
         ("4,001 more problems from here on", "too-many"),
         ("a symbolic link that leaves the folder of the strategies", "no-file"),
         ("no strategy files: the tree is empty", "empty-tree"),
+        ("there is no strategy in this file", "empty-file"),
         ("strategy default/a stands in b.yaml:1 too", "name"),
         ("two documents would be called a", "name"),
         ("'a b' is no allowed name", "name"),

@@ -9,7 +9,8 @@ import re
 import pytest
 
 from reconciler.errors import BrokerError
-from reconciler.model.report import Event, EventKind, Level
+from reconciler.model.change import Action, Change, FieldChange, Op, Plan, Reason, Step
+from reconciler.model.report import ChangeResult, Event, EventKind, Level, Outcome, StepResult, SyncReport
 from reconciler.model.spec import Key
 from reconciler.notify.notifier import Notifier
 from reconciler.settings import NotificationSettings
@@ -154,3 +155,37 @@ async def test_two_that_tell_at_once_send_each_message_once_and_in_order(store) 
     await asyncio.gather(notifier.tell([first]), notifier.tell([second]))
 
     assert [json.loads(payload)["message"] for payload in sent] == ["first", "second"]
+
+
+def ended(outcome: Outcome) -> SyncReport:
+    step = StepResult(Op.UPDATE, outcome, 1, message="no answer")
+    field = FieldChange("config.bid_spread", 1, 2)
+    steps = (Step(Op.UPDATE),)
+    change = Change("default", "btc", Action.UPDATE, Reason.DRIFTED, steps=steps, fields=(field,))
+    return SyncReport(Plan("9f3c2ab0", "main", (change,), 0), (ChangeResult(change, outcome, (step,)),))
+
+
+async def test_a_sync_that_is_tried_again_and_ends_no_better_is_told_once(notifier, channels) -> None:
+    for _ in range(3):
+        report = ended(Outcome.UNKNOWN)
+        await notifier.starting(report.plan, refused="", whole=True)
+        await notifier.finished(report, whole=True)
+
+    assert channels.messages == [
+        "Sync of 9f3c2ab started: 1 to update",
+        "btc differs from Git: config.bid_spread",
+        "btc: update unknown: no answer",
+        "Sync of 9f3c2ab finished: 1 unknown",
+    ]
+
+
+async def test_after_a_sync_that_ended_well_the_same_is_news_again(notifier, channels) -> None:
+    for outcome in (Outcome.UNKNOWN, Outcome.CONFIRMED, Outcome.CONFIRMED):
+        report = ended(outcome)
+        await notifier.starting(report.plan, refused="", whole=True)
+        await notifier.finished(report, whole=True)
+
+    told = channels.messages
+    assert told.count("Sync of 9f3c2ab started: 1 to update") == 2
+    assert told.count("btc differs from Git: config.bid_spread") == 2
+    assert told.count("Sync of 9f3c2ab finished: 1 confirmed") == 2

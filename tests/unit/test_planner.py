@@ -128,6 +128,9 @@ def test_a_basic_peer_is_never_deleted_for_an_account_that_it_cannot_be_given() 
 
 # States.
 
+RAN = {"reached": Wish.RUNNING}
+"""What the inventory knows of a strategy that was seen running when Git wanted it to."""
+
 
 @pytest.mark.parametrize(
     ("state", "wish", "action", "commands"),
@@ -148,6 +151,14 @@ def test_only_another_state_takes_only_its_commands(
 
     assert (found.action, found.reason, ops(found)) == (action, Reason.STATE, commands)
     assert [(field.path, field.before, field.after) for field in found.fields] == [("state", state, wish)]
+
+
+def test_another_state_is_drift_only_if_git_wanted_the_same_before() -> None:
+    paused, stopped = spec(state=Wish.PAUSED), live(spec(), "stopped")
+
+    assert change(paused, live(spec()), spec(), known=RAN).reason is Reason.CHANGED
+    assert change(spec(), stopped, spec(), known=RAN).reason is Reason.STATE
+    assert change(spec(), stopped, spec()).reason is Reason.STATE
 
 
 @pytest.mark.parametrize("state", ["starting", "stopping"])
@@ -196,6 +207,18 @@ def test_what_is_ours_and_not_in_git_is_stopped_and_deleted(state: str, commands
     found = change(None, live(spec(), state), spec())
 
     assert (found.action, found.reason, ops(found)) == (Action.DELETE, Reason.REMOVED, commands)
+
+
+def test_a_delete_says_what_was_traded() -> None:
+    assert change(None, live(spec()), spec()).detail == "BTC-USDT on binance"
+    assert change(None, live(spec(), exchange=None), spec()).detail == ""
+
+
+def test_a_protected_strategy_without_a_file_says_how_to_delete_it() -> None:
+    found = change(None, live(spec()), spec(protect=True))
+
+    assert (found.action, found.reason) == (Action.BLOCKED, Reason.PROTECTED)
+    assert "bring its file back without protect" in found.detail
 
 
 def test_a_lost_store_still_knows_its_own_by_the_echoed_mark() -> None:

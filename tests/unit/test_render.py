@@ -23,6 +23,7 @@ def test_a_plan_reads_as_in_the_design() -> None:
 strategies @ 9f3c2ab (main)      live: 3 strategies on default, complete, 0.4 s old
 
   + eth-maker      create, start           new in Git
+      pure_market_making: BTC-USDT on binance
   ~ btc-maker      update (hot)            changed in Git
       config.bid_spread: 0.1 → 0.12 %
   ± sol-arb        stop, delete, create, start   trading_pair cannot change in place
@@ -35,6 +36,40 @@ Open orders are cancelled and placed anew: sol-arb.
 Open orders are cancelled: old-maker.
 """
     )
+
+
+def test_a_creation_says_what_will_be_traded_and_with_whose_account() -> None:
+    change = msgspec.structs.replace(
+        shown("hk", Action.CREATE, Reason.NEW, "create"), desired=spec(account="desk-1")
+    )
+
+    assert "\n      pure_market_making: BTC-USDT on binance, account desk-1\n" in to_text(plan_with(change))
+
+
+def test_many_creations_are_one_line_each_unless_verbose() -> None:
+    many = plan_with(*(shown(f"s{n}", Action.CREATE, Reason.NEW, "create") for n in range(41)))
+
+    assert "on binance" not in to_text(many)
+    assert to_text(many, verbose=True).count("on binance") == 41
+
+
+def test_what_waits_for_others_says_so() -> None:
+    first, second = (shown(f"s{wave}", Action.CREATE, Reason.NEW, "create", wave=wave) for wave in (0, 1))
+
+    text = to_text(plan_with(first, second))
+
+    assert "new in Git\n" in text
+    assert "new in Git (wave 1)\n" in text
+
+
+def test_a_target_that_nobody_was_heard_of_is_named() -> None:
+    unheard = msgspec.structs.replace(SEEN, complete=False, age_s=None)
+    change = shown("btc", Action.UNKNOWN, Reason.UNSEEN)
+
+    assert "Nobody has reported on default: is an agent running" in to_text(
+        plan_with(change, targets=(unheard,))
+    )
+    assert "Nobody" not in to_text(plan_with(change))
 
 
 def test_an_empty_plan_says_so() -> None:

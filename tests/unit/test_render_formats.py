@@ -23,6 +23,7 @@ def test_json_has_its_documented_shape_and_its_exit_code() -> None:
         "commit": COMMIT,
         "ref": "main",
         "exit_code": 2,
+        "refused": "",
         "summary": {
             **dict.fromkeys(("create", "replace", "delete", "start", "resume", "pause", "stop"), 0),
             **dict.fromkeys(("blocked", "waiting", "unknown", "unmanaged", "unchanged"), 0),
@@ -59,6 +60,13 @@ def test_json_has_its_documented_shape_and_its_exit_code() -> None:
                         "removed": False,
                     }
                 ],
+                "desired": {
+                    "strategy_type": "pure_market_making",
+                    "exchange": "binance",
+                    "trading_pair": "BTC-USDT",
+                    "account": "default",
+                    "state": "running",
+                },
             }
         ],
     }
@@ -77,6 +85,7 @@ def test_markdown_is_a_heading_a_diff_and_a_warning() -> None:
 ```diff
 @@ strategies @ 9f3c2ab (main)      live: 3 strategies on default, complete, 0.4 s old @@
 + eth-maker      create, start           new in Git
+    pure_market_making: BTC-USDT on binance
 ~ btc-maker      update (hot)            changed in Git
     config.bid_spread: 0.1 → 0.12 %
 ± sol-arb        stop, delete, create, start   trading_pair cannot change in place
@@ -89,6 +98,17 @@ Open orders are cancelled and placed anew: sol-arb.
 
 Open orders are cancelled: old-maker.
 """
+    )
+
+
+def test_what_a_brake_says_is_part_of_every_form() -> None:
+    refused = "plan deletes 7 strategies, more than sync.max_deletes = 3 allows"
+
+    told = json.loads(to_json(document(SAMPLE, refused=refused)))
+
+    assert (told["exit_code"], told["refused"]) == (3, refused)
+    assert r"**Refused:** plan deletes 7 strategies, more than sync.max\_deletes" in to_markdown(
+        SAMPLE, refused=refused
     )
 
 

@@ -100,6 +100,24 @@ def test_what_is_not_of_this_kind_is_left_to_the_parser(text: str) -> None:
     assert read_simply(text.encode(), "f.yaml") is None
 
 
+def test_files_of_the_same_lines_share_nothing_that_can_be_changed() -> None:
+    text = b"a:\n  b: 1\nc: x\n"
+    (first,), (second,) = read_simply(text, "f.yaml") or [], read_simply(text, "g.yaml") or []
+
+    first.data["a"]["b"] = 2
+    first.data["c"] = "y"
+
+    assert second.data == {"a": {"b": 1}, "c": "x"}
+
+
+@pytest.mark.parametrize("length", [150, 199, 200, 201, 2_000])
+def test_a_line_means_the_same_however_long_it_is_and_however_often_it_comes(length: int) -> None:
+    for text in (f"a: {'x' * length}\nb: 1\n", f"a: 1\n# {'x' * length}\nb: 2\n", f"a: '{'x ' * length}'\n"):
+        assert same_as_parsed(text.encode())
+        assert same_as_parsed(text.encode())
+        assert not same_as_parsed(f"{text}\x01".encode())
+
+
 def test_the_deepest_mapping_is_as_deep_as_with_a_parser() -> None:
     def nested(levels: int) -> bytes:
         return "\n".join(f"{' ' * depth}a:" for depth in range(levels)).encode() + b" 1\n"

@@ -51,6 +51,12 @@ def test_healed_drift_and_a_change_are_told_apart() -> None:
     assert kinds == [EventKind.CHANGED, EventKind.DRIFT_HEALED, EventKind.SYNC_FINISHED]
 
 
+def test_a_problem_of_a_whole_file_has_no_empty_path() -> None:
+    problem = Problem(Location("strategies/a.yaml"), "", "there is no strategy in this file", "write one")
+
+    assert "strategies/a.yaml: there is no strategy" in wording.invalid([problem], COMMIT).message
+
+
 def test_a_crowd_becomes_one_event_with_its_count() -> None:
     results = tuple(ended(change(f"mm-{n:03}")) for n in range(wording.CROWD + 1))
 

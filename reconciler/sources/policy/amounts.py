@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from reconciler.catalog import Field
 from reconciler.model.spec import Config
-from reconciler.sources.documents import Path
 from reconciler.sources.policy.values import CONFIG, number, numbers, said
+from reconciler.sources.strict.shape import Path
 
 BASE, QUOTE = "base", "quote"
 """x-unit of an amount."""

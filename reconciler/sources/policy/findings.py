@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from reconciler.errors import Severity
 from reconciler.model.spec import StrategySpec
-from reconciler.sources.documents import Path
+from reconciler.sources.strict.shape import Path
 
 MOST_NAMED = 3
 """Other strategies that one finding names with their places; of more, how many."""

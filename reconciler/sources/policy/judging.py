@@ -13,13 +13,10 @@ from itertools import chain
 from typing import TypeAlias
 
 from reconciler.errors import Location, Problem, Severity
-from reconciler.sources.check import Checked
 from reconciler.sources.documents import Places, dotted, one_line, read
 from reconciler.sources.policy.findings import Finding, Spot
 from reconciler.sources.policy.rules import Rules
-
-Files: TypeAlias = tuple[tuple[str, Checked], ...]
-"""(path, what it says) of a whole tree."""
+from reconciler.sources.revision import Checked, Files
 
 Texts: TypeAlias = Callable[[Collection[str]], Mapping[str, bytes]]
 """Paths of files → what they hold."""

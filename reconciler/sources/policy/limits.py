@@ -10,12 +10,12 @@ from reconciler.catalog.units import FRACTION, convert, in_percent, plainly
 from reconciler.errors import Severity
 from reconciler.model.spec import StrategySpec
 from reconciler.settings import LimitRow, PolicySettings
-from reconciler.sources.documents import Path
 from reconciler.sources.policy.findings import Finding, Spot
 from reconciler.sources.policy.kinds import Kind
 from reconciler.sources.policy.markets import Market, Traded
 from reconciler.sources.policy.rows import Rows
 from reconciler.sources.policy.values import CONFIG, at, numbers
+from reconciler.sources.strict.shape import Path
 
 
 class Limits:

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from reconciler.catalog import Catalog
 from reconciler.catalog.layout import TEXT
 from reconciler.model.spec import StrategySpec, Wish
-from reconciler.sources.documents import Path
 from reconciler.sources.policy.values import CONFIG, at
+from reconciler.sources.strict.shape import Path
 
 _EXCHANGE, _PAIR = "exchange", "pair"
 

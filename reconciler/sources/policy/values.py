@@ -8,7 +8,7 @@ from typing import Any
 
 from reconciler.catalog import Field
 from reconciler.model.spec import Config
-from reconciler.sources.documents import Path
+from reconciler.sources.strict.shape import Path
 
 CONFIG = "config"
 """Where a strategy file keeps its config."""
