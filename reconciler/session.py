@@ -15,6 +15,7 @@ import msgspec
 
 from reconciler.asking import Identity
 from reconciler.desired import amend, make_desired
+from reconciler.errors import SettingsError
 from reconciler.live import Live
 from reconciler.model.spec import Key
 from reconciler.model.state import Desired
@@ -120,6 +121,7 @@ async def open_session(
     if settings.policy != PolicySettings():
         open_loader(settings, catalog)  # a rule that names what there is not is told before anything is begun
     with contextlib.closing(open_store(settings.store.url)) as store:
+        _check_roots(settings, store)
         live = make_live(settings, store)
         notifier = Notifier(
             live.notify, store, settings.notifications, default_target=next(iter(settings.targets))
@@ -140,6 +142,23 @@ async def open_session(
             await notifier.close()
         finally:
             await live.close()
+
+
+def _check_roots(settings: Settings, store: Store) -> None:
+    """Refuse a root that is another than the one below which our strategies run: under the new one a stranger's bot of
+    the same name would pass for ours, and ours would go on unseen.
+
+    Raises:
+        SettingsError: with the root that was.
+    """
+    for name, target in settings.targets.items():
+        before = store.keep_root(name, target.root)
+        if before != target.root:
+            ours = sum(key.target == name for key in store.inventory())
+            raise SettingsError(
+                f"targets.{name}.root: {target.root!r}, but {ours} of our strategies run below {before!r}",
+                fix=f"set it back to {before}; for other bots use another target's name, or another store.url",
+            )
 
 
 def make_live(settings: Settings, store: Store) -> Live:

@@ -34,6 +34,11 @@ class Store(Protocol):
     def flush(self) -> None:
         """Write what waits."""
 
+    def keep_root(self, target: str, root: str) -> str:
+        """Note that `target`'s topics are below `root`. The root that holds: an earlier one, as long as strategies that
+        were made below it are ours.
+        """
+
     def inventory(self) -> Inventory:
         """What is ours; a view that later writes change."""
 

@@ -187,6 +187,15 @@ class SqliteStore:
 
     # -- what is ours
 
+    def keep_root(self, target: str, root: str) -> str:
+        fact = f"root:{target}"
+        kept = self._facts.get(fact, b"").decode()
+        if kept and kept != root and any(key.target == target for key in self._inventory):
+            return kept
+        if kept != root:
+            self._put_fact(fact, root.encode())
+        return root
+
     def inventory(self) -> Inventory:
         return MappingProxyType(self._inventory)
 

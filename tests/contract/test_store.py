@@ -65,6 +65,18 @@ def test_a_strategy_that_is_ours_is_remembered_and_forgotten(store) -> None:
     assert BTC not in store.inventory()
 
 
+def test_a_root_holds_as_long_as_strategies_below_it_are_ours(store) -> None:
+    assert store.keep_root("default", "hummingbot") == "hummingbot"
+    assert store.keep_root("default", "other") == "other"
+    store.put(entry_of(spec(), "c"))
+
+    assert store.keep_root("default", "hummingbot") == "other"
+    assert store.keep_root("second", "hummingbot") == "hummingbot"
+
+    store.forget(BTC)
+    assert store.keep_root("default", "hummingbot") == "hummingbot"
+
+
 def test_the_inventory_is_a_view_that_nobody_else_can_change(store) -> None:
     with pytest.raises(TypeError):
         store.inventory()[BTC] = None

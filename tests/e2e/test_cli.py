@@ -191,6 +191,20 @@ def test_a_broker_out_of_reach_is_an_error_with_its_address(project: Project) ->
     assert str(port) in done.stderr
 
 
+def test_a_root_is_not_changed_under_strategies_that_run(project: Project) -> None:
+    with project.agent():
+        project.until(2, "plan")
+        project.run("apply", "--yes")
+    settings = project.folder / "reconciler.yaml"
+    settings.write_text(settings.read_text().replace(project.root, "elsewhere"))
+
+    done = project.run("plan")
+
+    assert done.returncode == 1
+    assert f"strategies run below {project.root!r}" in done.stderr
+    assert f"set it back to {project.root}" in done.stderr
+
+
 def test_a_reader_that_leaves_early_is_no_error_message(project: Project) -> None:
     done = subprocess.run(
         f"{COMMAND[0]} -m reconciler config show | head -1",
