@@ -85,7 +85,7 @@ class Coalesced:
         self._asked_at = loop.time()
         if self._timer is None:
             self._deadline = self._asked_at + self._longest_s
-            self._timer = loop.call_later(self._quiet_s, self._look)
+            self._timer = loop.call_later(min(self._quiet_s, self._longest_s), self._look)
 
     def _look(self) -> None:
         """Act, or look again when it may have been quiet for long enough."""

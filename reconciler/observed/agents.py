@@ -67,8 +67,7 @@ class Agent:
         if not self._takes(presence):
             return False
         if presence.state == "online":
-            comes_back = not self.online or presence.session != self.session  # then it tells everything anew
-            self._follow(presence.seq, retain=retain or comes_back)
+            self._follow(presence.seq, retain=retain)
         if self.presence is not None and presence.session != self.session:
             self._past.add(self.session)
             self._heard_seq, self._status_seq, self.missed = presence.seq, 0, False

@@ -22,7 +22,7 @@ import pytest
 
 from reconciler.errors import BrokerError
 from reconciler.transport.address import Address, Version
-from reconciler.transport.base import Client, Message, Properties, Transport, Will
+from reconciler.transport.base import Client, Message, Properties, PublishResult, Transport, Will
 from reconciler.transport.broker_process import AMQTT
 from reconciler.transport.link import MqttTransport
 from reconciler.transport.memory import Hub, MemoryTransport
@@ -322,6 +322,70 @@ async def test_a_publish_in_flight_when_the_connection_breaks_is_said_to_be_unkn
     assert all("unknown" in str(error) or "not sent" in str(error) for error in errors)
 
 
+async def test_posts_and_publishes_of_one_topic_leave_in_the_order_of_the_calls(
+    meet: Meet, root: str
+) -> None:
+    _, ear = await meet("ear", f"{root}/a")
+    mouth, _ = await meet("mouth")
+    ends: list[PublishResult | BrokerError] = []
+    sent = [str(number).encode() for number in range(3_000)]
+
+    for payload in sent[:-1]:
+        mouth.post(f"{root}/a", payload, told=ends.append)
+    await mouth.publish(f"{root}/a", sent[-1], timeout_s=PATIENCE_S)
+    await ear.hear(len(sent))
+
+    # amqtt may deliver what it has acknowledged a second time, at the end
+    assert ear.payloads[: len(sent)] == sent
+    assert len(ends) == len(sent) - 1
+    assert {type(end) for end in ends} == {PublishResult}
+
+
+async def test_a_post_at_qos_0_arrives_and_is_told_at_once(meet: Meet, root: str) -> None:
+    mouth, ear = await meet("mouth", f"{root}/a")
+    ends: list[PublishResult | BrokerError] = []
+
+    mouth.post(f"{root}/a", b"x", qos=0, told=ends.append)
+
+    assert (await ear.hear())[0].payload == b"x"
+    assert [type(end) for end in ends] == [PublishResult]
+
+
+async def test_nothing_is_posted_while_disconnected_nor_later(site: Site, meet: Meet, root: str) -> None:
+    _, ear = await meet("ear", f"{root}/+")
+    mouth, mouth_ear = await meet("mouth")
+    ends: list[PublishResult | BrokerError] = []
+    await site.cut(mouth)
+    await mouth_ear.lost()
+
+    with pytest.raises(BrokerError, match="not connected"):
+        mouth.post(f"{root}/a", b"late", told=ends.append)
+    await site.mend(mouth)
+    await mouth_ear.back()
+    mouth.post(f"{root}/b", b"on time", told=ends.append)
+
+    assert [message.payload for message in await ear.hear()] == [b"on time"]
+    await ear.until(lambda: bool(ends))
+    assert [type(end) for end in ends] == [PublishResult]
+
+
+async def test_each_post_is_told_its_end_when_the_connection_breaks(
+    site: Site, meet: Meet, root: str
+) -> None:
+    mouth, ear = await meet("mouth")
+    ends: list[PublishResult | BrokerError] = []
+    for _ in range(200):
+        mouth.post(f"{root}/a", BIG[:100_000], told=ends.append)
+
+    await site.cut(mouth)
+    await ear.lost()
+    await asyncio.sleep(0)
+
+    assert len(ends) == 200
+    errors = [str(end) for end in ends if isinstance(end, BrokerError)]
+    assert all("unknown" in error or "not sent" in error for error in errors)
+
+
 async def test_subscriptions_are_made_again_before_the_return_is_reported(
     site: Site, meet: Meet, root: str
 ) -> None:
@@ -439,6 +503,8 @@ async def test_what_cannot_be_a_topic_or_filter_is_refused_at_once(meet: Meet) -
     for topic in ("", "a/+", "#"):
         with pytest.raises(ValueError, match="is not a topic"):
             await transport.publish(topic, b"")
+        with pytest.raises(ValueError, match="topic"):
+            transport.post(topic, b"")
     with pytest.raises(ValueError, match="is not a topic filter"):
         await transport.subscribe(["a/#/b"])
     assert transport.connected

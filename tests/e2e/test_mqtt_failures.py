@@ -12,7 +12,7 @@ from reconciler.settings import BrokerSettings
 from reconciler.transport.base import Transport
 from reconciler.transport.link import MqttTransport
 from tests.brokers import Mosquitto, free_port, read_packet, scripted_broker
-from tests.listening import Ear
+from tests.listening import PATIENCE_S, Ear
 
 To = Callable[..., Transport]
 
@@ -143,6 +143,25 @@ async def test_a_publish_without_acknowledgement_ends_as_unknown(transport_to: T
             await transport.publish("a", b"x", timeout_s=0.05)
         with pytest.raises(BrokerError, match=r"no answer .* to a subscription in 0\.05 s"):
             await transport.subscribe(["a"], timeout_s=0.05)
+        await transport.close()
+
+
+async def test_a_post_without_acknowledgement_is_told_as_unknown(transport_to: To) -> None:
+    async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_packet(reader)
+        writer.write(ACCEPT)
+        await _read_for_ever(reader)
+
+    async with scripted_broker(deaf) as port:
+        transport = transport_to(at(port))
+        await transport.connect()
+        ended: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+
+        transport.post("a", b"x", timeout_s=0.05, told=ended.set_result)
+        outcome = await asyncio.wait_for(ended, PATIENCE_S)
+
+        assert isinstance(outcome, BrokerError)
+        assert "whether the message arrived is unknown" in str(outcome)
         await transport.close()
 
 

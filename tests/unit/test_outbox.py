@@ -1,0 +1,127 @@
+"""How an agent's messages leave: over an in-process hub, whose line can be cut."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from reconciler.agent.outbox import Allowance, Coalesced, Letter, Outbox
+from reconciler.transport.base import Client
+from reconciler.transport.memory import Hub, MemoryTransport
+from tests.waiting import until
+
+
+async def line() -> tuple[MemoryTransport, list[str]]:
+    """A transport, and the topics that another one hears of it."""
+    hub = Hub()
+    heard: list[str] = []
+    ear, mouth = MemoryTransport(hub, Client("ear")), MemoryTransport(hub, Client("mouth"))
+    ear.on_message(lambda message: heard.append(message.topic))
+    for transport in (ear, mouth):
+        await transport.connect()
+    await ear.subscribe(["#"])
+    return mouth, heard
+
+
+async def test_letters_leave_in_the_order_in_which_they_are_put() -> None:
+    mouth, heard = await line()
+    outbox = Outbox(mouth, on_lost=lambda _: None)
+
+    for number in range(1_000):
+        assert outbox.put(Letter(f"t/{number}", b""))
+    await outbox.empty(10.0)
+
+    await until(lambda: len(heard) == 1_000)
+    assert heard == [f"t/{number}" for number in range(1_000)]
+
+
+async def test_a_letter_without_a_line_is_lost_at_once_and_told_once() -> None:
+    mouth, heard = await line()
+    lost: list[Letter] = []
+    outbox = Outbox(mouth, lost.append)
+    mouth.drop()
+
+    assert not outbox.put(Letter("t", b"", about="mm"))
+    mouth.restore()
+    await outbox.empty(10.0)
+
+    assert [letter.about for letter in lost] == ["mm"]
+    assert heard == []
+
+
+async def test_an_outbox_that_was_never_used_is_empty() -> None:
+    mouth, _ = await line()
+
+    await Outbox(mouth, on_lost=lambda _: None).empty(0.0)
+
+
+class Deaf(MemoryTransport):
+    """A line on which the broker acknowledges nothing."""
+
+    def post(self, topic: str, payload: bytes, **_: object) -> None:
+        del topic, payload
+
+
+async def test_waiting_for_a_broker_that_does_not_answer_ends() -> None:
+    outbox = Outbox(Deaf(Hub(), Client("mouth")), on_lost=lambda _: None)
+    outbox.put(Letter("t", b""))
+
+    with pytest.raises(TimeoutError):
+        await outbox.empty(0.01)
+
+
+async def test_a_burst_is_one_act() -> None:
+    acts: list[float] = []
+    clock = asyncio.get_running_loop().time
+    soon = Coalesced(lambda: acts.append(clock()), quiet_s=0.05, longest_s=60.0)
+
+    for _ in range(5):
+        soon.ask()
+        await asyncio.sleep(0)
+    asked = clock()
+    await until(lambda: acts)
+    await asyncio.sleep(0.1)
+
+    assert len(acts) == 1
+    assert acts[0] - asked >= 0.05 - 0.01  # the clock of the loop is read before and after
+
+
+async def test_a_burst_that_does_not_end_is_interrupted() -> None:
+    acts: list[None] = []
+    soon = Coalesced(lambda: acts.append(None), quiet_s=60.0, longest_s=0.05)
+
+    soon.ask()
+    await until(lambda: acts)
+
+    assert len(acts) == 1
+
+
+async def test_after_an_act_the_next_burst_is_another() -> None:
+    acts: list[None] = []
+    soon = Coalesced(lambda: acts.append(None), quiet_s=0.01, longest_s=0.05)
+
+    soon.ask()
+    await until(lambda: len(acts) == 1)
+    soon.ask()
+    await until(lambda: len(acts) == 2)
+
+
+async def test_what_was_cancelled_does_not_act() -> None:
+    acts: list[None] = []
+    soon = Coalesced(lambda: acts.append(None), quiet_s=0.01, longest_s=0.05)
+
+    soon.ask()
+    soon.cancel()
+    await asyncio.sleep(0.05)
+
+    assert acts == []
+
+
+def test_an_allowance_grants_so_many_a_second_and_counts_the_others() -> None:
+    allowance = Allowance(per_s=2.0)
+
+    granted = [allowance.grants(now) for now in (0.0, 0.0, 0.0, 0.5, 0.5, 10.0, 10.0, 10.0)]
+
+    assert granted == [True, True, False, True, False, True, True, False]
+    assert allowance.refused == 3
