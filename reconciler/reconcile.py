@@ -114,10 +114,16 @@ async def _alone(parts: Parts) -> AsyncIterator[None]:
                     raise
             else:
                 if others:
-                    parts.live.renew(parts.store.take_epoch())
+                    parts.live.renew(parts.store.take_epoch(above=_highest_epoch(parts.live)))
                 yield
                 return
         await asyncio.sleep(LOCK_POLL_S)
+
+
+def _highest_epoch(live: Live) -> int:
+    """The highest epoch that an agent has announced: another machine's clock may be ahead of ours."""
+    agents = (agent for view in live.observe().values() for agent in view.agents)
+    return max((agent.highest_epoch for agent in agents), default=0)
 
 
 def remember(parts: Parts, desired: Desired, plan: Plan, *, only: frozenset[Key] | None) -> None:

@@ -25,8 +25,8 @@ class Store(Protocol):
     def epoch(self) -> int:
         """The epoch last taken; 0 before the first."""
 
-    def take_epoch(self) -> int:
-        """Take and keep a new epoch: above the last one, and not below the Unix time in milliseconds."""
+    def take_epoch(self, above: int = 0) -> int:
+        """Take and keep a new epoch: above the last one and `above`, not below the Unix time in milliseconds."""
 
     def refresh(self) -> bool:
         """Take in what another process wrote; whether there was anything."""

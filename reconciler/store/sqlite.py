@@ -166,8 +166,8 @@ class SqliteStore:
     def epoch(self) -> int:
         return int(self._facts.get("epoch", b"0"))
 
-    def take_epoch(self) -> int:
-        epoch = max(self.epoch + 1, time.time_ns() // 1_000_000)
+    def take_epoch(self, above: int = 0) -> int:
+        epoch = max(self.epoch + 1, above + 1, time.time_ns() // 1_000_000)
         self._put_fact("epoch", str(epoch).encode())
         self.flush()
         return epoch
