@@ -1,5 +1,5 @@
 """
-One repository at one ref → revisions: a folder that is read as it is (docs/decisions/0088), or an address of another
+One repository at one ref → revisions: a folder that is read as it is (docs/decisions/0067), or an address of another
 machine behind a private clone.
 
 Rule 1: nothing is ever written to a repository that is not ours.

@@ -1,217 +1,210 @@
-"""A fleet in one process: a broker, an agent that can be killed, a reconciler that can be killed, and Git.
+"""A fleet in one process: a broker, a machine with bots, reconcilers, Git, and a ledger of what really happened.
 
 Everything is the product's own (memory transport, agent, simulated runner, live, reconcile, SQLite store); only
-the clock jumps. `Counting` watches what really happens to bots.
+the clock jumps.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import itertools
 import random
-import secrets
-from collections import Counter
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from reconciler.agent.journal import Journal
-from reconciler.agent.misbehave import Faults
-from reconciler.agent.records import Strategy
-from reconciler.agent.serving import Agent
-from reconciler.agent.serving import Parts as AgentParts
-from reconciler.agent.settings import AgentSettings
-from reconciler.agent.simulated import SimulatedRunner
-from reconciler.agent.telling import CAPABILITIES, Voice
-from reconciler.asking import Identity
+import msgspec
+
+from reconciler.catalog.catalog import HOT
 from reconciler.catalog.packaged import load_catalog
-from reconciler.live import Live
-from reconciler.model.change import Plan
-from reconciler.model.report import SyncReport
-from reconciler.model.spec import Key, StrategySpec
+from reconciler.model.spec import Config, Key, StrategySpec, Wish
 from reconciler.model.state import Desired
-from reconciler.notify.notifier import Notifier
-from reconciler.plan.planner import PlanOptions
-from reconciler.protocol.topics import Topics
-from reconciler.reconcile import Parts, plan_of, reconcile
-from reconciler.settings import NotificationSettings, SyncSettings, TargetSettings
-from reconciler.store.sqlite import SqliteStore, open_store
-from reconciler.transport.base import Client, Will
-from reconciler.transport.memory import Hub, MemoryTransport
+from reconciler.protocol.messages import Command, encode
+from reconciler.transport.base import Client
+from reconciler.transport.memory import MemoryTransport
+from tests.convergence.controller import TARGET, Controller
+from tests.convergence.host import Host
+from tests.convergence.ledger import EVERY, Effect, Ledger
+from tests.convergence.wire import LONGEST_DELAY_S, ROOT, Broker, Line, Weather
 
-ROOT = "hummingbot"
-SYNC = SyncSettings(
-    max_deletes=99, max_restarts=99, max_change_fraction=1.0, step_timeout_s=2.0, retries=2, concurrency=4
-)
-WINDOW_S = 5.0
+FOREIGN = "theirs"
+"""A strategy of somebody else's, made by hand; nothing of ours may touch it, whatever Git says."""
+
+THEIR_CONFIG: Config = {"bid_spread": 1, "ask_spread": 1, "order_amount": 1, "order_refresh_time": 30}
 
 
-class Counting(SimulatedRunner):
-    """A simulated runner that counts: `starts` that took effect, and `doubled` ones of a bot that was up."""
+class Git:
+    """What the files say. `held`: those that cannot be read now; `unsure`: one cannot even be told whose it is."""
 
-    def __init__(self, world: World) -> None:
-        super().__init__(start_delay_s=0.3, rng=world.chance)
-        self._world = world
-        self.up: set[str] = set()
+    def __init__(self) -> None:
+        self.specs: dict[Key, StrategySpec] = {}
+        self.held: set[Key] = set()
+        self.unsure = False
+        self.commits = 0
 
-    async def start(self, strategy: Strategy, *, paused: bool = False) -> None:
-        if strategy.name in self.up:
-            self._world.doubled.append(strategy.name)
-        self.up.add(strategy.name)
-        self._world.starts[strategy.name] += 1
-        try:
-            await super().start(strategy, paused=paused)
-        except BaseException:
-            self.up.discard(strategy.name)
-            raise
-
-    async def stop(self, name: str) -> None:
-        await super().stop(name)
-        self.up.discard(name)
-
-    async def delete(self, name: str) -> None:
-        self._world.deleted.append(name)
-        await super().delete(name)
-        self.up.discard(name)
-
-    def stop_by_hand(self, name: str) -> None:
-        super().stop_by_hand(name)
-        self.up.discard(name)
+    def desired(self) -> Desired:
+        specs = {key: spec for key, spec in self.specs.items() if key not in self.held}
+        return Desired(f"{self.commits:040x}", "main", specs, frozenset(self.held), unsure=self.unsure)
 
 
 class World:
     """The parts and what may happen to them. `basic`: the reconciler treats the agent as a Basic peer."""
 
     def __init__(self, folder: Path, *, basic: bool) -> None:
-        self.folder = folder
         self.basic = basic
-        self.hub = Hub()
-        self.chance = random.Random(7)
-        self.faults = Faults()
-        self.starts: Counter[str] = Counter()
-        self.doubled: list[str] = []
-        self.deleted: list[str] = []
-        self.specs: dict[Key, StrategySpec] = {}
-        self.commits = 0
-        self.agent: Agent | None = None
-        self.runner: Counting | None = None
-        self._agent_task: asyncio.Task[None] | None = None
-        self._agent_link: MemoryTransport | None = None
-        self._journal: Journal | None = None
-        self.link: MemoryTransport | None = None
-        self.live: Live | None = None
-        self.store: SqliteStore | None = None
+        self.folder = folder
+        self.weather = Weather(random.Random(7))
+        self.hub = Broker()
+        self.ledger = Ledger()
+        self.git = Git()
+        self.host = Host(folder / "agent", self.hub, self.weather, self.ledger)
+        self._stores = itertools.count()
+        self.controller = self.new_controller()
+        self.ghost: tuple[Controller, Desired] | None = None
+        self.foreign_lives = False
 
-    # -- the agent
+    def new_controller(self, *, shares: bool = False) -> Controller:
+        """Another process of a reconciler; it has a store of its own unless it `shares` the present one."""
+        file = self.controller.file if shares else self.folder / f"state-{next(self._stores)}.db"
+        return Controller(file, self.hub, self.weather, name=f"ctl-{file.stem}", basic=self.basic)
 
-    async def start_agent(self) -> None:
-        if self.agent is not None:
-            return
-        settings = AgentSettings(heartbeat_s=2.0, faults=self.faults, performance_interval_s=50.0)
-        session = secrets.token_hex(8)
-        voice = Voice(
-            agent="agent", session=session, capabilities=CAPABILITIES, strategy_types=[], heartbeat_s=2.0
-        )
-        will = Will(Topics(ROOT).presence("agent"), voice.farewell(), retain=True)
-        self._agent_link = MemoryTransport(self.hub, Client(f"agent-{session}", will))
-        self._journal = Journal(self.folder / "agent")
-        self.runner = Counting(self)
-        parts = AgentParts(
-            catalog=load_catalog(),
-            journal=self._journal,
-            runner=self.runner,
-            transport=self._agent_link,
-            voice=voice,
-            rng=self.chance,
-        )
-        self.agent = Agent(settings, parts)
-        self._agent_task = asyncio.ensure_future(self.agent.run(asyncio.Event(), set()))
+    # Git. Each commit says what it calls for.
+
+    def commit(self, new: StrategySpec) -> None:
+        key, name = new.key, new.name
+        old = self.git.specs.get(key)
+        self.git.held.discard(key)
+        self.git.specs[key] = new
+        self.git.commits += 1
+        if old != new and name != FOREIGN:
+            self.ledger.allow(name, *self._called_for(old, new))
+            self.ledger.pardon(name)
+
+    def remove(self, key: Key) -> None:
+        self.git.held.discard(key)
+        self.git.commits += 1
+        if self.git.specs.pop(key, None) is not None and key.name != FOREIGN:
+            self.ledger.allow(key.name, Effect.STOP, Effect.DELETE)
+
+    def _called_for(self, old: StrategySpec | None, new: StrategySpec) -> set[Effect]:
+        """What becoming `new` may take: no start, for one, if a running bot takes the change."""
+        up = new.state is not Wish.STOPPED
+        starts = {Effect.START} if up else set()
+        if old is None:
+            there = new.name in self.ledger.exist
+            return {Effect.CREATE, *starts, *({Effect.STOP, Effect.DELETE} if there else ())}
+        if old.trading_pair != new.trading_pair or (self.basic and old.config.keys() - new.config.keys()):
+            return {Effect.CREATE, *starts, Effect.STOP, Effect.DELETE}
+        found: set[Effect] = set()
+        if _needs_restart(old.config, new.config):
+            found |= {Effect.STOP, *starts}
+        if (old.state is Wish.STOPPED) is up:
+            found.add(Effect.START if up else Effect.STOP)
+        return found
+
+    # By hand.
+
+    async def hand(self, op: str, name: str, **fields: Any) -> None:
+        """Somebody with another tool publishes a command of the given API, and waits a moment; it may come later."""
+        line = MemoryTransport(self.hub, Client("hand"))
+        await line.connect()
+        await line.publish(f"{ROOT}/strategy/{op}", encode(Command(strategy_name=name, **fields)))
+        await asyncio.sleep(1.0)
+        await line.close()
+
+    async def hand_makes_theirs(self) -> None:
+        """Somebody else's strategy comes to be, and runs."""
+        self.ledger.allow(FOREIGN, Effect.CREATE, Effect.START)
+        fields = {"strategy_type": "pure_market_making", "exchange": "kraken", "trading_pair": "X-Y"}
+        await self.hand("create", FOREIGN, **fields, config=THEIR_CONFIG)
+        await self.hand("start", FOREIGN)
+        self.foreign_lives = True
+
+    async def hand_stops(self, name: str) -> None:
+        if name in self.ledger.up or self.weather.delays:
+            self.ledger.allow(name, Effect.STOP, Effect.START)
+        self.ledger.pardon(name)
+        await self.hand("stop", name)
+
+    async def hand_deletes(self, name: str) -> None:
+        await self.hand_stops(name)
+        if name in self.ledger.exist or self.weather.delays:
+            self.ledger.allow(name, Effect.DELETE, Effect.CREATE, Effect.START)
+        await self.hand("delete", name)
+
+    # Machines and lines.
+
+    async def replace_the_machine(self) -> None:
+        """Nobody makes theirs anew, and from then on its name is nobody's."""
+        await self.host.lose_state()
+        self.git.specs.pop(key_of(FOREIGN), None)
+        self.foreign_lives = False
+
+    def lines(self) -> list[Line]:
+        candidates = [self.host.line, self.controller.line if self.controller.live else None]
+        if self.ghost is not None:
+            candidates.append(self.ghost[0].line)
+        return [line for line in candidates if line is not None]
+
+    async def restart_broker(self, *, remembers: bool, agent_first: bool) -> None:
+        broken = self.hub.crash(self.lines(), remembers=remembers)
         await asyncio.sleep(0.5)
+        for line in broken if agent_first else reversed(broken):
+            if not line.connected:
+                line.restore()
+            await asyncio.sleep(0.2)
 
-    async def kill_agent(self) -> None:
-        """As kill -9 does: no farewell; the broker publishes its will, the bots of the process die with it."""
-        if self._agent_task is None or self._agent_link is None or self._journal is None:
-            return
-        self._agent_link.drop("killed")
-        self._agent_task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await self._agent_task
-        self._journal.close()
-        self.agent = self.runner = None
-        self._agent_task = None
+    # Two reconcilers.
 
-    # -- the reconciler
+    async def fail_over(self) -> None:
+        """Another machine takes over; the old process is only suspended, with what Git said then."""
+        await self.end_ghost()
+        await self.controller.start()
+        desired = self.git.desired()
+        ours = {key: spec for key, spec in desired.specs.items() if key.name != FOREIGN}
+        self.ghost = (self.controller, msgspec.structs.replace(desired, specs=ours))
+        self.controller = self.new_controller()
 
-    async def start_reconciler(self) -> None:
-        if self.live is not None:
-            return
-        self.store = open_store(str(self.folder / "state.db"))
-        profile = "basic" if self.basic else "auto"
-        self.link = MemoryTransport(self.hub, Client(f"ctl-{secrets.token_hex(4)}"))
-        identity = Identity(controller="ctl", owner="us", epoch=self.store.epoch)
-        target = TargetSettings(root=ROOT, profile=profile, basic_window_s=WINDOW_S)
-        self.live = Live(self.link, {"default": target}, identity)
-        await self.live.open()
+    async def ghost_wakes(self, *, at_once: bool) -> None:
+        """The old one makes a pass, `at_once`: beside one of the new one's.
 
-    async def kill_reconciler(self) -> None:
-        """As kill -9 does: what was not flushed is lost, a lock is free again."""
-        if self.live is None or self.link is None or self.store is None:
-            return
-        self.link.drop("killed")
-        self.store.abandon()
-        self.live = None
+        Alone, and once bots have heard of the new one, it must be without effect.
+        """
+        assert self.ghost is not None
+        ghost, desired = self.ghost
+        await asyncio.sleep(LONGEST_DELAY_S + 1.0)  # what the new one has sent is carried out by then
+        agent = self.host.agent
+        fenced = agent is not None and 0 < ghost.epoch < agent.desk.epoch and not ghost.shared
+        if not fenced:
+            self._open_the_ledger(desired)
+        before = len(self.ledger.effects)
+        new = self.controller.make_pass(self.git.desired()) if at_once else asyncio.sleep(0)
+        await asyncio.gather(new, ghost.make_pass(desired))
+        if fenced and not at_once and self.ledger.effects[before:]:
+            self.ledger.wrong.append(f"a reconciler of the past did {self.ledger.effects[before:]}")
 
-    async def lose_store(self) -> None:
-        await self.kill_reconciler()
-        for file in self.folder.glob("state.db*"):
-            file.unlink()
+    def _open_the_ledger(self, past: Desired) -> None:
+        """It may bring about what was wanted once, and the new one has to put that right."""
+        names = {key.name for key in (*self.git.specs, *past.specs)} | self.ledger.exist
+        for name in names - {FOREIGN}:
+            self.ledger.allow(name, *EVERY, *EVERY)
 
-    # -- passes
-
-    def desired(self) -> Desired:
-        return Desired(f"{self.commits:040x}", "main", dict(self.specs))
-
-    def parts(self) -> Parts:
-        assert self.live is not None
-        assert self.store is not None
-        quiet = NotificationSettings(channels=())
-        return Parts(
-            live=self.live,
-            store=self.store,
-            catalog=load_catalog(),
-            notifier=Notifier(self.live.notify, self.store, quiet, default_target="default"),
-            sync=SYNC,
-            stop=asyncio.Event(),
-        )
-
-    def options(self) -> PlanOptions:
-        return PlanOptions(owner="us", now_utc=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
-
-    async def make_pass(self) -> SyncReport:
-        await self.start_reconciler()
-        assert self.live is not None
-        await self.live.settle(WINDOW_S + 1.0)
-        self.live.tick()
-        return await reconcile(self.parts(), self.desired(), self.options())
-
-    def plan(self) -> Plan:
-        return plan_of(self.parts(), self.desired(), self.options())
-
-    async def killed_pass(self, after_s: float) -> None:
-        """A pass that dies with its process somewhere in the middle."""
-        task = asyncio.ensure_future(self.make_pass())
-        await asyncio.sleep(after_s)
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await task
-        await self.kill_reconciler()
-
-    # -- what is true in the end
-
-    def running(self) -> dict[str, Any]:
-        assert self.agent is not None
-        return dict(self.agent.desk.strategies)
+    async def end_ghost(self) -> None:
+        if self.ghost is not None:
+            await self.ghost[0].kill()
+            self.ghost = None
 
     async def close(self) -> None:
-        await self.kill_reconciler()
-        await self.kill_agent()
+        await self.end_ghost()
+        await self.controller.kill()
+        await self.host.kill()
+
+
+def _needs_restart(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    catalog = load_catalog()
+    changed = [field for field in old.keys() | new.keys() if old.get(field) != new.get(field)]
+    return any(catalog.apply_mode("pure_market_making", field) != HOT for field in changed)
+
+
+def key_of(name: str) -> Key:
+    return Key(TARGET, name)

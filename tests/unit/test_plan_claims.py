@@ -9,7 +9,7 @@ import pytest
 from reconciler.model.change import Action, Op
 from reconciler.model.spec import StrategySpec
 from reconciler.model.state import InventoryEntry, Lifecycle
-from tests.plan_builders import entry, live, plan_for, seen, spec
+from tests.plan_builders import CONFIG, entry, live, plan_for, seen, spec
 
 
 def claim(of: StrategySpec) -> InventoryEntry:
@@ -33,7 +33,9 @@ def test_what_names_no_owner_and_is_what_was_asked_for_is_ours(extended: bool) -
     assert action(None, now, claim(spec()), extended=extended) is Action.DELETE
 
 
-@pytest.mark.parametrize("other", [{"exchange": "kraken"}, {"trading_pair": "X-Y"}, {"strategy_type": "other"}])
+@pytest.mark.parametrize(
+    "other", [{"exchange": "kraken"}, {"trading_pair": "X-Y"}, {"strategy_type": "other"}]
+)
 def test_what_names_no_owner_and_is_something_else_is_not_ours(other: dict[str, Any]) -> None:
     now = live(spec(), basic=True, **other)
 
@@ -52,12 +54,19 @@ def test_any_of_several_creates_may_have_been_the_one() -> None:
     assert action(None, live(first, basic=True), known, extended=False) is Action.DELETE
 
 
-def test_what_a_claim_says_of_the_config_was_never_confirmed() -> None:
-    """A Basic peer reports one field of it; the others are sent, since nobody has said that they are there."""
-    now = live(spec(), Lifecycle.RUNNING, basic=True)
-    field = next(iter(spec().config))
-    partial = live(spec(), Lifecycle.RUNNING, basic=True, config={field: spec().config[field]})
+@pytest.mark.parametrize("reported", [{"bid_spread": CONFIG["bid_spread"]}, None])
+def test_what_a_claim_says_of_the_config_was_never_confirmed(reported: dict[str, Any] | None) -> None:
+    """What a Basic peer does not report is sent, since nobody has said that it is there."""
+    now = live(spec(), Lifecycle.STOPPED, basic=True, config=reported)
 
-    assert not plan_for([spec()], seen(now, extended=False), [claim(spec())]).changes
-    (change,) = plan_for([spec()], seen(partial, extended=False), [claim(spec())]).changes
-    assert [step.op for step in change.steps] == [Op.UPDATE]
+    (change,) = plan_for([spec()], seen(now, extended=False), [claim(spec())]).changes
+
+    assert [step.op for step in change.steps] == [Op.UPDATE, Op.START]
+
+
+def test_a_claim_whose_config_is_reported_whole_needs_no_update() -> None:
+    now = live(spec(), Lifecycle.STOPPED, basic=True)
+
+    (change,) = plan_for([spec()], seen(now, extended=False), [claim(spec())]).changes
+
+    assert [step.op for step in change.steps] == [Op.START]
