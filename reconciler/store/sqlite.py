@@ -72,6 +72,10 @@ def _name(key: Key) -> str:
     return f"{key.target}/{key.name}"
 
 
+def _encoded(value: bytes | InventoryEntry) -> bytes:
+    return value if isinstance(value, bytes) else _encoder.encode(value)
+
+
 class SqliteStore:
     """The one implementation of `Store`; `:memory:` differs in nothing but that it is gone with the process."""
 
@@ -80,7 +84,8 @@ class SqliteStore:
         self._path = path
         self._lock = FileLock(path and path.with_name(path.name + ".lock"))
         self._wishes = Wishes(database)
-        self._dirty: dict[tuple[str, str], bytes | None] = {}
+        self._dirty: dict[tuple[str, str], bytes | InventoryEntry | None] = {}
+        """What waits to be written; None: to be deleted. Entries are encoded then: one is often put twice before."""
         self._inventory: dict[Key, InventoryEntry] = {}
         self._outbox: dict[str, _InFlight] = {}
         self._told: set[str] = set()
@@ -135,7 +140,9 @@ class SqliteStore:
             self._dirty.clear()
 
     def _write(self) -> None:
-        puts = [(kind, name, value) for (kind, name), value in self._dirty.items() if value is not None]
+        puts = [
+            (kind, name, _encoded(value)) for (kind, name), value in self._dirty.items() if value is not None
+        ]
         drops = [where for where, value in self._dirty.items() if value is None]
         self._database.executemany(_PUT, puts)
         self._database.executemany("DELETE FROM rows WHERE kind = ? AND name = ?", drops)
@@ -202,7 +209,7 @@ class SqliteStore:
     def put(self, entry: InventoryEntry) -> None:
         key = entry.key
         self._inventory[key] = entry
-        self._dirty[INVENTORY, _name(key)] = _encoder.encode(entry)
+        self._dirty[INVENTORY, _name(key)] = entry
 
     def forget(self, key: Key) -> None:
         if self._inventory.pop(key, None) is not None:
