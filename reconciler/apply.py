@@ -79,6 +79,8 @@ class Applier:
                 healthy = all(results[job.key].outcome is Outcome.CONFIRMED for job in jobs)
             else:
                 results.update((job.key, _skipped(job.change, UNHEALTHY)) for job in jobs)
+        if any(result.outcome is Outcome.UNKNOWN for result in results.values()):
+            await self._live.look_anew()
         return tuple(results[change.key] for change in plan.acting)
 
     async def _wave(self, jobs: Sequence[Job], results: dict[Key, ChangeResult], progress: Progress) -> None:

@@ -201,11 +201,22 @@ class Live:
         self._asked_at = now
         for name, target in self._targets.items():
             if self.connected and has_holes(target.state.observe(now)):
-                if is_outdated(target.state.observe(now)):
-                    self._spread(name, target.state.start_over())
                 log.debug("the picture of %s has holes: asking for it again", name)
-                with contextlib.suppress(BrokerError):
-                    await self._transport.subscribe(state_filters(target.topics), qos=0)
+                await self._look_anew(name, target, forget=is_outdated(target.state.observe(now)))
+
+    async def look_anew(self) -> None:
+        """Believe nothing of Extended targets until it is told again: a step's end was not seen, so that a status
+        may be lost. What a Basic peer said once may never be told again.
+        """
+        for name, target in self._targets.items():
+            if self.connected and target.extended:
+                await self._look_anew(name, target, forget=True)
+
+    async def _look_anew(self, name: str, target: TargetLink, *, forget: bool) -> None:
+        if forget:
+            self._spread(name, target.state.start_over())
+        with contextlib.suppress(BrokerError):
+            await self._transport.subscribe(state_filters(target.topics), qos=0)
 
     # -- asking
 

@@ -27,6 +27,11 @@ class Case(msgspec.Struct, frozen=True, gc=False):
     adopting: bool = False
 
     @property
+    def taken(self) -> InventoryEntry | None:
+        """What it took last, if that was ever confirmed."""
+        return None if self.entry is None or self.entry.claims else self.entry
+
+    @property
     def retrying(self) -> bool:
         """A person asked to try again, and there is an error to get over."""
         return self.entry is not None and self.entry.retry and self.live.state is Lifecycle.ERROR
@@ -59,7 +64,7 @@ class Gap(msgspec.Struct, frozen=True, gc=False):
 
 def find_gap(case: Case) -> Gap:
     """Compare the spec with all that is known of the live strategy."""
-    spec, live, entry = case.spec, case.live, case.entry
+    spec, live, entry = case.spec, case.live, case.taken
     known = known_config(case)
     wanted = spec.config
     for path in spec.ignore_drift:
@@ -92,7 +97,7 @@ def _declares_more(case: Case) -> bool:
     """Whether an agent's hash proves that it was told something that Git does not say, though all that Git
     says is there: a field that somebody added by hand, or one whose removal we forgot with our store.
     """
-    spec, live, entry = case.spec, case.live, case.entry
+    spec, live, entry = case.spec, case.live, case.taken
     if not case.extended or live.spec_hash is None or spec.ignore_drift:
         return False
     if entry is not None and entry.spec_hash == live.spec_hash and entry.config == spec.config:
@@ -140,8 +145,8 @@ _EXTENDED_IDENTITY = (*_IDENTITY, "account")
 
 def _identity_change(case: Case, name: str) -> FieldChange | None:
     before = getattr(case.live, name)
-    if before is None and case.entry is not None:
-        before = getattr(case.entry, name)
+    if before is None and case.taken is not None:
+        before = getattr(case.taken, name)
     after = getattr(case.spec, name)
     return None if before is None or before == after else FieldChange(name, before, after)
 
@@ -151,10 +156,10 @@ def known_config(case: Case) -> Config | None:
 
     A Basic peer may report only some keys; the others are taken from what it last confirmed.
     """
-    live, entry, declared = case.live, case.entry, case.spec.config
+    live, entry, declared = case.live, case.taken, case.spec.config
     if live.config is None:
         return _remembered_config(case)
-    if case.extended or entry is None or entry.claims or declared.keys() <= live.config.keys():
+    if case.extended or entry is None or declared.keys() <= live.config.keys():
         return live.config
     confirmed = {key: value for key, value in entry.config.items() if key in declared}
     return {**confirmed, **live.config}
@@ -162,9 +167,9 @@ def known_config(case: Case) -> Config | None:
 
 def _remembered_config(case: Case) -> Config | None:
     """What it must be by its hash. With `ignore_drift` another hash may be just the field that is ignored."""
-    live, entry = case.live, case.entry
+    live, entry = case.live, case.taken
     ignores = bool(case.spec.ignore_drift)
-    if entry is not None and not entry.claims and (ignores or live.spec_hash in (None, entry.spec_hash)):
+    if entry is not None and (ignores or live.spec_hash in (None, entry.spec_hash)):
         return entry.config
     return case.spec.config if ignores or _is_exactly(case.spec, live) else None
 
@@ -180,7 +185,7 @@ def is_as_claimed(live: ObservedStrategy, entry: InventoryEntry) -> bool:
 
 def changed_in_git(case: Case, gap: Gap) -> bool:
     """Whether the spec is another than the one that the live strategy last took; else it drifted."""
-    spec, entry = case.spec, case.entry
+    spec, entry = case.spec, case.taken
     if entry is None:
         return gap.of_spec if case.live.spec_hash is None else not _is_exactly(spec, case.live)
     names = _EXTENDED_IDENTITY if case.extended else _IDENTITY
@@ -213,7 +218,7 @@ def _proved(case: Case) -> Config | None:
     """The declared config that the reported hash proves: what it took last, all that it reports, or what Git
     wants of that. None if it is none of them.
     """
-    live, entry = case.live, case.entry
+    live, entry = case.live, case.taken
     if entry is not None and live.spec_hash == entry.spec_hash:
         return entry.config
     reported = live.config or {}

@@ -37,7 +37,7 @@ _processes = itertools.count()
 class Controller:
     """One reconciler. `basic`: it treats the agent as a Basic peer.
 
-    `shared`: another process may have used its store since its last pass, so that it takes a new epoch with the next.
+    `renews`: it takes a new epoch with its next pass: it made none yet, or another process used its store since.
     """
 
     def __init__(self, file: Path, hub: Broker, weather: Weather, *, name: str, basic: bool) -> None:
@@ -46,7 +46,7 @@ class Controller:
         self.store: SqliteStore | None = None
         self.sync = SYNC
         self.stop = asyncio.Event()
-        self.shared = False
+        self.renews = True
         self.file = file
         self.name = name
         self._basic = basic
@@ -61,6 +61,7 @@ class Controller:
     async def start(self) -> None:
         if self.live is not None:
             return
+        self.renews = True
         self.store = open_store(str(self.file))
         self.line = Line(self._hub, Client(f"{self.name}-{next(_processes)}"), self._weather)
         identity = Identity(controller=self.name, owner=OWNER, epoch=self.store.epoch)
@@ -120,7 +121,7 @@ class Controller:
         await self.live.settle(WINDOW_S + 1.0)
         self.live.tick()
         report = await reconcile(self.parts(), desired, self.options(), only=only)
-        self.shared = False
+        self.renews = False
         return report
 
     def plan(self, desired: Desired) -> Plan:

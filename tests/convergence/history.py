@@ -239,7 +239,7 @@ class Passes(Stage):
             await asyncio.gather(self._pass(), other.make_pass(self.world.git.desired()))
         finally:
             await other.kill()
-            self.world.controller.shared = True
+            self.world.controller.renews = True
 
     @rule()
     def wait_for_quiet(self) -> None:

@@ -9,7 +9,7 @@ import pytest
 from reconciler.model.change import Action, Op
 from reconciler.model.spec import StrategySpec
 from reconciler.model.state import InventoryEntry, Lifecycle
-from tests.plan_builders import CONFIG, entry, live, plan_for, seen, spec
+from tests.plan_builders import CONFIG, entry, live, plan_for, seen, spec, with_config
 
 
 def claim(of: StrategySpec) -> InventoryEntry:
@@ -70,3 +70,11 @@ def test_a_claim_whose_config_is_reported_whole_needs_no_update() -> None:
     (change,) = plan_for([spec()], seen(now, extended=False), [claim(spec())]).changes
 
     assert [step.op for step in change.steps] == [Op.START]
+
+
+def test_a_claim_is_no_spec_that_a_bot_in_error_has_taken() -> None:
+    """What Git says now was asked for and never taken: the spec is another than that which led to the error."""
+    now = live(spec(), Lifecycle.ERROR)
+    wanted = with_config(order_amount=5)
+
+    assert action(wanted, now, claim(wanted)) is Action.UPDATE
