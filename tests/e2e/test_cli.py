@@ -205,9 +205,10 @@ def test_a_root_is_not_changed_under_strategies_that_run(project: Project) -> No
     assert f"set it back to {project.root}" in done.stderr
 
 
-def test_a_reader_that_leaves_early_is_no_error_message(project: Project) -> None:
-    done = subprocess.run(
-        f"{COMMAND[0]} -m reconciler config show | head -1",
+def first_line_of(project: Project, command: str) -> subprocess.CompletedProcess[str]:
+    """Run it into a reader that leaves after the first line."""
+    return subprocess.run(
+        f"{COMMAND[0]} -m reconciler {command} | head -1",
         shell=True,
         cwd=project.folder,
         env=clean_environment(),
@@ -217,6 +218,10 @@ def test_a_reader_that_leaves_early_is_no_error_message(project: Project) -> Non
         check=False,
     )
 
+
+def test_a_reader_that_leaves_early_is_no_error_message(project: Project) -> None:
+    done = first_line_of(project, "config show")
+
     assert done.stdout.startswith("hummingbot_version")
     assert done.stderr == ""
 
@@ -225,16 +230,7 @@ def test_a_reader_that_leaves_early_ends_what_follows_the_bots(project: Project)
     with project.agent():
         project.until(2, "plan")
         project.run("apply", "--yes")
-        done = subprocess.run(
-            f"{COMMAND[0]} -m reconciler logs -f | head -1",
-            shell=True,
-            cwd=project.folder,
-            env=clean_environment(),
-            capture_output=True,
-            text=True,
-            timeout=LIMIT_S,
-            check=False,
-        )
+        done = first_line_of(project, "logs -f")
 
     assert "btc-maker" in done.stdout
     assert done.stderr == ""

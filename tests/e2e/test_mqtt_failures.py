@@ -129,13 +129,15 @@ async def test_a_message_that_we_never_asked_for_is_dropped_and_counted(transpor
         await transport.close()
 
 
-async def test_a_publish_without_acknowledgement_ends_as_unknown(transport_to: To) -> None:
-    async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await read_packet(reader)
-        writer.write(ACCEPT)
-        await _read_for_ever(reader)
+async def _deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Accepts whoever comes, and answers nothing more."""
+    await read_packet(reader)
+    writer.write(ACCEPT)
+    await _read_for_ever(reader)
 
-    async with scripted_broker(deaf) as port:
+
+async def test_a_publish_without_acknowledgement_ends_as_unknown(transport_to: To) -> None:
+    async with scripted_broker(_deaf) as port:
         transport = transport_to(at(port))
         await transport.connect()
 
@@ -147,12 +149,7 @@ async def test_a_publish_without_acknowledgement_ends_as_unknown(transport_to: T
 
 
 async def test_a_post_without_acknowledgement_is_told_as_unknown(transport_to: To) -> None:
-    async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await read_packet(reader)
-        writer.write(ACCEPT)
-        await _read_for_ever(reader)
-
-    async with scripted_broker(deaf) as port:
+    async with scripted_broker(_deaf) as port:
         transport = transport_to(at(port))
         await transport.connect()
         ended: asyncio.Future[object] = asyncio.get_running_loop().create_future()
