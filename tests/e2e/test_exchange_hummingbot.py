@@ -265,7 +265,7 @@ def test_the_perpetual_connector_hedges(exchange: ExchangeProcess, trader: Calla
     perpetual = trader("binance_perpetual")
     perpetual.until_ready()
     perpetual.do("hedge")
-    perpetual.until(lambda _: "HEDGE" in perpetual.log, "the position mode is set")
+    perpetual.until(lambda _: "Position mode switched to" in perpetual.log, "the position mode is set")
     long = perpetual.order("buy", "0.01", "59000", position="OPEN")
     short = perpetual.order("sell", "0.01", "61000", position="OPEN")
     perpetual.until_happened("BuyOrderCreated", long)
