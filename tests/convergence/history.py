@@ -26,6 +26,9 @@ chances = st.sampled_from([0.0, 0.3, 1.0])
 delays = st.sampled_from([0.0, 1.0, 5.0])
 moments = st.sampled_from([0.001, 0.2, 0.5, 1.0, 2.5, 6.2])
 
+PROMPT_S = 1.0
+"""An answer that comes after this is in time for its step."""
+
 MISHAPS = [
     "reconciler killed",
     "reconciler cut off",
@@ -153,8 +156,8 @@ class Faults(Stage):
 
     def _spare_a_basic_peer(self) -> None:
         """It cannot tell a command that comes twice, or late, from a new one. Who listens to it cannot tell a
-        status that is late, nor that one was lost, nor an answer that is late from that to the next command for
-        the same strategy.
+        status that is late, nor that one was lost, nor an answer that comes again or too late from that to the
+        next command for the same strategy.
         """
         weather = self.world.weather
         for kind in COMMANDS:
@@ -162,7 +165,8 @@ class Faults(Stage):
         for kind in STATES:
             weather.lose[kind] = weather.delay_s[kind] = 0.0
         for kind in ANSWERS:
-            weather.delay_s[kind] = 0.0
+            weather.delay_s[kind] = min(weather.delay_s.get(kind, 0.0), PROMPT_S)
+            weather.double[kind] = 0.0 if weather.delay_s[kind] else weather.double.get(kind, 0.0)
 
     @rule(silent=st.sampled_from([0.0, 0.3]), refuse=st.sampled_from([frozenset[str](), frozenset(EXTRA)]))
     def misbehave(self, silent: float, refuse: frozenset[str]) -> None:
