@@ -11,8 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.brokers import Mosquitto
-from tests.e2e.real_bots import RealBots, real_bots
+from tests.support.brokers import Mosquitto
+from tests.support.real_bots import RealBots, real_bots
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")

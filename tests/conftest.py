@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 from reconciler.settings import BrokerSettings
-from tests.brokers import Mosquitto
+from tests.support.brokers import Mosquitto
 
 # In CI the same examples each time: a change must not fail there by luck. Elsewhere the search goes on.
 settings.register_profile("patient", deadline=None, print_blob=True, derandomize="CI" in os.environ)
@@ -19,7 +19,7 @@ settings.load_profile("patient")
 
 @pytest.fixture
 def mosquitto_factory(tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
-    """Starts brokers: `mosquitto_factory(config=None, args=())`; see tests/brokers.py."""
+    """Starts brokers: `mosquitto_factory(config=None, args=())`; see tests/support/brokers.py."""
     started: list[Mosquitto] = []
 
     def start(config: str | None = None, args: Sequence[str] = ()) -> Mosquitto:

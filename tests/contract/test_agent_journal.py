@@ -19,7 +19,7 @@ from reconciler.model.change import Op
 from reconciler.model.spec import Wish
 from reconciler.model.state import Condition, Lifecycle
 from reconciler.protocol.messages import StatusMeta
-from tests.agents import CONFIG, strategy
+from tests.support.agent_builders import CONFIG, strategy
 
 NOW = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)
 

@@ -38,7 +38,7 @@ from reconciler.protocol.topics import Kind, Topics
 from reconciler.settings import BrokerSettings
 from reconciler.transport.base import Message, Properties, Transport
 from reconciler.transport.opening import open_transport
-from tests.agents import CONFIG, command, meta, spec_hash
+from tests.support.agent_builders import CONFIG, command, meta, spec_hash
 
 PATIENCE_S = 30.0
 TOPICS = Topics("hummingbot")

@@ -24,9 +24,9 @@ from reconciler.protocol.topics import Topics
 from reconciler.settings import BrokerSettings, TargetSettings
 from reconciler.transport.base import Transport
 from reconciler.transport.opening import open_transport
-from tests.agents import CONFIG
-from tests.brokers import Mosquitto
-from tests.waiting import until
+from tests.support.agent_builders import CONFIG
+from tests.support.brokers import Mosquitto
+from tests.support.conditions import until
 
 PATIENCE_S = 30.0
 TOPICS = Topics("hummingbot")

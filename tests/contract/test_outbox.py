@@ -9,7 +9,7 @@ import pytest
 from reconciler.agent.outbox import Allowance, Coalesced, Letter, Outbox
 from reconciler.transport.base import Client
 from reconciler.transport.memory import Hub, MemoryTransport
-from tests.waiting import until
+from tests.support.conditions import until
 
 
 async def line() -> tuple[MemoryTransport, list[str]]:

@@ -16,11 +16,11 @@ from reconciler.agent.simulated import CRASH_LIMIT, SimulatedRunner
 from reconciler.errors import CommandRejected
 from reconciler.model.state import Lifecycle
 from reconciler.protocol.messages import LogRecord
-from tests.agents import CONFIG, strategy
 from tests.exchange.process import ExchangeProcess
 from tests.oracle import NO_HUMMINGBOT, python
-from tests.real_runner import real_runner
-from tests.stand_in import StandIns, stand_in_runner
+from tests.support.agent_builders import CONFIG, strategy
+from tests.support.real_runner import real_runner
+from tests.support.stand_in import StandIns, stand_in_runner
 
 PATIENCE_S = 20.0
 

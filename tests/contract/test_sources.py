@@ -15,7 +15,7 @@ from reconciler.sources.documents import MAX_BYTES
 from reconciler.sources.load import Loader, open_source
 from reconciler.sources.tree import Source
 from reconciler.sources.worktree import WorktreeSource
-from tests.repositories import Repository, another_machine, elsewhere, strategy
+from tests.support.repositories import Repository, another_machine, elsewhere, strategy
 
 PUSHED = ("address here", "another machine")
 """Kinds of sources that see a change once it is pushed."""

@@ -15,8 +15,8 @@ from reconciler.agent.hummingbot.switchboard import Switchboard
 from reconciler.settings import BrokerSettings
 from reconciler.transport.base import Message, Transport
 from reconciler.transport.opening import open_transport
-from tests.brokers import Mosquitto
-from tests.waiting import until
+from tests.support.brokers import Mosquitto
+from tests.support.conditions import until
 
 
 class Peer:

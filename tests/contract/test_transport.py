@@ -26,8 +26,8 @@ from reconciler.transport.base import Client, Message, Properties, PublishResult
 from reconciler.transport.broker_process import AMQTT
 from reconciler.transport.link import MqttTransport
 from reconciler.transport.memory import Hub, MemoryTransport
-from tests.brokers import READY_S, Line, Mosquitto, free_port
-from tests.listening import PATIENCE_S, Ear
+from tests.support.brokers import READY_S, Line, Mosquitto, free_port
+from tests.support.transport_recorder import PATIENCE_S, Ear
 
 BIG = os.urandom(2 * 2**20)
 

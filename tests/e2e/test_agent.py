@@ -17,9 +17,9 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from reconciler.protocol.canonical import inventory_digest
-from tests.brokers import Mosquitto
+from tests.support.brokers import Mosquitto
 
-PROGRAM = Path(__file__).parents[1] / "agent_process.py"
+PROGRAM = Path(__file__).parents[1] / "support" / "agent_process.py"
 PATIENCE_S = 30.0
 
 CREATE: dict[str, Any] = {
@@ -41,7 +41,7 @@ class AgentProcess:
             [sys.executable, str(PROGRAM), json.dumps(settings)],
             stderr=subprocess.PIPE,
             text=True,
-            cwd=PROGRAM.parents[1],
+            cwd=PROGRAM.parents[2],
         )
 
     def kill(self) -> None:

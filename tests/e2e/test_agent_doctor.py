@@ -18,12 +18,12 @@ from reconciler.agent.hummingbot.options import Options
 from reconciler.agent.install import Order, default_folder, install
 from reconciler.agent.probe import probe
 from reconciler.settings import BrokerSettings
-from tests.brokers import Mosquitto, free_port, scripted_broker
-from tests.cli_project import Project
-from tests.doctor_subjects import SECRET, found, subject
-from tests.listening import Ear
-from tests.waiting import until
-from tests.wheelhouse import Wheelhouse, needs_uv
+from tests.support.brokers import Mosquitto, free_port, scripted_broker
+from tests.support.cli_project import Project
+from tests.support.conditions import until
+from tests.support.doctor_subjects import SECRET, found, subject
+from tests.support.transport_recorder import Ear
+from tests.support.wheelhouse import Wheelhouse, needs_uv
 
 
 @pytest.fixture

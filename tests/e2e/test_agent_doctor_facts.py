@@ -19,8 +19,8 @@ from reconciler.agent.doctor.machine import ahead_of, kept_by_ntp
 from reconciler.agent.hummingbot.options import Options
 from reconciler.agent.journal import Entry, Journal
 from reconciler.agent.records import Strategy
-from tests.brokers import free_port, scripted_broker
-from tests.doctor_subjects import SECRET, found, subject
+from tests.support.brokers import free_port, scripted_broker
+from tests.support.doctor_subjects import SECRET, found, subject
 
 
 def remember(folder: Path, *strategies: Strategy) -> None:

@@ -11,9 +11,9 @@ import pytest
 
 from reconciler.agent.environment import MARKER
 from reconciler.agent.install import default_folder, hummingbot_python
-from tests.cli_project import LIMIT_S, Project
-from tests.install_shop import Shop
-from tests.wheelhouse import VERSION, Wheelhouse, needs_uv
+from tests.support.cli_project import LIMIT_S, Project
+from tests.support.install_project import Shop
+from tests.support.wheelhouse import VERSION, Wheelhouse, needs_uv
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from reconciler.agent.install import InstallError, Order, hummingbot_python, install
-from tests.brokers import free_port
-from tests.cli_project import COMMAND, LIMIT_S
-from tests.install_shop import Shop, is_alive
-from tests.waiting import until
-from tests.wheelhouse import VERSION, Wheelhouse, needs_uv
+from tests.support.brokers import free_port
+from tests.support.cli_project import COMMAND, LIMIT_S
+from tests.support.conditions import until
+from tests.support.install_project import Shop, is_alive
+from tests.support.wheelhouse import VERSION, Wheelhouse, needs_uv
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.node_clients import FOLDER, node_folder
+from tests.support.node_clients import FOLDER, node_folder
 
 DOCUMENT = Path(__file__).parents[2] / "schemas" / "asyncapi.yaml"
 

@@ -23,8 +23,8 @@ from reconciler.settings import (
     SyncSettings,
     TargetSettings,
 )
-from tests.brokers import Mosquitto
-from tests.e2e.basic_host import BasicHost
+from tests.support.basic_host import BasicHost
+from tests.support.brokers import Mosquitto
 
 CONFIG = {"bid_spread": "0.1", "ask_spread": "0.1", "order_amount": "1", "order_refresh_time": "30"}
 WINDOW_S = 0.5

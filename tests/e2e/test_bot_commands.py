@@ -14,11 +14,11 @@ import pytest
 
 from reconciler.errors import CommandRejected
 from reconciler.model.state import Lifecycle
-from tests.agents import CONFIG, strategy
-from tests.bot_team import Deaf, Team, a_team, lives
-from tests.brokers import Mosquitto
-from tests.stand_in import QUICK, StandIns
-from tests.waiting import until
+from tests.support.agent_builders import CONFIG, strategy
+from tests.support.bot_team import Deaf, Team, a_team, lives
+from tests.support.brokers import Mosquitto
+from tests.support.conditions import until
+from tests.support.stand_in import QUICK, StandIns
 
 RUNNING, PAUSED, STARTING, ERROR = Lifecycle.RUNNING, Lifecycle.PAUSED, Lifecycle.STARTING, Lifecycle.ERROR
 

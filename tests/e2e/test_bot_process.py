@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from reconciler.agent.hummingbot.process import Birth, Process, begin, find, find_by_argument
-from tests.waiting import until
+from tests.support.conditions import until
 
 PATIENCE_S = 30.0
 SLEEP = "import time; print('up', flush=True); time.sleep(600)"

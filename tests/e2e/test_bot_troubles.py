@@ -16,10 +16,10 @@ from reconciler.agent.replies import Refusal
 from reconciler.errors import CommandRejected
 from reconciler.model.state import Lifecycle
 from reconciler.protocol.messages import LogRecord
-from tests.bot_team import Deaf, Team, a_team, lives, pids_with
-from tests.brokers import Mosquitto
-from tests.stand_in import QUICK
-from tests.waiting import until
+from tests.support.bot_team import Deaf, Team, a_team, lives, pids_with
+from tests.support.brokers import Mosquitto
+from tests.support.conditions import until
+from tests.support.stand_in import QUICK
 
 RUNNING, PAUSED, STARTING, ERROR = Lifecycle.RUNNING, Lifecycle.PAUSED, Lifecycle.STARTING, Lifecycle.ERROR
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.catalog.packaged import HUMMINGBOT_VERSION
-from tests.brokers import Mosquitto
-from tests.cli_project import COMMAND, LIMIT_S, Project, clean_environment
+from tests.support.brokers import Mosquitto
+from tests.support.cli_project import COMMAND, LIMIT_S, Project, clean_environment
 
 ANSI = re.compile(r"\x1b\[\d")
 

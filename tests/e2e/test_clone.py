@@ -15,7 +15,7 @@ import pytest
 from reconciler.errors import SourceError
 from reconciler.settings import SourceSettings
 from reconciler.sources.git_source import GitSource
-from tests.repositories import Repository, another_machine, elsewhere
+from tests.support.repositories import Repository, another_machine, elsewhere
 
 
 class Remote:

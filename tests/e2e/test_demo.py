@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli_project import COMMAND, LIMIT_S, clean_environment
+from tests.support.cli_project import COMMAND, LIMIT_S, clean_environment
 
 
 def start_demo(folder: Path, *options: str, path: str | None = None) -> subprocess.Popen[str]:

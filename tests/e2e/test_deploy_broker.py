@@ -12,9 +12,9 @@ import pytest
 from reconciler.errors import BrokerError, BrokerRefused
 from reconciler.settings import BrokerSettings
 from reconciler.transport.base import Transport
-from tests.brokers import Mosquitto
-from tests.cli_project import Project
-from tests.listening import Ear
+from tests.support.brokers import Mosquitto
+from tests.support.cli_project import Project
+from tests.support.transport_recorder import Ear
 
 DEPLOY = Path(__file__).parents[2] / "examples" / "deploy"
 USERS = ("reconciler", "agent", "viewer")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy_files import DEPLOY, values
-from tests.waiting import until
+from tests.support.conditions import until
+from tests.support.deploy_files import DEPLOY, values
 
 ENTRYPOINT = DEPLOY / "containers" / "agent-entrypoint.sh"
 LIMIT_S = 60.0

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy_files import UNITS
+from tests.support.deploy_files import UNITS
 
 LARGEST_EXPOSURE = 25
 """Tenths on systemd's scale, where 0 is a sealed box and 96 a unit that says nothing."""

@@ -10,10 +10,10 @@ import msgspec
 import pytest
 
 from reconciler.catalog.packaged import load_catalog, schema_text, schemas_dir
-from tests.cli_project import Project
-from tests.fuzzed import examples
-from tests.language_server import LanguageServer, language_server
-from tests.node_clients import node_folder
+from tests.support.cli_project import Project
+from tests.support.fuzz_inputs import examples
+from tests.support.language_server import LanguageServer, language_server
+from tests.support.node_clients import node_folder
 
 pytestmark = pytest.mark.timeout(360)
 

@@ -15,7 +15,7 @@ from reconciler.sources.git import folder_of
 from reconciler.sources.git_source import GitSource
 from reconciler.sources.load import Loader
 from reconciler.sources.watch import watched_folders
-from tests.repositories import Repository, strategy
+from tests.support.repositories import Repository, strategy
 
 
 class Fleet:

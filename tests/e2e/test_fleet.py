@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.fleet import agent, make_repository, reconciler
-from tests.brokers import Mosquitto
+from tests.support.brokers import Mosquitto
 
 COUNT = 10_000
 

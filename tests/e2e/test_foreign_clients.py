@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.brokers import Mosquitto
-from tests.node_clients import node_folder
+from tests.support.brokers import Mosquitto
+from tests.support.node_clients import node_folder
 
 SCRIPTS = Path(__file__).parent / "foreign"
 CACHE = Path(__file__).parent.parent / "node" / "node_modules" / ".paho-1.6"

@@ -11,7 +11,7 @@ from reconciler.errors import SourceError
 from reconciler.settings import SourceSettings
 from reconciler.sources.git_source import GitSource
 from reconciler.sources.tree import Head, TreeFile
-from tests.repositories import Repository
+from tests.support.repositories import Repository
 
 BOTH: dict[str, str | bytes | None] = {"a.yaml": "a", "eu/b.yaml": "b"}
 

@@ -15,7 +15,7 @@ from reconciler.settings import SourceSettings
 from reconciler.sources.documents import MAX_BYTES
 from reconciler.sources.git_source import GitSource
 from reconciler.sources.tree import Head
-from tests.repositories import Repository
+from tests.support.repositories import Repository
 
 
 @pytest.fixture

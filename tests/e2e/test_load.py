@@ -24,7 +24,7 @@ from reconciler.sources.git_source import GitSource
 from reconciler.sources.handover import give
 from reconciler.sources.load import Loader, Revision
 from reconciler.sources.tree import Head
-from tests.repositories import Repository, strategy
+from tests.support.repositories import Repository, strategy
 
 
 class Counting(GitSource):

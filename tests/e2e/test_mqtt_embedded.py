@@ -21,8 +21,8 @@ from reconciler.transport import broker_process
 from reconciler.transport.base import Client, Transport
 from reconciler.transport.broker_process import Choose, Program, amqtt, choose_program
 from reconciler.transport.embedded import EmbeddedBroker, EmbeddedTransport
-from tests.brokers import free_port
-from tests.listening import PATIENCE_S, Ear
+from tests.support.brokers import free_port
+from tests.support.transport_recorder import PATIENCE_S, Ear
 
 To = Callable[..., Transport]
 ROOT = Path(broker_process.__file__).parent.parent.parent

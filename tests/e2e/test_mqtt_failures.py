@@ -11,8 +11,8 @@ from reconciler.errors import BrokerError, BrokerRefused
 from reconciler.settings import BrokerSettings
 from reconciler.transport.base import Transport
 from reconciler.transport.link import MqttTransport
-from tests.brokers import Mosquitto, free_port, read_packet, scripted_broker
-from tests.listening import PATIENCE_S, Ear
+from tests.support.brokers import Mosquitto, free_port, read_packet, scripted_broker
+from tests.support.transport_recorder import PATIENCE_S, Ear
 
 To = Callable[..., Transport]
 

@@ -12,8 +12,8 @@ from reconciler.errors import BrokerError
 from reconciler.settings import BrokerSettings
 from reconciler.transport.base import Message, Properties, Transport
 from reconciler.transport.packing import NO_PROPERTIES, pack, pack_publish
-from tests.brokers import read_packet, scripted_broker
-from tests.listening import Ear
+from tests.support.brokers import read_packet, scripted_broker
+from tests.support.transport_recorder import Ear
 
 To = Callable[..., Transport]
 

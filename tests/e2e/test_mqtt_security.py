@@ -12,9 +12,9 @@ from reconciler.errors import BrokerError, BrokerRefused, SettingsError
 from reconciler.settings import BrokerSettings, TlsSettings
 from reconciler.transport.base import Transport
 from reconciler.transport.link import MAX_REFUSALS
-from tests.brokers import Mosquitto
 from tests.e2e.conftest import Certificates
-from tests.listening import Ear
+from tests.support.brokers import Mosquitto
+from tests.support.transport_recorder import Ear
 
 To = Callable[..., Transport]
 Start = Callable[..., Mosquitto]

@@ -9,8 +9,8 @@ import pytest
 from reconciler.transport.address import Address, Version
 from reconciler.transport.base import Client
 from reconciler.transport.link import MqttTransport
-from tests.brokers import Mosquitto
-from tests.listening import Ear
+from tests.support.brokers import Mosquitto
+from tests.support.transport_recorder import Ear
 
 COUNT = 10_000
 STATUS = b'{"strategy_name":"mm-00000","state":"running","config":{' + b'"bid_spread":0.1,' * 15 + b'"x":0}}'

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.brokers import Mosquitto
-from tests.cli_project import LIMIT_S, Project
+from tests.support.brokers import Mosquitto
+from tests.support.cli_project import LIMIT_S, Project
 
 EXCLUSIVE = "policy: {exclusive_markets: error}\n"
 LENIENT = ("--set", "policy.exclusive_markets=off")

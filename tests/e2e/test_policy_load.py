@@ -14,7 +14,7 @@ from reconciler.sources.git_source import GitSource
 from reconciler.sources.load import Loader, Revision
 from reconciler.sources.policy import Rules
 from reconciler.sources.worktree import WorktreeSource
-from tests.repositories import Repository, strategy
+from tests.support.repositories import Repository, strategy
 
 
 class Failing(GitSource):

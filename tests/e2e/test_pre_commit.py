@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.cli_project import Project, clean_environment
+from tests.support.cli_project import Project, clean_environment
 
 PROJECT = Path(__file__).parents[2]
 HOOKS = PROJECT / ".pre-commit-hooks.yaml"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli_project import clean_environment
+from tests.support.cli_project import clean_environment
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

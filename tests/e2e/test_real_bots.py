@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.brokers import Mosquitto
-from tests.e2e.real_bots import OURS, RealBots, community_controllers, real_bots
 from tests.exchange.requests import Operation
 from tests.oracle import NO_CONTROLLERS, NO_HUMMINGBOT, python
+from tests.support.brokers import Mosquitto
+from tests.support.real_bots import OURS, RealBots, community_controllers, real_bots
 
 pytestmark = [
     pytest.mark.skipif(python() is None, reason=NO_HUMMINGBOT),

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.brokers import Mosquitto
-from tests.e2e.real_bots import RealBots, real_bots
 from tests.oracle import NO_HUMMINGBOT, python
+from tests.support.brokers import Mosquitto
+from tests.support.real_bots import RealBots, real_bots
 
 pytestmark = [
     pytest.mark.skipif(python() is None, reason=NO_HUMMINGBOT),

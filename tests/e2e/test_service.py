@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.brokers import Mosquitto
+from tests.support.brokers import Mosquitto
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE_S = 30.0

@@ -10,7 +10,7 @@ import pytest
 from reconciler.errors import SourceError
 from reconciler.settings import SourceSettings
 from reconciler.sources.git_source import GitSource
-from tests.repositories import Repository
+from tests.support.repositories import Repository
 
 
 class Signer:

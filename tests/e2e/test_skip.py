@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.brokers import Mosquitto
-from tests.cli_project import Project
+from tests.support.brokers import Mosquitto
+from tests.support.cli_project import Project
 
 SKIP = ("--set", "sync.on_invalid=skip")
 

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.cli_project import COMMAND, FILE, LIMIT_S, Project, clean_environment
+from tests.support.cli_project import COMMAND, FILE, LIMIT_S, Project, clean_environment
 
 GOOD = FILE.format(spread="0.1%", state="running", pair="BTC-USDT")
 WARNED = GOOD.replace("bid_spread: 0.1%", "bid_spread: 0.001")

@@ -11,7 +11,7 @@ import pytest
 
 from reconciler.settings import SourceSettings
 from reconciler.sources.watch import watch_source, watched_folders
-from tests.repositories import Repository
+from tests.support.repositories import Repository
 
 PATIENCE_S = 10.0
 

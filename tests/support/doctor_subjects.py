@@ -1,0 +1,31 @@
+"""An agent that the doctor is to look at, and one check of it. Nothing listens where its broker should be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reconciler.agent.doctor.examine import examine
+from reconciler.agent.doctor.judging import Finding
+from reconciler.agent.doctor.subject import Subject
+from reconciler.agent.hummingbot.options import Options
+from reconciler.agent.settings import AgentSettings
+from reconciler.settings import BrokerSettings
+from tests.support.brokers import free_port
+
+SECRET = "s3cr3t-of-an-exchange"
+
+
+def subject(
+    folder: Path, broker: BrokerSettings | None = None, *, options: Options | None = None, time_from: str = ""
+) -> Subject:
+    settings = AgentSettings(
+        state_dir=folder / "state",
+        broker=broker or BrokerSettings(url=f"mqtt://127.0.0.1:{free_port()}"),
+        bots=options or Options(),
+    )
+    return Subject(settings=settings, time_from=time_from)
+
+
+async def found(check: str, subject: Subject) -> Finding:
+    (finding,) = await examine(subject, frozenset({check}))
+    return finding

@@ -1,0 +1,100 @@
+"""The inside of stand-in bots (tests/support/stand_in_bot.py): real processes and real MQTT, no Hummingbot."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from reconciler.agent.hummingbot.crashes import Tolerance
+from reconciler.agent.hummingbot.health import Limits
+from reconciler.agent.hummingbot.inside import ANSWER_S, Bridge, Ear, Launch
+from reconciler.agent.hummingbot.options import Options, Patience
+from reconciler.agent.hummingbot.runner import HummingbotRunner
+from reconciler.agent.hummingbot.switchboard import Switchboard
+from reconciler.agent.records import Strategy
+from reconciler.catalog.mapping import to_hummingbot
+from reconciler.catalog.packaged import load_catalog
+from reconciler.settings import BrokerSettings
+from reconciler.transport.opening import open_transport
+
+PROGRAM = Path(__file__).parent / "stand_in_bot.py"
+NAMESPACE = "hbot"
+
+
+class StandIns:
+    """Begins stand-in bots (inside.Inside). `moods`: by name, how a bot is to misbehave from its start."""
+
+    def __init__(self, url: str, moods: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+        self._url = url
+        self.moods = dict(moods or {})
+        self.launches: list[str] = []
+        self._board = Switchboard(
+            open_transport(BrokerSettings(url=url), client_id=f"runner-{os.urandom(4).hex()}"), NAMESPACE
+        )
+
+    @property
+    def line(self) -> bool:
+        return self._board.line
+
+    async def open(self) -> None:
+        await self._board.open()
+
+    async def close(self) -> None:
+        await self._board.close()
+
+    def prepare(self, root: Path, strategy: Strategy, *, paused: bool) -> Launch:
+        root.mkdir(parents=True, exist_ok=True)
+        self.rewrite(root, strategy)
+        (root / "mood.json").write_text(json.dumps(self.moods.get(strategy.name, {})))
+        self.launches.append(strategy.name)
+        told = {
+            "url": self._url,
+            "namespace": NAMESPACE,
+            "instance": _instance(strategy.name),
+            "paused": paused,
+        }
+        return Launch(
+            argv=(sys.executable, "-W", "error", str(PROGRAM), str(root)),
+            env={"PYTHONPATH": str(PROGRAM.parent.parent), "PATH": os.environ["PATH"]},
+            secret=json.dumps(told).encode(),
+        )
+
+    def rewrite(self, root: Path, strategy: Strategy) -> None:
+        file = to_hummingbot(
+            load_catalog(),
+            strategy.strategy_type,
+            name=strategy.name,
+            exchange=strategy.exchange,
+            trading_pair=strategy.trading_pair,
+            config=load_catalog().with_defaults(strategy.strategy_type, strategy.config),
+        )
+        (root / "strategy.json").write_text(json.dumps(dict(file.data), default=float))
+
+    def connect(self, name: str, ear: Ear) -> Bridge:
+        return self._board.connect(_instance(name), name, ear)
+
+    async def mood(self, name: str, **mood: Any) -> dict[str, Any]:
+        """Change a living bot's mood."""
+        return await self._board.call(_instance(name), "mood", mood, ANSWER_S)
+
+
+def _instance(name: str) -> str:
+    return f"{name}@tests"
+
+
+QUICK = Options(
+    starts_at_once=8,
+    least_free=1,
+    limits=Limits(silent_s=60.0, strategy_s=3.0, ready_s=3.0, lost_s=3.0),
+    tolerance=Tolerance(limit=3, first_s=0.05, longest_s=0.1),
+    patience=Patience(look_s=0.2, settle_s=0.05, term_s=20.0, kill_s=10.0, orders_s=0.5, taken_s=1.0),
+)
+"""Short where a test waits for the end of it, long where a busy machine must not fail it."""
+
+
+def stand_in_runner(state_dir: Path, inside: StandIns, options: Options = QUICK) -> HummingbotRunner:
+    return HummingbotRunner(state_dir, catalog=load_catalog(), inside=inside, options=options)

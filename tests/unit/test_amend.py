@@ -1,0 +1,43 @@
+"""The short cut for a commit that touches few files leads where the long way leads."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from reconciler.catalog.packaged import load_catalog
+from reconciler.session import Session
+from reconciler.settings import Settings
+from reconciler.sources.check import check
+from reconciler.sources.load import Revision
+from tests.support.repositories import strategy
+
+NAMED = "strategy_name: {name}\n" + strategy()
+TWO = NAMED.format(name="one") + "---\n" + NAMED.format(name="two")
+
+
+def revision(commit: str, **files: str) -> Revision:
+    texts = {"plain": strategy(), **files}
+    checked = ((f"s/{stem}.yaml", text) for stem, text in sorted(texts.items()))
+    return Revision(
+        commit, "main", tuple((path, check(text.encode(), path, load_catalog())) for path, text in checked)
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (strategy(), strategy(amount="7")),
+        (strategy(), NAMED.format(name="other")),
+        (NAMED.format(name="one"), NAMED.format(name="two")),
+        (TWO, NAMED.format(name="one")),
+        (TWO, NAMED.format(name="two")),
+        (NAMED.format(name="one"), TWO),
+    ],
+)
+def test_the_short_cut_leads_where_the_long_way_leads(old: str, new: str) -> None:
+    session = Session(settings=Settings(), parts=cast("Any", None))
+    before, after = revision("1", changed=old), revision("2", changed=new)
+
+    assert session.amended(session.desired_of(before), before, after) == session.desired_of(after)
