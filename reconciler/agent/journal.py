@@ -19,8 +19,8 @@ from pathlib import Path
 
 import msgspec
 
-from reconciler.agent.answers import Answer
-from reconciler.agent.records import Strategy
+from reconciler.agent.idempotency import CachedReply
+from reconciler.agent.model import Strategy
 from reconciler.errors import StoreError
 from reconciler.protocol.canonical import wire_json
 from reconciler.protocol.times import SKEW
@@ -39,14 +39,14 @@ CREATE TABLE IF NOT EXISTS epoch (only INTEGER PRIMARY KEY CHECK (only = 1), hig
 """
 
 _strategy = msgspec.json.Decoder(Strategy, float_hook=Decimal)
-_answer = msgspec.json.Decoder(Answer, float_hook=Decimal)
+_answer = msgspec.json.Decoder(CachedReply, float_hook=Decimal)
 
 
 class Remembered(msgspec.Struct, frozen=True, kw_only=True):
     """What an earlier life left. `nonces`: request ids that were taken, and when their commands expire."""
 
     strategies: tuple[Strategy, ...] = ()
-    answers: tuple[tuple[str, Answer], ...] = ()
+    answers: tuple[tuple[str, CachedReply], ...] = ()
     nonces: tuple[tuple[str, datetime], ...] = ()
     epoch: int = 0
 
@@ -55,7 +55,7 @@ class Entry(msgspec.Struct, kw_only=True):
     """What one turn changed. A strategy that is None is gone; an epoch of 0 is the one before."""
 
     strategies: dict[str, Strategy | None] = {}
-    answers: dict[str, Answer] = {}
+    answers: dict[str, CachedReply] = {}
     forgotten: list[str] = []
     nonces: dict[str, datetime] = {}
     epoch: int = 0

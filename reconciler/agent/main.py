@@ -7,20 +7,29 @@ import contextlib
 import random
 import secrets
 
-from reconciler.agent.arrival import Arrival
+from reconciler.agent.agent import Agent, AgentComponents
+from reconciler.agent.discovery import Discovery
+from reconciler.agent.hummingbot.credentials import load_credentials
+from reconciler.agent.hummingbot.installed import Installed
+from reconciler.agent.hummingbot.runner import HummingbotRunner
+from reconciler.agent.install import hummingbot_python
 from reconciler.agent.journal import Journal
-from reconciler.agent.running import make_runner
-from reconciler.agent.serving import Agent, Parts
+from reconciler.agent.model import CAPABILITIES, SIGNATURES, AgentSession
+from reconciler.agent.runner import Runner
 from reconciler.agent.settings import AgentSettings
-from reconciler.agent.telling import CAPABILITIES, SIGNATURES, Voice
+from reconciler.agent.simulated.runner import SimulatedRunner
 from reconciler.catalog import Catalog
 from reconciler.catalog.packaged import load_catalog
 from reconciler.errors import SettingsError
 from reconciler.protocol.topics import Topics, is_name
+from reconciler.transport.address import PORTS, parse_address, split_url
 from reconciler.transport.base import Transport, Will
 from reconciler.transport.opening import open_transport
 
 __all__ = ["AgentSettings", "run_agent"]
+
+SIMULATED, HUMMINGBOT = "simulated", "hummingbot"
+RUNNERS = (SIMULATED, HUMMINGBOT)
 
 
 async def run_agent(settings: AgentSettings, *, stop: asyncio.Event) -> None:
@@ -36,19 +45,19 @@ async def run_agent(settings: AgentSettings, *, stop: asyncio.Event) -> None:
     rng = random.Random(settings.seed)  # noqa: S311  (chance of a simulation)
     runner = make_runner(settings, catalog, rng)
     with contextlib.closing(Journal(settings.folder)) as journal:
-        voice = _voice(settings, catalog)
-        leftovers = await _arrive(settings, voice.session, stop)
+        session = _new_session(settings, catalog)
+        leftovers = await _arrive(settings, session.session, stop)
         if leftovers is None:
             return
-        parts = Parts(
+        components = AgentComponents(
             catalog=catalog,
             journal=journal,
             runner=runner,
-            transport=_transport(settings, voice),
-            voice=voice,
+            transport=_transport(settings, session),
+            session=session,
             rng=rng,
         )
-        await Agent(settings, parts).run(stop, leftovers)
+        await Agent(settings, components).run(stop, leftovers)
 
 
 def _check(settings: AgentSettings) -> None:
@@ -60,8 +69,8 @@ def _check(settings: AgentSettings) -> None:
         raise SettingsError(str(error)) from error
 
 
-def _voice(settings: AgentSettings, catalog: Catalog) -> Voice:
-    return Voice(
+def _new_session(settings: AgentSettings, catalog: Catalog) -> AgentSession:
+    return AgentSession(
         agent=settings.name,
         session=secrets.token_hex(8),
         capabilities=(*CAPABILITIES, *((SIGNATURES,) if settings.api_keys else ())),
@@ -75,7 +84,7 @@ async def _arrive(settings: AgentSettings, session: str, stop: asyncio.Event) ->
     scout = open_transport(
         settings.broker, client_id=f"{settings.name}-look-{session[:6]}", state_dir=settings.shared_dir
     )
-    look = asyncio.create_task(Arrival(scout, Topics(settings.root), settings.name).look_around())
+    look = asyncio.create_task(Discovery(scout, Topics(settings.root), settings.name).look_around())
     stopped = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({look, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -86,12 +95,56 @@ async def _arrive(settings: AgentSettings, session: str, stop: asyncio.Event) ->
         await asyncio.gather(look, stopped, return_exceptions=True)
 
 
-def _transport(settings: AgentSettings, voice: Voice) -> Transport:
+def _transport(settings: AgentSettings, session: AgentSession) -> Transport:
     """The agent's own connection; its client id is new each time, so that a dying connection evicts nobody."""
     topic = Topics(settings.root).presence(settings.name)
     return open_transport(
         settings.broker,
-        client_id=f"{settings.name}-{voice.session[:6]}",
-        will=Will(topic, voice.farewell(), qos=1, retain=True),
+        client_id=f"{settings.name}-{session.session[:6]}",
+        will=Will(topic, session.farewell(), qos=1, retain=True),
         state_dir=settings.shared_dir,
     )
+
+
+def make_runner(settings: AgentSettings, catalog: Catalog, rng: random.Random) -> Runner:
+    """The runner that the settings name, not yet open.
+
+    Raises:
+        SettingsError: there is no such runner, or what it needs is missing.
+    """
+    if settings.runner == SIMULATED:
+        return SimulatedRunner(start_delay_s=settings.start_delay_s, rng=rng)
+    if settings.runner == HUMMINGBOT:
+        return _hummingbot(settings, catalog)
+    raise SettingsError(
+        f"there is no runner {settings.runner!r}", fix=f"use --runner with one of {', '.join(RUNNERS)}"
+    )
+
+
+def _hummingbot(settings: AgentSettings, catalog: Catalog) -> HummingbotRunner:
+    if split_url(settings.broker.url).scheme not in PORTS:
+        raise SettingsError(
+            "real bots need a broker that they can reach by its address",
+            fix="set broker.url to mqtt://HOST:PORT, or use --runner simulated",
+        )
+    python = settings.bots.python or hummingbot_python(settings.folder, settings.hummingbot_version)
+    if python is None:
+        raise SettingsError(
+            f"Hummingbot {settings.hummingbot_version} is not installed for this agent",
+            fix="run: reconciler agent install  (with this agent's options before the word install)",
+        )
+    inside = Installed(
+        python.absolute(),
+        settings.bots,
+        catalog=catalog,
+        credentials=load_credentials(settings.bots.accounts_file, settings.accounts),
+        transport=open_transport(
+            settings.broker,
+            client_id=f"{settings.name}-bots-{secrets.token_hex(3)}",
+            state_dir=settings.shared_dir,
+        ),
+        address=parse_address(settings.broker),
+        tls=settings.broker.tls,
+        scope=f"{settings.root.replace('/', '.')}.{settings.name}",
+    )
+    return HummingbotRunner(settings.folder, catalog=catalog, inside=inside, options=settings.bots)

@@ -12,8 +12,8 @@ from reconciler.errors import BrokerError
 from reconciler.transport.base import Properties, PublishResult, Transport
 
 
-class Letter(msgspec.Struct, frozen=True, gc=False):
-    """One message. `about`: the strategy whose status it carries; it is told again if the letter is lost."""
+class OutgoingMessage(msgspec.Struct, frozen=True, gc=False):
+    """One message. `about`: the strategy whose status it carries; it is told again if the message is lost."""
 
     topic: str
     payload: bytes
@@ -24,37 +24,37 @@ class Letter(msgspec.Struct, frozen=True, gc=False):
 
 
 class Outbox:
-    """Letters leave in the order of `put`; what is not delivered is handed to `on_lost` and not tried again."""
+    """Messages leave in the order of `put`; what is not delivered is handed to `on_lost` and not tried again."""
 
-    def __init__(self, transport: Transport, on_lost: Callable[[Letter], None]) -> None:
+    def __init__(self, transport: Transport, on_lost: Callable[[OutgoingMessage], None]) -> None:
         self._transport = transport
         self._on_lost = on_lost
         self._under_way = 0
         self._empty = asyncio.Event()
 
-    def put(self, letter: Letter) -> bool:
-        """Send `letter` as soon as those before it are on their way; False if it cannot be sent, and so is lost."""
+    def put(self, message: OutgoingMessage) -> bool:
+        """Send `message` as soon as those before it are on their way; False if it cannot be sent, and so is lost."""
         self._under_way += 1
         try:
             self._transport.post(
-                letter.topic,
-                letter.payload,
-                qos=letter.qos,
-                retain=letter.retain,
-                properties=letter.properties,
-                told=partial(self._on_end, letter),
+                message.topic,
+                message.payload,
+                qos=message.qos,
+                retain=message.retain,
+                properties=message.properties,
+                told=partial(self._on_end, message),
             )
         except BrokerError as error:
-            self._on_end(letter, error)
+            self._on_end(message, error)
             return False
         return True
 
-    def _on_end(self, letter: Letter, outcome: PublishResult | BrokerError) -> None:
+    def _on_end(self, message: OutgoingMessage, outcome: PublishResult | BrokerError) -> None:
         self._under_way -= 1
         if not self._under_way:
             self._empty.set()
         if isinstance(outcome, BrokerError):
-            self._on_lost(letter)
+            self._on_lost(message)
 
     async def empty(self, timeout_s: float) -> None:
         """Wait until everything put so far has left, at most `timeout_s`.
@@ -68,7 +68,7 @@ class Outbox:
                 await self._empty.wait()
 
 
-class Coalesced:
+class Debouncer:
     """Calls `act` once after a burst of `ask`s: when they pause for `quiet_s`, at the latest after `longest_s`."""
 
     def __init__(self, act: Callable[[], None], *, quiet_s: float, longest_s: float) -> None:
@@ -104,7 +104,7 @@ class Coalesced:
             self._timer = None
 
 
-class Allowance:
+class RateLimit:
     """So many a second and no more; what is over is counted. `now`: a monotonic clock in seconds."""
 
     def __init__(self, per_s: float) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from reconciler.agent.replies import Refusal
+from reconciler.agent.responses import Refusal
 from reconciler.model.change import Op
 from reconciler.protocol.batches import unpack_commands
 from reconciler.protocol.codes import ErrorCode
@@ -38,7 +38,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     route: Route
 
 
-class Unreadable(Exception):
+class UnreadableCommand(Exception):
     """A message that is no command; `refusal` goes to `route`."""
 
     def __init__(self, route: Route, op: Op | None, refusal: Refusal) -> None:
@@ -52,12 +52,12 @@ def read_batch(topics: Topics, message: Message) -> list[tuple[str, Message]]:
     """Take a batch apart: for each command in it the last level of its topic, and the message it would be alone.
 
     Raises:
-        Unreadable: it is no batch.
+        UnreadableCommand: it is no batch.
     """
     try:
         commands = unpack_commands(message.payload)
     except MalformedMessage as error:
-        raise Unreadable(_route(topics, message, None), None, _malformed(str(error))) from None
+        raise UnreadableCommand(_route(topics, message, None), None, _malformed(str(error))) from None
     prefix = topics.batch.removesuffix(BATCH)
     return [
         (level, Message(f"{prefix}{level}", payload, properties=IN_A_BATCH)) for level, payload in commands
@@ -68,22 +68,22 @@ def read_request(topics: Topics, level: str, message: Message) -> Request:
     """Read what came on `{root}/strategy/{level}`.
 
     Raises:
-        Unreadable: with the answer that its sender gets.
+        UnreadableCommand: with the answer that its sender gets.
     """
     try:
         op = Op(level)
     except ValueError:
         refusal = Refusal(ErrorCode.UNSUPPORTED_OPERATION, f"there is no operation {level}")
-        raise Unreadable(_route(topics, message, _salvaged(message.payload)), None, refusal) from None
+        raise UnreadableCommand(_route(topics, message, _salvaged(message.payload)), None, refusal) from None
     try:
         command = decode_command(op, message.payload)
     except MalformedMessage as error:
         route = _route(topics, message, _salvaged(message.payload))
-        raise Unreadable(route, op, _malformed(str(error))) from None
+        raise UnreadableCommand(route, op, _malformed(str(error))) from None
     route = _route(topics, message, command.meta)
     if not _may_reply(topics, message, command.meta):
         reason = f"answers go to {topics.response} or below it, nowhere else"
-        raise Unreadable(route, op, Refusal(ErrorCode.INVALID_PAYLOAD, reason, field="meta.reply_to"))
+        raise UnreadableCommand(route, op, Refusal(ErrorCode.INVALID_PAYLOAD, reason, field="meta.reply_to"))
     return Request(op, command, route)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol, TypeAlias
 
-from reconciler.agent.records import Moved, Reconfigured, Strategy
+from reconciler.agent.model import ConfigChanged, StateChanged, Strategy
 from reconciler.model.state import Lifecycle
 from reconciler.protocol.messages import LogRecord, Performance
 
-Event: TypeAlias = Moved | Reconfigured | LogRecord
+Event: TypeAlias = StateChanged | ConfigChanged | LogRecord
 """What a bot does by itself. What it does on command is said by the command's return, not by an event."""
 
 Listener: TypeAlias = Callable[[Event], None]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from reconciler.agent.faults import Faults
 from reconciler.agent.hummingbot.options import Options
-from reconciler.agent.misbehave import Faults
 from reconciler.catalog.packaged import HUMMINGBOT_VERSION
 from reconciler.model.spec import DEFAULT_ACCOUNT
 from reconciler.settings import BrokerSettings

@@ -154,8 +154,8 @@ def settings_of_agent(ours: Settings, faults: tuple[str, ...], **options: object
     """All other options are named as the fields that they set."""
     import msgspec
 
+    from reconciler.agent.faults import parse_faults
     from reconciler.agent.main import AgentSettings
-    from reconciler.agent.misbehave import parse_faults
 
     broker = ours.broker
     settings = AgentSettings(

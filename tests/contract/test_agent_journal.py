@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.agent.answers import Answer
+from reconciler.agent.idempotency import CachedReply
 from reconciler.agent.journal import Entry, Journal, Remembered
-from reconciler.agent.replies import done
+from reconciler.agent.responses import done
 from reconciler.errors import StoreError
 from reconciler.model.change import Op
 from reconciler.model.spec import Wish
@@ -47,7 +47,7 @@ def test_everything_comes_back_as_it_was(tmp_path: Path) -> None:
         echo=StatusMeta(owner="us", commit="c", epoch=7),
         config={**CONFIG, "list": [1, Decimal("1.50"), {"a": None}], "big": 10**30},
     )
-    answer = Answer(Op.START, "mm", done(Op.START, "mm", "17", "sha256:x"), NOW.timestamp())
+    answer = CachedReply(Op.START, "mm", done(Op.START, "mm", "17", "sha256:x"), NOW.timestamp())
     entry = Entry(strategies={"mm": kept}, answers={"k": answer}, nonces={"r": NOW}, epoch=7)
 
     write(tmp_path, entry)
@@ -70,7 +70,7 @@ def test_what_a_runner_was_busy_with_is_forgotten(tmp_path: Path) -> None:
 
 
 def test_what_is_gone_is_gone(tmp_path: Path) -> None:
-    answer = Answer(Op.START, "mm", done(Op.START, "mm", "17", None), NOW.timestamp())
+    answer = CachedReply(Op.START, "mm", done(Op.START, "mm", "17", None), NOW.timestamp())
     write(tmp_path, Entry(strategies={"mm": strategy()}, answers={"k": answer}))
 
     write(tmp_path, Entry(strategies={"mm": None}, forgotten=["k"]))

@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from reconciler.agent.faults import Faults
 from reconciler.agent.main import AgentSettings, run_agent
-from reconciler.agent.misbehave import Faults
 from reconciler.errors import BrokerError, StoreError
 from reconciler.model.change import Op
 from reconciler.model.state import Lifecycle

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from reconciler.agent.outbox import Allowance, Coalesced, Letter, Outbox
+from reconciler.agent.outbox import Debouncer, Outbox, OutgoingMessage, RateLimit
 from reconciler.transport.base import Client
 from reconciler.transport.memory import Hub, MemoryTransport
 from tests.support.conditions import until
@@ -29,7 +29,7 @@ async def test_letters_leave_in_the_order_in_which_they_are_put() -> None:
     outbox = Outbox(mouth, on_lost=lambda _: None)
 
     for number in range(1_000):
-        assert outbox.put(Letter(f"t/{number}", b""))
+        assert outbox.put(OutgoingMessage(f"t/{number}", b""))
     await outbox.empty(10.0)
 
     await until(lambda: len(heard) == 1_000)
@@ -38,15 +38,15 @@ async def test_letters_leave_in_the_order_in_which_they_are_put() -> None:
 
 async def test_a_letter_without_a_line_is_lost_at_once_and_told_once() -> None:
     mouth, heard = await line()
-    lost: list[Letter] = []
+    lost: list[OutgoingMessage] = []
     outbox = Outbox(mouth, lost.append)
     mouth.drop()
 
-    assert not outbox.put(Letter("t", b"", about="mm"))
+    assert not outbox.put(OutgoingMessage("t", b"", about="mm"))
     mouth.restore()
     await outbox.empty(10.0)
 
-    assert [letter.about for letter in lost] == ["mm"]
+    assert [message.about for message in lost] == ["mm"]
     assert heard == []
 
 
@@ -65,7 +65,7 @@ class Deaf(MemoryTransport):
 
 async def test_waiting_for_a_broker_that_does_not_answer_ends() -> None:
     outbox = Outbox(Deaf(Hub(), Client("mouth")), on_lost=lambda _: None)
-    outbox.put(Letter("t", b""))
+    outbox.put(OutgoingMessage("t", b""))
 
     with pytest.raises(TimeoutError):
         await outbox.empty(0.01)
@@ -74,7 +74,7 @@ async def test_waiting_for_a_broker_that_does_not_answer_ends() -> None:
 async def test_a_burst_is_one_act() -> None:
     acts: list[float] = []
     clock = asyncio.get_running_loop().time
-    soon = Coalesced(lambda: acts.append(clock()), quiet_s=0.05, longest_s=60.0)
+    soon = Debouncer(lambda: acts.append(clock()), quiet_s=0.05, longest_s=60.0)
 
     for _ in range(5):
         soon.ask()
@@ -89,7 +89,7 @@ async def test_a_burst_is_one_act() -> None:
 
 async def test_a_burst_that_does_not_end_is_interrupted() -> None:
     acts: list[None] = []
-    soon = Coalesced(lambda: acts.append(None), quiet_s=60.0, longest_s=0.05)
+    soon = Debouncer(lambda: acts.append(None), quiet_s=60.0, longest_s=0.05)
 
     soon.ask()
     await until(lambda: acts)
@@ -99,7 +99,7 @@ async def test_a_burst_that_does_not_end_is_interrupted() -> None:
 
 async def test_after_an_act_the_next_burst_is_another() -> None:
     acts: list[None] = []
-    soon = Coalesced(lambda: acts.append(None), quiet_s=0.01, longest_s=0.05)
+    soon = Debouncer(lambda: acts.append(None), quiet_s=0.01, longest_s=0.05)
 
     soon.ask()
     await until(lambda: len(acts) == 1)
@@ -109,7 +109,7 @@ async def test_after_an_act_the_next_burst_is_another() -> None:
 
 async def test_what_was_cancelled_does_not_act() -> None:
     acts: list[None] = []
-    soon = Coalesced(lambda: acts.append(None), quiet_s=0.01, longest_s=0.05)
+    soon = Debouncer(lambda: acts.append(None), quiet_s=0.01, longest_s=0.05)
 
     soon.ask()
     soon.cancel()
@@ -119,7 +119,7 @@ async def test_what_was_cancelled_does_not_act() -> None:
 
 
 def test_an_allowance_grants_so_many_a_second_and_counts_the_others() -> None:
-    allowance = Allowance(per_s=2.0)
+    allowance = RateLimit(per_s=2.0)
 
     granted = [allowance.grants(now) for now in (0.0, 0.0, 0.0, 0.5, 0.5, 10.0, 10.0, 10.0)]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.agent.records import Moved
+from reconciler.agent.model import StateChanged
 from reconciler.agent.runner import Event, Runner
-from reconciler.agent.simulated import CRASH_LIMIT, SimulatedRunner
+from reconciler.agent.simulated.runner import CRASH_LIMIT, SimulatedRunner
 from reconciler.errors import CommandRejected
 from reconciler.model.state import Lifecycle
 from reconciler.protocol.messages import LogRecord
@@ -37,7 +37,7 @@ class Heard:
         self._news.set()
 
     def moved_to(self, state: Lifecycle) -> int:
-        return sum(isinstance(event, Moved) and event.state is state for event in self.events)
+        return sum(isinstance(event, StateChanged) and event.state is state for event in self.events)
 
     async def until(self, state: Lifecycle, times: int = 1) -> None:
         async with asyncio.timeout(PATIENCE_S):
@@ -217,7 +217,7 @@ async def test_a_bot_that_keeps_crashing_is_given_up(simulated: SimulatedRunner,
         await heard.until(Lifecycle.RUNNING, times)
     simulated.crash("mm")
 
-    assert heard.events[-1] == Moved("mm", Lifecycle.ERROR, "crashed 3 times: not restarted any more")
+    assert heard.events[-1] == StateChanged("mm", Lifecycle.ERROR, "crashed 3 times: not restarted any more")
     assert await simulated.find() == {}
 
 
@@ -232,11 +232,11 @@ async def test_a_stop_ends_the_wait_for_a_restart(simulated: SimulatedRunner, he
 async def test_a_kill_switch_is_an_error(simulated: SimulatedRunner, heard: Heard) -> None:
     simulated.fail("mm", "kill switch: drawdown of 5 %")
 
-    assert heard.events[-1] == Moved("mm", Lifecycle.ERROR, "kill switch: drawdown of 5 %")
+    assert heard.events[-1] == StateChanged("mm", Lifecycle.ERROR, "kill switch: drawdown of 5 %")
     assert await simulated.find() == {}
 
 
 async def test_a_bot_stopped_by_hand_says_so(simulated: SimulatedRunner, heard: Heard) -> None:
     simulated.stop_by_hand("mm")
 
-    assert heard.events[-1] == Moved("mm", Lifecycle.STOPPED, "stopped by hand")
+    assert heard.events[-1] == StateChanged("mm", Lifecycle.STOPPED, "stopped by hand")

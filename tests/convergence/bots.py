@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from reconciler.agent.journal import Entry, Journal
-from reconciler.agent.records import Moved, Strategy
+from reconciler.agent.model import StateChanged, Strategy
 from reconciler.agent.runner import Event, Listener
-from reconciler.agent.simulated import SimulatedRunner
+from reconciler.agent.simulated.runner import SimulatedRunner
 from reconciler.model.state import Lifecycle
 from tests.convergence.ledger import Ledger
 
@@ -39,7 +39,7 @@ class Bots(SimulatedRunner):
         await super().open(self._on_event)
 
     def _on_event(self, event: Event) -> None:
-        if isinstance(event, Moved) and event.state is Lifecycle.ERROR:
+        if isinstance(event, StateChanged) and event.state is Lifecycle.ERROR:
             self._ledger.stopped_itself(event.name)
         self._hears(event)
 

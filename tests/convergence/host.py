@@ -10,12 +10,11 @@ import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from reconciler.agent.arrival import Arrival
-from reconciler.agent.misbehave import Faults
-from reconciler.agent.records import Strategy
-from reconciler.agent.serving import Agent, Parts
+from reconciler.agent.agent import Agent, AgentComponents
+from reconciler.agent.discovery import Discovery
+from reconciler.agent.faults import Faults
+from reconciler.agent.model import CAPABILITIES, AgentSession, Strategy
 from reconciler.agent.settings import AgentSettings
-from reconciler.agent.telling import CAPABILITIES, Voice
 from reconciler.catalog.packaged import load_catalog
 from reconciler.transport.base import Client, Will
 from tests.convergence.bots import Bots, Survivors, WatchedJournal
@@ -51,14 +50,14 @@ class Host:
     @property
     def strategies(self) -> Mapping[str, Strategy]:
         """What the agent holds; nothing while there is none."""
-        return dict(self.agent.desk.strategies) if self.agent is not None else {}
+        return dict(self.agent.processor.strategies) if self.agent is not None else {}
 
     # Coming.
 
     async def start(self) -> None:
         if self.agent is not None:
             return
-        voice = Voice(
+        session = AgentSession(
             agent=NAME,
             session=f"{next(self._sessions):016x}",
             capabilities=CAPABILITIES,
@@ -66,31 +65,31 @@ class Host:
             heartbeat_s=HEARTBEAT_S,
         )
         scout = Line(self._hub, Client("scout"), self._weather)
-        leftovers = await Arrival(scout, TOPICS, NAME).look_around()
+        leftovers = await Discovery(scout, TOPICS, NAME).look_around()
         self.line = Line(
             self._hub,
-            Client(f"{NAME}-{voice.session}", Will(TOPICS.presence(NAME), voice.farewell(), retain=True)),
+            Client(f"{NAME}-{session.session}", Will(TOPICS.presence(NAME), session.farewell(), retain=True)),
             self._weather,
         )
         self._journal = WatchedJournal(self._folder, self._ledger)
         self.bots = Bots(self._ledger, self._chance, self._survivors)
-        parts = Parts(
+        components = AgentComponents(
             catalog=load_catalog(),
             journal=self._journal,
             runner=self.bots,
             transport=self.line,
-            voice=voice,
+            session=session,
             rng=self._chance,
         )
         settings = AgentSettings(
             name=NAME, root=ROOT, heartbeat_s=HEARTBEAT_S, faults=self.faults, performance_interval_s=50.0
         )
-        await self._serve(Agent(settings, parts), leftovers)
+        await self._serve(Agent(settings, components), leftovers)
 
     async def _serve(self, agent: Agent, leftovers: Iterable[str]) -> None:
         assert self._journal is not None
         self.agent = agent
-        self._journal.know(agent.desk.strategies)
+        self._journal.know(agent.processor.strategies)
         self._stop = asyncio.Event()
         self._task = asyncio.ensure_future(agent.run(self._stop, set(leftovers)))
         await asyncio.sleep(0.5 + len(self._survivors))

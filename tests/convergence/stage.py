@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
-from reconciler.agent.misbehave import Faults
+from reconciler.agent.faults import Faults
 from reconciler.model.change import Action, Change, Reason
 from reconciler.model.spec import StrategySpec
 from reconciler.model.state import Lifecycle

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 import pytest
 
-from reconciler.agent.misbehave import Faults
+from reconciler.agent.faults import Faults
 from reconciler.model.change import Op
 from reconciler.model.report import Outcome, SyncReport
 from reconciler.model.spec import StrategySpec, Wish

@@ -174,7 +174,7 @@ class World:
         ghost, desired = self.ghost
         await asyncio.sleep(LONGEST_DELAY_S + 1.0)  # what the new one has sent is carried out by then
         agent = self.host.agent
-        fenced = agent is not None and 0 < ghost.epoch < agent.desk.epoch and not ghost.renews
+        fenced = agent is not None and 0 < ghost.epoch < agent.processor.epoch and not ghost.renews
         if not fenced:
             self._open_the_ledger(desired)
         before = len(self.ledger.effects)

@@ -18,7 +18,7 @@ from reconciler.agent.doctor.judging import Verdict
 from reconciler.agent.doctor.machine import ahead_of, kept_by_ntp
 from reconciler.agent.hummingbot.options import Options
 from reconciler.agent.journal import Entry, Journal
-from reconciler.agent.records import Strategy
+from reconciler.agent.model import Strategy
 from tests.support.brokers import free_port, scripted_broker
 from tests.support.doctor_subjects import SECRET, found, subject
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from reconciler.agent.replies import Refusal
+from reconciler.agent.responses import Refusal
 from reconciler.errors import CommandRejected
 from reconciler.model.state import Lifecycle
 from reconciler.protocol.messages import LogRecord

@@ -6,8 +6,8 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from reconciler.agent.records import Strategy
-from reconciler.agent.rules import Rules
+from reconciler.agent.model import Strategy
+from reconciler.agent.validation import Validator
 from reconciler.catalog.packaged import load_catalog
 from reconciler.model.change import Op
 from reconciler.model.state import Lifecycle
@@ -25,8 +25,8 @@ IDENTITY = {"strategy_type": "pure_market_making", "exchange": "binance", "tradi
 
 
 @cache
-def rules() -> Rules:
-    return Rules(catalog=load_catalog())
+def rules() -> Validator:
+    return Validator(catalog=load_catalog())
 
 
 def meta(**fields: Any) -> CommandMeta:

@@ -13,7 +13,7 @@ import msgspec
 from reconciler.agent.hummingbot.inside import Unanswered
 from reconciler.agent.hummingbot.options import Options
 from reconciler.agent.hummingbot.runner import HummingbotRunner
-from reconciler.agent.records import Moved
+from reconciler.agent.model import StateChanged
 from reconciler.agent.runner import Event
 from reconciler.errors import CommandRejected
 from reconciler.model.state import Lifecycle
@@ -60,10 +60,10 @@ class Team:
         found: int = (await self.bots.mood("mm"))["pid"]
         return found
 
-    def moves(self) -> list[Moved]:
-        return [event for event in self.events if isinstance(event, Moved)]
+    def moves(self) -> list[StateChanged]:
+        return [event for event in self.events if isinstance(event, StateChanged)]
 
-    async def moved_to(self, state: Lifecycle) -> Moved:
+    async def moved_to(self, state: Lifecycle) -> StateChanged:
         await until(lambda: any(move.state is state for move in self.moves()))
         return next(move for move in self.moves() if move.state is state)
 

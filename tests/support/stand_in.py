@@ -15,7 +15,7 @@ from reconciler.agent.hummingbot.inside import ANSWER_S, Bridge, Ear, Launch
 from reconciler.agent.hummingbot.options import Options, Patience
 from reconciler.agent.hummingbot.runner import HummingbotRunner
 from reconciler.agent.hummingbot.switchboard import Switchboard
-from reconciler.agent.records import Strategy
+from reconciler.agent.model import Strategy
 from reconciler.catalog.mapping import to_hummingbot
 from reconciler.catalog.packaged import load_catalog
 from reconciler.settings import BrokerSettings

@@ -14,7 +14,7 @@ from reconciler.agent.doctor.subject import Subject
 from reconciler.agent.hummingbot.credentials import Credentials, load_credentials
 from reconciler.agent.hummingbot.taken import is_controller
 from reconciler.agent.journal import holder_of, read_strategies
-from reconciler.agent.records import Strategy
+from reconciler.agent.model import Strategy
 from reconciler.catalog import Catalog
 from reconciler.catalog.packaged import load_catalog
 from reconciler.errors import ReconcilerError, SchemaError, StoreError

@@ -19,7 +19,7 @@ from reconciler.agent.hummingbot.options import Patience
 from reconciler.agent.hummingbot.performance import of_fills, of_report
 from reconciler.agent.hummingbot.process import Process, begin
 from reconciler.agent.hummingbot.trades import Trades
-from reconciler.agent.records import Moved
+from reconciler.agent.model import StateChanged
 from reconciler.agent.runner import Listener
 from reconciler.model.state import Lifecycle
 from reconciler.protocol.messages import LogRecord, Performance
@@ -100,7 +100,7 @@ class Bot:
     def tell(self, state: Lifecycle, message: str = "") -> None:
         """Tell the agent that it moved by itself."""
         self.state = state
-        self._listener(Moved(self.name, state, message))
+        self._listener(StateChanged(self.name, state, message))
 
     async def ask(self) -> None:
         """Ask how it is; no answer changes nothing. One that has just begun is not asked before it is heard."""

@@ -10,8 +10,8 @@ from reconciler.agent.hummingbot.bot import Bot
 from reconciler.agent.hummingbot.inside import Bridge, Inside, Unanswered
 from reconciler.agent.hummingbot.options import Patience
 from reconciler.agent.hummingbot.taken import changed_fields, is_controller, not_taken
-from reconciler.agent.records import Strategy
-from reconciler.agent.replies import Refusal
+from reconciler.agent.model import Strategy
+from reconciler.agent.responses import Refusal
 from reconciler.catalog import Catalog
 from reconciler.protocol.codes import ErrorCode
 

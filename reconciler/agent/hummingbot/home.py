@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from reconciler.agent.hummingbot.process import Birth
-from reconciler.agent.records import Strategy
+from reconciler.agent.model import Strategy
 from reconciler.protocol.canonical import wire_json
 
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import msgspec
 
 from reconciler.agent.hummingbot.health import Answer
-from reconciler.agent.records import Strategy
+from reconciler.agent.model import Strategy
 
 ANSWER_S = 10.0
 """A bot that runs answers within milliseconds; one that starts may be busy for seconds."""

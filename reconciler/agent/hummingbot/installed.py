@@ -21,7 +21,7 @@ from reconciler.agent.hummingbot.credentials import PAPER, Credentials
 from reconciler.agent.hummingbot.inside import Bridge, Ear, Launch
 from reconciler.agent.hummingbot.options import Options
 from reconciler.agent.hummingbot.switchboard import Switchboard
-from reconciler.agent.records import Strategy
+from reconciler.agent.model import Strategy
 from reconciler.catalog import Catalog
 from reconciler.catalog.layout import CONTROLLER
 from reconciler.catalog.mapping import BotFile, UnmappedPair, to_hummingbot, to_yaml

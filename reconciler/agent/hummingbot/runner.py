@@ -25,8 +25,8 @@ from reconciler.agent.hummingbot.limits import check_room
 from reconciler.agent.hummingbot.options import Options
 from reconciler.agent.hummingbot.process import Process, find, find_by_argument
 from reconciler.agent.hummingbot.taken import changed_fields
-from reconciler.agent.records import Moved, Strategy
-from reconciler.agent.replies import Refusal
+from reconciler.agent.model import StateChanged, Strategy
+from reconciler.agent.responses import Refusal
 from reconciler.agent.runner import Event, Listener
 from reconciler.catalog import Catalog
 from reconciler.errors import CommandRejected
@@ -113,7 +113,7 @@ class HummingbotRunner:
         return Bot(home, record, self._clock, self._hear)
 
     def _hear(self, event: Event) -> None:
-        if isinstance(event, Moved) and event.state is Lifecycle.ERROR:
+        if isinstance(event, StateChanged) and event.state is Lifecycle.ERROR:
             _log.error("%s: %s", event.name, event.message)
         self._listener(event)
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from reconciler.agent.hummingbot.performance import as_number
-from reconciler.agent.records import Strategy
+from reconciler.agent.model import Strategy
 from reconciler.catalog import Catalog
 from reconciler.catalog.layout import CONTROLLER
 from reconciler.catalog.mapping import to_hummingbot

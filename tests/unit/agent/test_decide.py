@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from reconciler.agent.core import come_back, decide, finish, happened, overtaken
-from reconciler.agent.lifecycle import SUPERSEDABLE, TABLE, Move, way
-from reconciler.agent.records import Decision, Moved, Reconfigured, Strategy, Work
-from reconciler.agent.replies import Refusal
+from reconciler.agent.decide import come_back, decide, finish, happened, overtaken
+from reconciler.agent.model import ConfigChanged, Decision, StateChanged, Strategy, Work
+from reconciler.agent.responses import Refusal
+from reconciler.agent.transitions import SUPERSEDABLE, TABLE, Transition, transition
 from reconciler.errors import CommandRejected
 from reconciler.model.change import ConfigMode, Op
 from reconciler.model.spec import Wish
@@ -54,7 +54,7 @@ def test_every_pair_ends_in_the_state_or_the_code_of_the_table(op: Op, state: Li
     decision = decide_on(op, state)
     expected = TABLE[op, state]
 
-    if not isinstance(expected, Move):
+    if not isinstance(expected, Transition):
         assert refusal_of(decision) == expected.code
         return
     assert decision.strategy is not None
@@ -89,7 +89,7 @@ def test_codes_that_controllers_rely_on(op: Op, state: Lifecycle | None, code: s
 
 @pytest.mark.parametrize("state", [s for s in Lifecycle if s not in {Lifecycle.STOPPED, Lifecycle.STOPPING}])
 def test_whatever_may_run_can_be_stopped(state: Lifecycle) -> None:
-    assert isinstance(way(Op.STOP, state, None), Move)
+    assert isinstance(transition(Op.STOP, state, None), Transition)
 
 
 @pytest.mark.parametrize("doing", sorted(SUPERSEDABLE))
@@ -401,7 +401,7 @@ def test_a_runners_unknown_code_becomes_internal() -> None:
 
 def test_a_bot_that_fails_while_it_is_being_resumed_is_no_success() -> None:
     work, meanwhile = works_on(Op.RESUME, Lifecycle.PAUSED)
-    broken = happened(Moved("mm", Lifecycle.ERROR, "drawdown"), meanwhile).strategy
+    broken = happened(StateChanged("mm", Lifecycle.ERROR, "drawdown"), meanwhile).strategy
     assert broken is not None
 
     decision = finish(work, broken, None)
@@ -422,7 +422,7 @@ def test_a_deleted_strategy_is_gone_when_the_runner_has_cleared_up() -> None:
 
 
 def test_a_change_by_hand_shows_in_the_hash() -> None:
-    changed = happened(Reconfigured("mm", {**CONFIG, "bid_spread": 5}), strategy(Lifecycle.RUNNING)).strategy
+    changed = happened(ConfigChanged("mm", {**CONFIG, "bid_spread": 5}), strategy(Lifecycle.RUNNING)).strategy
 
     assert changed is not None
     assert changed.spec_hash == spec_hash(bid_spread=5)
@@ -431,7 +431,7 @@ def test_a_change_by_hand_shows_in_the_hash() -> None:
 def test_a_bot_stopped_by_hand_stays_stopped_after_a_restart() -> None:
     held = strategy(Lifecycle.RUNNING, wish=Wish.RUNNING)
 
-    changed = happened(Moved("mm", Lifecycle.STOPPED, "by hand"), held).strategy
+    changed = happened(StateChanged("mm", Lifecycle.STOPPED, "by hand"), held).strategy
 
     assert changed is not None
     assert changed.wish is Wish.STOPPED
@@ -440,7 +440,7 @@ def test_a_bot_stopped_by_hand_stays_stopped_after_a_restart() -> None:
 def test_a_crash_that_is_restarted_keeps_its_wish() -> None:
     held = strategy(Lifecycle.RUNNING, wish=Wish.RUNNING)
 
-    changed = happened(Moved("mm", Lifecycle.STARTING, "crashed"), held).strategy
+    changed = happened(StateChanged("mm", Lifecycle.STARTING, "crashed"), held).strategy
 
     assert changed is not None
     assert (changed.state, changed.wish) == (Lifecycle.STARTING, Wish.RUNNING)
@@ -449,11 +449,11 @@ def test_a_crash_that_is_restarted_keeps_its_wish() -> None:
 def test_a_bot_that_dies_while_it_is_stopped_is_just_stopped() -> None:
     held = strategy(Lifecycle.STOPPING, doing=Op.STOP)
 
-    assert happened(Moved("mm", Lifecycle.ERROR, "crash"), held) == Decision()
+    assert happened(StateChanged("mm", Lifecycle.ERROR, "crash"), held) == Decision()
 
 
 def test_news_of_a_strategy_that_is_gone_is_none() -> None:
-    assert happened(Moved("mm", Lifecycle.ERROR, "crash"), None) == Decision()
+    assert happened(StateChanged("mm", Lifecycle.ERROR, "crash"), None) == Decision()
 
 
 # After a restart.

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from reconciler.agent.misbehave import Faults, Meddler, drift, parse_faults, torment
-from reconciler.agent.replies import Refusal
-from reconciler.agent.walk import Walk
+from reconciler.agent.faults import Faults, Meddler, drift, parse_faults, torment
+from reconciler.agent.responses import Refusal
+from reconciler.agent.simulated.market import RandomWalk
 from reconciler.errors import SettingsError
 from reconciler.model.change import Op
 from reconciler.model.spec import Config
@@ -116,14 +116,14 @@ def test_drift_stops_a_bot_or_changes_one_of_its_numbers() -> None:
 
 def test_tight_spreads_trade_more() -> None:
     def fills(spread: str) -> int:
-        walk = Walk({"bid_spread": Decimal(spread), "ask_spread": Decimal(spread)}, random.Random(3))
+        walk = RandomWalk({"bid_spread": Decimal(spread), "ask_spread": Decimal(spread)}, random.Random(3))
         return sum(walk.advance(5.0) for _ in range(200))
 
     assert fills("0.1") > 2 * fills("0.8")
 
 
 def test_profit_is_what_was_realized_and_what_is_open_less_fees() -> None:
-    walk = Walk(CONFIG, random.Random(3))
+    walk = RandomWalk(CONFIG, random.Random(3))
     for _ in range(100):
         walk.advance(5.0)
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from reconciler.agent.desk import Desk, Turn
+from reconciler.agent.faults import Faults, Meddler
 from reconciler.agent.journal import Remembered
-from reconciler.agent.misbehave import Faults, Meddler
-from reconciler.agent.records import Moved, Strategy
-from reconciler.agent.replies import Refusal
+from reconciler.agent.model import StateChanged, Strategy
+from reconciler.agent.processor import CommandProcessor, Effects
+from reconciler.agent.responses import Refusal
 from reconciler.model.change import Op
 from reconciler.model.spec import Wish
 from reconciler.model.state import Lifecycle
@@ -31,20 +31,22 @@ KEYS = {"key-1": "secret-1"}
 
 def desk_with(
     *strategies: Strategy, api_keys: dict[str, str] | None = None, faults: Faults | None = None, **left: Any
-) -> Desk:
+) -> CommandProcessor:
     meddler = Meddler(faults or Faults(), random.Random(1))
     remembered = Remembered(strategies=strategies, **left)
-    return Desk(TOPICS, rules(), remembered, api_keys=api_keys or {}, meddler=meddler, new_id=lambda: "17")
+    return CommandProcessor(
+        TOPICS, rules(), remembered, api_keys=api_keys or {}, meddler=meddler, new_id=lambda: "17"
+    )
 
 
 def send(
-    desk: Desk,
+    desk: CommandProcessor,
     op: Op | str,
     given: Command | bytes | None = None,
     *,
     properties: Properties | None = None,
     now: datetime = NOW,
-) -> Turn:
+) -> Effects:
     """Take one command in and return what follows from it."""
     if given is None:
         given = command(Op(op))
@@ -54,7 +56,7 @@ def send(
     return desk.next_turn()
 
 
-def answer(turn: Turn) -> Reply:
+def answer(turn: Effects) -> Reply:
     assert len(turn.replies) == 1, turn
     return turn.replies[0][1]
 
@@ -354,7 +356,7 @@ def test_a_deleted_strategy_is_struck_out_and_told_as_gone() -> None:
 def test_what_a_bot_does_by_itself_is_written_down_and_told() -> None:
     desk = desk_with(strategy(Lifecycle.RUNNING))
 
-    desk.happened(Moved("mm", Lifecycle.ERROR, "kill switch"))
+    desk.happened(StateChanged("mm", Lifecycle.ERROR, "kill switch"))
 
     turn = desk.next_turn()
     assert turn.told == [desk.strategies["mm"]] == list(turn.entry.strategies.values())

@@ -6,9 +6,9 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from reconciler.agent.desk import Desk, Turn
+from reconciler.agent.faults import Faults, Meddler
 from reconciler.agent.journal import Remembered
-from reconciler.agent.misbehave import Faults, Meddler
+from reconciler.agent.processor import CommandProcessor, Effects
 from reconciler.model.change import Op
 from reconciler.model.state import Lifecycle
 from reconciler.protocol.batches import pack_commands
@@ -24,17 +24,21 @@ TOPICS = Topics("hummingbot")
 REPLY_TO = TOPICS.reply_to("ctl")
 
 
-def desk_with(**api_keys: str) -> Desk:
+def desk_with(**api_keys: str) -> CommandProcessor:
     meddler = Meddler(Faults(), random.Random(1))
-    return Desk(TOPICS, rules(), Remembered(), api_keys=api_keys, meddler=meddler, new_id=lambda: "17")
+    return CommandProcessor(
+        TOPICS, rules(), Remembered(), api_keys=api_keys, meddler=meddler, new_id=lambda: "17"
+    )
 
 
-def send(desk: Desk, *commands: tuple[Op, Command], properties: Properties | None = None) -> Turn:
+def send(
+    desk: CommandProcessor, *commands: tuple[Op, Command], properties: Properties | None = None
+) -> Effects:
     """Take a batch in and return what follows from it."""
     return take(desk, pack_commands((op, encode(given)) for op, given in commands), properties=properties)
 
 
-def take(desk: Desk, payload: bytes, *, properties: Properties | None = None) -> Turn:
+def take(desk: CommandProcessor, payload: bytes, *, properties: Properties | None = None) -> Effects:
     desk.take(BATCH, Message(TOPICS.batch, payload, properties=properties), NOW)
     return desk.next_turn()
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from reconciler.agent.replies import Refusal
+from reconciler.agent.responses import Refusal
 from reconciler.model.change import Op
 from reconciler.protocol.codes import ErrorCode
 from reconciler.protocol.messages import CommandMeta, Reply
@@ -26,7 +26,7 @@ def key_of(meta: CommandMeta | None) -> str:
     return (meta.idempotency_key or meta.request_id) if meta else ""
 
 
-class Answer(msgspec.Struct, frozen=True, gc=False):
+class CachedReply(msgspec.Struct, frozen=True, gc=False):
     """A success that was given. `at`: Unix time in seconds."""
 
     op: Op
@@ -35,13 +35,13 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     at: float
 
 
-class Answers:
+class ReplyCache:
     """The answers of the last 24 hours, oldest first."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, Answer] = {}
+        self._kept: dict[str, CachedReply] = {}
 
-    def keep(self, key: str, answer: Answer) -> None:
+    def keep(self, key: str, answer: CachedReply) -> None:
         """Keep an answer that was given under `key`."""
         self._kept[key] = answer
 

@@ -17,18 +17,17 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from reconciler.agent.arrival import AnotherAgent
-from reconciler.agent.desk import Desk
-from reconciler.agent.herald import Herald
+from reconciler.agent.discovery import AnotherAgent
+from reconciler.agent.executor import Executor
+from reconciler.agent.faults import Meddler, torment
 from reconciler.agent.journal import Journal
-from reconciler.agent.misbehave import Meddler, torment
-from reconciler.agent.records import Moved, Work
-from reconciler.agent.rules import Rules
+from reconciler.agent.model import AgentSession, StateChanged, Work
+from reconciler.agent.processor import CommandProcessor
+from reconciler.agent.publisher import Publisher
 from reconciler.agent.runner import Event, Runner
 from reconciler.agent.settings import AgentSettings
-from reconciler.agent.simulated import SimulatedRunner
-from reconciler.agent.telling import Voice
-from reconciler.agent.workshop import Workshop
+from reconciler.agent.simulated.runner import SimulatedRunner
+from reconciler.agent.validation import Validator
 from reconciler.catalog import Catalog
 from reconciler.errors import BrokerError, CommandRejected, ReconcilerError
 from reconciler.model.state import Lifecycle
@@ -46,34 +45,39 @@ ALONE_S = 60.0
 _log = logging.getLogger(__name__)
 
 
-class Parts(msgspec.Struct, frozen=True, kw_only=True):
+class AgentComponents(msgspec.Struct, frozen=True, kw_only=True):
     """What an agent is made of, open and ready; `transport` is not yet connected."""
 
     catalog: Catalog
     journal: Journal
     runner: Runner
     transport: Transport
-    voice: Voice
+    session: AgentSession
     rng: random.Random
 
 
 class Agent:
     """One agent, wired. `run` is its life; `runner` and `meddler` are there for tests to make trouble with."""
 
-    def __init__(self, settings: AgentSettings, parts: Parts) -> None:
-        self.runner = parts.runner
-        self.meddler = Meddler(settings.faults, parts.rng)
+    def __init__(self, settings: AgentSettings, components: AgentComponents) -> None:
+        self.runner = components.runner
+        self.meddler = Meddler(settings.faults, components.rng)
         self._settings = settings
         self._topics = Topics(settings.root)
-        self._journal = parts.journal
-        self._transport = parts.transport
-        self._voice = parts.voice
-        self._rng = parts.rng
+        self._journal = components.journal
+        self._transport = components.transport
+        self._session = components.session
+        self._rng = components.rng
         self._loop = asyncio.get_running_loop()
-        self.desk = self._desk(parts.catalog)
-        self._herald = Herald(self._topics, parts.transport, parts.voice, self.desk, self.meddler)
-        self._workshop = Workshop(
-            parts.runner, timeout_s=settings.command_timeout_s, on_end=self._on_end, on_slow=self._on_slow
+        self.processor = self._make_processor(components.catalog)
+        self._publisher = Publisher(
+            self._topics, components.transport, components.session, self.processor, self.meddler
+        )
+        self._executor = Executor(
+            components.runner,
+            timeout_s=settings.command_timeout_s,
+            on_end=self._on_end,
+            on_slow=self._on_slow,
         )
         self._turn_due = False
         self._serving = False
@@ -81,11 +85,11 @@ class Agent:
         self._alone_since = 0.0
         self._end: asyncio.Future[None] = self._loop.create_future()
 
-    def _desk(self, catalog: Catalog) -> Desk:
+    def _make_processor(self, catalog: Catalog) -> CommandProcessor:
         settings = self._settings
-        return Desk(
+        return CommandProcessor(
             self._topics,
-            Rules(catalog=catalog, accounts=frozenset(settings.accounts)),
+            Validator(catalog=catalog, accounts=frozenset(settings.accounts)),
             self._journal.load(datetime.now(UTC)),
             api_keys=settings.api_keys,
             meddler=self.meddler,
@@ -103,8 +107,8 @@ class Agent:
         await self._transport.connect()
         try:
             await self.runner.open(self._on_event)
-            self.desk.come_back(await self.runner.find())
-            self._herald.clear(leftovers - self.desk.strategies.keys())
+            self.processor.come_back(await self.runner.find())
+            self._publisher.clear(leftovers - self.processor.strategies.keys())
             await self._transport.subscribe([f"{self._topics.root}/strategy/+", self._topics.presence("+")])
             await self._serve(stop)
         finally:
@@ -113,7 +117,7 @@ class Agent:
     async def _serve(self, stop: asyncio.Event) -> None:
         """Announce everything, then work until asked to stop or unable to go on."""
         self._serving = True
-        self._herald.announce()
+        self._publisher.announce()
         self._turn()
         chores = [self._beat(), self._perform(), self._torment(), _set(stop)]
         tasks = [asyncio.create_task(chore) for chore in chores]
@@ -124,13 +128,13 @@ class Agent:
                     ended.result()
         finally:
             self._leaving = True
-            await self._workshop.close()
-            await self._herald.farewell()
+            await self._executor.close()
+            await self._publisher.farewell()
             await _cancel(tasks)
 
     async def _leave(self) -> None:
-        await self._workshop.close()
-        self._herald.close()
+        await self._executor.close()
+        self._publisher.close()
         await self.runner.close()
         await self._transport.close()
 
@@ -141,7 +145,7 @@ class Agent:
         if address is None or message.retain or self._leaving:
             return  # a command is never retained: it would be carried out anew at each connection
         if address.kind is Kind.COMMAND:
-            self.desk.take(address.name, message, datetime.now(UTC))
+            self.processor.take(address.name, message, datetime.now(UTC))
             self._soon()
         elif address.kind is Kind.PRESENCE:
             self._on_presence(address.name, message.payload)
@@ -155,8 +159,8 @@ class Agent:
         ours = name == self._settings.name
         online = presence is not None and presence.state == "online"
         if ours and not online:
-            self._herald.present()
-        elif presence is not None and online and presence.session > self._voice.session:
+            self._publisher.present()
+        elif presence is not None and online and presence.session > self._session.session:
             self._fail(
                 AnotherAgent(f"agent {name!r} began to serve {self._topics.root} as well; this one ends")
             )
@@ -168,15 +172,15 @@ class Agent:
             _log.warning("disconnected: %s", reason)
             self._alone_since = self._loop.time()
         if connected and self._serving and not self._leaving:
-            self._herald.announce()
+            self._publisher.announce()
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, LogRecord):
-            self._herald.log(event)
+            self._publisher.log(event)
             return
-        if isinstance(event, Moved) and event.state is Lifecycle.ERROR:
+        if isinstance(event, StateChanged) and event.state is Lifecycle.ERROR:
             _log.warning("%s: %s", event.name, event.message)
-        self.desk.happened(event)
+        self.processor.happened(event)
         self._soon()
 
     # What follows.
@@ -189,25 +193,25 @@ class Agent:
 
     def _turn(self) -> None:
         self._turn_due = False
-        turn = self.desk.next_turn()
+        turn = self.processor.next_turn()
         try:
             if turn.entry:
                 self._journal.write(turn.entry)
         except ReconcilerError as error:
             self._fail(error)
             return
-        self._herald.tell(turn)
+        self._publisher.tell(turn)
         for work in turn.works:
-            self._workshop.begin(work, self.desk.strategies[work.name])
+            self._executor.begin(work, self.processor.strategies[work.name])
 
     def _on_end(self, work: Work, error: CommandRejected | None) -> None:
         if error is not None:
             _log.warning("%s %s: %s", work.op, work.name, error)
-        self.desk.finish(work, error, datetime.now(UTC))
+        self.processor.finish(work, error, datetime.now(UTC))
         self._soon()
 
     def _on_slow(self, work: Work) -> None:
-        self.desk.takes_long(work)
+        self.processor.takes_long(work)
         self._soon()
 
     def _fail(self, error: ReconcilerError) -> None:
@@ -221,11 +225,11 @@ class Agent:
             await asyncio.sleep(self._settings.heartbeat_s)
             now = datetime.now(UTC)
             self._journal.tidy(now)
-            self.desk.forget_old(now)
+            self.processor.forget_old(now)
             self._soon()
             if self._transport.connected:
-                self._herald.present()
-                self._herald.make_up()
+                self._publisher.present()
+                self._publisher.make_up()
             elif self._loop.time() - self._alone_since > ALONE_S:
                 await self._ask_again()
 
@@ -237,7 +241,7 @@ class Agent:
     async def _perform(self) -> None:
         """Publish figures one strategy after the other, evenly over the interval."""
         while True:
-            running = [s.name for s in self.desk.strategies.values() if s.state is Lifecycle.RUNNING]
+            running = [s.name for s in self.processor.strategies.values() if s.state is Lifecycle.RUNNING]
             if not running:
                 await asyncio.sleep(self._settings.performance_interval_s)
             for name in running:
@@ -246,13 +250,13 @@ class Agent:
                 )
                 figures = self.runner.performance(name)
                 if figures is not None:
-                    self._herald.perform(figures)
+                    self._publisher.perform(figures)
 
     async def _torment(self) -> None:
         while True:
             await asyncio.sleep(1.0)
             if isinstance(self.runner, SimulatedRunner):
-                torment(self.desk.strategies, self.runner, self.meddler.faults, self._rng)
+                torment(self.processor.strategies, self.runner, self.meddler.faults, self._rng)
 
 
 async def _set(event: asyncio.Event) -> None:

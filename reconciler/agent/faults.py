@@ -13,8 +13,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from reconciler.agent.records import Strategy
-from reconciler.agent.replies import Refusal
+from reconciler.agent.model import Strategy
+from reconciler.agent.responses import Refusal
 from reconciler.errors import CommandRejected, SettingsError
 from reconciler.model.spec import Config
 from reconciler.model.state import Lifecycle

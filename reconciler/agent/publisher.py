@@ -7,12 +7,11 @@ import contextlib
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from reconciler.agent.desk import Desk, Turn
-from reconciler.agent.misbehave import Meddler
-from reconciler.agent.outbox import Allowance, Coalesced, Letter, Outbox
-from reconciler.agent.records import Strategy
+from reconciler.agent.faults import Meddler
+from reconciler.agent.model import AgentSession, Strategy
+from reconciler.agent.outbox import Debouncer, Outbox, OutgoingMessage, RateLimit
+from reconciler.agent.processor import CommandProcessor, Effects
 from reconciler.agent.requests import Route
-from reconciler.agent.telling import Voice
 from reconciler.protocol.batches import batched, pack_responses
 from reconciler.protocol.messages import LogRecord, Performance, Reply, encode
 from reconciler.protocol.times import format_time
@@ -30,51 +29,56 @@ _FAREWELL_S = 5.0
 _JSON = "application/json"
 
 
-class Herald:
-    """What `desk` knows and decided, told over `transport`.
+class Publisher:
+    """What `processor` knows and decided, told over `transport`.
 
     `_owed`: strategies whose last word did not go out; they are told again at the next heartbeat.
     """
 
     def __init__(
-        self, topics: Topics, transport: Transport, voice: Voice, desk: Desk, meddler: Meddler
+        self,
+        topics: Topics,
+        transport: Transport,
+        session: AgentSession,
+        processor: CommandProcessor,
+        meddler: Meddler,
     ) -> None:
         self._topics = topics
-        self._presence_topic = topics.presence(voice.agent)
-        self._inventory_topic = topics.inventory(voice.agent)
+        self._presence_topic = topics.presence(session.agent)
+        self._inventory_topic = topics.inventory(session.agent)
         self._transport = transport
-        self._voice = voice
-        self._desk = desk
+        self._session = session
+        self._processor = processor
         self._meddler = meddler
         self._outbox = Outbox(transport, self._on_lost)
-        self._inventory_soon = Coalesced(
+        self._inventory_soon = Debouncer(
             self._tell_inventory, quiet_s=_INVENTORY_QUIET_S, longest_s=_INVENTORY_LONGEST_S
         )
         self._known: set[str] = set()
         self._names_changed = False
         self._owed: set[str] = set()
         self._epoch_told = 0
-        self._logs = Allowance(LOGS_PER_S)
+        self._logs = RateLimit(LOGS_PER_S)
 
     def announce(self) -> None:
         """Tell everything that is retained: to a new connection's broker, which may have forgotten it."""
         self.present()
-        self._owed -= self._desk.strategies.keys()
+        self._owed -= self._processor.strategies.keys()
         self.make_up()
         now = _now()
-        for strategy in self._desk.strategies.values():
+        for strategy in self._processor.strategies.values():
             self._status(strategy, now, changed=False)
-        self._known = set(self._desk.strategies)
+        self._known = set(self._processor.strategies)
         self._tell_inventory()
 
     def present(self) -> None:
         """Say that we are here."""
-        self._epoch_told = self._desk.epoch
-        self._retained(self._presence_topic, self._voice.presence(self._epoch_told))
+        self._epoch_told = self._processor.epoch
+        self._retained(self._presence_topic, self._session.presence(self._epoch_told))
 
     async def farewell(self) -> None:
         """Say what is left to say, and that we go; a broker that does not listen does not keep us."""
-        self._retained(self._presence_topic, self._voice.farewell())
+        self._retained(self._presence_topic, self._session.farewell())
         with contextlib.suppress(TimeoutError):
             await self._outbox.empty(_FAREWELL_S)
 
@@ -88,7 +92,7 @@ class Herald:
 
     # A turn.
 
-    def tell(self, turn: Turn) -> None:
+    def tell(self, turn: Effects) -> None:
         """Send the answers of a turn, and the statuses of what it changed."""
         self._answer(turn.replies)
         now = _now() if turn.told else ""
@@ -100,7 +104,7 @@ class Herald:
         if self._names_changed:
             self._names_changed = False
             self._inventory_soon.ask()
-        if self._desk.epoch != self._epoch_told:
+        if self._processor.epoch != self._epoch_told:
             self.present()
 
     def _answer(self, replies: Iterable[tuple[Route, Reply]]) -> None:
@@ -119,20 +123,20 @@ class Herald:
 
     def _together(self, topic: str, payloads: Sequence[bytes]) -> None:
         """Send answers for one controller in one message, or one by one to a broker that takes none so long."""
-        batch = Letter(self._topics.batch_of(topic), pack_responses(payloads), qos=0)
+        batch = OutgoingMessage(self._topics.batch_of(topic), pack_responses(payloads), qos=0)
         if len(payloads) > 1 and self._outbox.put(batch):
             return
         for payload in payloads:
-            self._outbox.put(Letter(topic, payload, qos=0))
+            self._outbox.put(OutgoingMessage(topic, payload, qos=0))
 
     def _reply(self, route: Route, payload: bytes, delay_s: float) -> None:
         correlation = route.correlation_data
         properties = Properties(correlation_data=correlation, content_type=_JSON) if correlation else None
-        letter = Letter(route.topic, payload, qos=0, properties=properties)
+        message = OutgoingMessage(route.topic, payload, qos=0, properties=properties)
         if delay_s:
-            asyncio.get_running_loop().call_later(delay_s, self._outbox.put, letter)
+            asyncio.get_running_loop().call_later(delay_s, self._outbox.put, message)
         else:
-            self._outbox.put(letter)
+            self._outbox.put(message)
 
     def _changed(self, strategy: Strategy, now: str) -> None:
         if strategy.name not in self._known:
@@ -154,41 +158,41 @@ class Herald:
 
     def _status(self, strategy: Strategy, now: str, *, changed: bool) -> None:
         """The retained status; a change also goes to those who listen without knowing names (Basic)."""
-        payload = self._voice.status(strategy, now)
+        payload = self._session.status(strategy, now)
         self._retained(self._topics.status_of(strategy.name), payload, about=strategy.name)
         if changed:
-            self._outbox.put(Letter(self._topics.status, payload, qos=0))
+            self._outbox.put(OutgoingMessage(self._topics.status, payload, qos=0))
 
     def _retained(self, topic: str, payload: bytes, *, about: str = "") -> None:
-        self._outbox.put(Letter(topic, payload, retain=True, about=about))
+        self._outbox.put(OutgoingMessage(topic, payload, retain=True, about=about))
 
     def _tell_inventory(self) -> None:
-        self._retained(self._inventory_topic, self._voice.inventory(self._known))
+        self._retained(self._inventory_topic, self._session.inventory(self._known))
 
     def make_up(self) -> None:
         """Tell what is owed."""
         owed, self._owed = self._owed, set()
         now = _now()
         for name in sorted(owed):
-            strategy = self._desk.strategies.get(name)
+            strategy = self._processor.strategies.get(name)
             if strategy is not None:
                 self._status(strategy, now, changed=True)
             else:
                 self._retained(self._topics.status_of(name), b"", about=name)
 
-    def _on_lost(self, letter: Letter) -> None:
-        if letter.about:
-            self._owed.add(letter.about)
+    def _on_lost(self, message: OutgoingMessage) -> None:
+        if message.about:
+            self._owed.add(message.about)
 
     def perform(self, figures: Performance) -> None:
         """Tell a strategy's figures."""
         if self._transport.connected:
-            self._outbox.put(Letter(self._topics.performance, encode(figures), qos=0))
+            self._outbox.put(OutgoingMessage(self._topics.performance, encode(figures), qos=0))
 
     def log(self, record: LogRecord) -> None:
         """Pass on a bot's log record, unless there are too many at once."""
         if self._transport.connected and self._logs.grants(asyncio.get_running_loop().time()):
-            self._outbox.put(Letter(self._topics.logs, encode(record), qos=0))
+            self._outbox.put(OutgoingMessage(self._topics.logs, encode(record), qos=0))
 
 
 def _now() -> str:

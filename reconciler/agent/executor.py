@@ -6,8 +6,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from reconciler.agent.records import Strategy, Work
-from reconciler.agent.replies import Refusal
+from reconciler.agent.model import Strategy, Work
+from reconciler.agent.responses import Refusal
 from reconciler.agent.runner import Runner
 from reconciler.errors import CommandRejected
 from reconciler.model.change import Op
@@ -23,7 +23,7 @@ COMEBACK_PAUSE_S = 1.0
 _log = logging.getLogger(__name__)
 
 
-class Workshop:
+class Executor:
     """Carries out work. `on_end` hears how each ended, `on_slow` which are not done after ACCEPTED_AFTER_S.
 
     Work that was overtaken or is under way at `close` is cancelled and not heard of again.

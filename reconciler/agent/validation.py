@@ -6,8 +6,8 @@ import re
 
 import msgspec
 
-from reconciler.agent.records import Strategy
-from reconciler.agent.replies import Refusal
+from reconciler.agent.model import Strategy
+from reconciler.agent.responses import Refusal
 from reconciler.catalog import Catalog
 from reconciler.catalog.catalog import HOT
 from reconciler.model.spec import DEFAULT_ACCOUNT, Config
@@ -17,7 +17,7 @@ from reconciler.protocol.codes import ErrorCode
 _PAIR = re.compile(r"[A-Z0-9._]{1,32}-[A-Z0-9._]{1,32}")
 
 
-class Rules(msgspec.Struct, frozen=True, kw_only=True):
+class Validator(msgspec.Struct, frozen=True, kw_only=True):
     """`accounts`: names of the credentials profiles that are held."""
 
     catalog: Catalog

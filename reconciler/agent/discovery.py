@@ -22,7 +22,7 @@ class AnotherAgent(BrokerError):
     """Another agent serves the same root: each would carry out every command."""
 
 
-class Arrival:
+class Discovery:
     """What is heard on a connection of its own before the agent begins. `leftovers`: strategies whose
     retained status says that they are this agent's.
     """

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from reconciler.agent.lifecycle import BUSY_RETRY_S, Move, No, way
-from reconciler.agent.records import Decision, Moved, Reconfigured, Strategy, Work
-from reconciler.agent.replies import Refusal, as_refusal, done, refused
-from reconciler.agent.rules import Rules
+from reconciler.agent.model import ConfigChanged, Decision, StateChanged, Strategy, Work
+from reconciler.agent.responses import Refusal, as_refusal, done, refused
+from reconciler.agent.transitions import BUSY_RETRY_S, Rejected, Transition, transition
+from reconciler.agent.validation import Validator
 from reconciler.errors import CommandRejected
 from reconciler.model.change import ConfigMode, Op
 from reconciler.model.spec import DEFAULT_ACCOUNT, Config, Wish
@@ -42,7 +42,7 @@ ORDERS_MAY_BE_OPEN = "OrdersMayBeOpen"
 
 
 def decide(
-    op: Op, command: Command, held: Strategy | None, rules: Rules, new_id: Callable[[], str]
+    op: Op, command: Command, held: Strategy | None, rules: Validator, new_id: Callable[[], str]
 ) -> Decision:
     """Decide about one command. `held`: the strategy of its name; `new_id`: names one that is created."""
     try:
@@ -54,15 +54,15 @@ def decide(
         return Decision(reply=refused(op, command.strategy_name, refusal, held.spec_hash if held else None))
 
 
-def _permitted(op: Op, held: Strategy | None) -> Move:
-    found = way(op, held.state, held.doing) if held else way(op, None, None)
-    if isinstance(found, No):
+def _permitted(op: Op, held: Strategy | None) -> Transition:
+    found = transition(op, held.state, held.doing) if held else transition(op, None, None)
+    if isinstance(found, Rejected):
         pause_s = BUSY_RETRY_S if found.code is ErrorCode.BUSY else None
         raise Refusal(found.code, found.reason, field="strategy_name", retry_after_s=pause_s)
     return found
 
 
-def _create(command: Command, rules: Rules, new_id: Callable[[], str]) -> Decision:
+def _create(command: Command, rules: Validator, new_id: Callable[[], str]) -> Decision:
     meta = command.meta
     strategy = Strategy(
         name=command.strategy_name,
@@ -107,7 +107,7 @@ def _check_hash(own: str, meta: CommandMeta | None) -> None:
 # What a runner has to do: start, stop, pause, resume, delete.
 
 
-def _move(op: Op, command: Command, held: Strategy, move: Move, rules: Rules) -> Decision:
+def _move(op: Op, command: Command, held: Strategy, move: Transition, rules: Validator) -> Decision:
     del rules
     if op in _RAISES_RISK:
         _check_hash(held.spec_hash, command.meta)
@@ -124,7 +124,7 @@ def _move(op: Op, command: Command, held: Strategy, move: Move, rules: Rules) ->
 # Update.
 
 
-def _update(op: Op, command: Command, held: Strategy, move: Move, rules: Rules) -> Decision:
+def _update(op: Op, command: Command, held: Strategy, move: Transition, rules: Validator) -> Decision:
     _refuse_identity(command, held)
     changed = held.configured(_new_config(command, held))
     if changed.spec_hash != held.spec_hash:
@@ -160,7 +160,7 @@ def _refuse_identity(command: Command, held: Strategy) -> None:
             )
 
 
-_Decider = Callable[[Op, Command, Strategy, Move, Rules], Decision]
+_Decider = Callable[[Op, Command, Strategy, Transition, Validator], Decision]
 
 _DECIDERS: dict[Op, _Decider] = {
     Op.START: _move,
@@ -230,11 +230,11 @@ def overtaken(op: Op, held: Strategy) -> Reply:
 # What happens by itself.
 
 
-def happened(event: Moved | Reconfigured, held: Strategy | None) -> Decision:
+def happened(event: StateChanged | ConfigChanged, held: Strategy | None) -> Decision:
     """Take in what a bot did without a command."""
     if held is None:
         return NOTHING
-    if isinstance(event, Reconfigured):
+    if isinstance(event, ConfigChanged):
         return Decision(strategy=held.configured(event.config))
     if held.doing in {Op.STOP, Op.DELETE}:
         return NOTHING  # it is on its way out anyway; the runner's answer tells how that ended

@@ -8,9 +8,9 @@ import random
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from reconciler.agent.records import Moved, Reconfigured, Strategy
+from reconciler.agent.model import ConfigChanged, StateChanged, Strategy
 from reconciler.agent.runner import Event, Listener
-from reconciler.agent.walk import Walk
+from reconciler.agent.simulated.market import RandomWalk
 from reconciler.errors import CommandRejected
 from reconciler.model.spec import Config
 from reconciler.model.state import Lifecycle
@@ -34,7 +34,7 @@ class _Bot:
     def __init__(self, strategy: Strategy, rng: random.Random, now: float, *, paused: bool) -> None:
         self.strategy = strategy
         self.paused = paused
-        self.walk = Walk(strategy.config, rng)
+        self.walk = RandomWalk(strategy.config, rng)
         self.walked_at = now
         self.up_since = now
         self.crashes = 0
@@ -144,33 +144,33 @@ class SimulatedRunner:
         if bot.crashes >= CRASH_LIMIT:
             del self._bots[name]
             self._listener(
-                Moved(name, Lifecycle.ERROR, f"crashed {bot.crashes} times: not restarted any more")
+                StateChanged(name, Lifecycle.ERROR, f"crashed {bot.crashes} times: not restarted any more")
             )
             return
         pause_s = min(BACKOFF_LIMIT_S, self._backoff_s * 2 ** (bot.crashes - 1))
         bot.restart = asyncio.get_running_loop().create_task(self._restart(name, bot, pause_s))
-        self._listener(Moved(name, Lifecycle.STARTING, f"crashed; restarts in {pause_s:g} s"))
+        self._listener(StateChanged(name, Lifecycle.STARTING, f"crashed; restarts in {pause_s:g} s"))
 
     async def _restart(self, name: str, bot: _Bot, pause_s: float) -> None:
         await asyncio.sleep(pause_s + self._start_delay_s)
         bot.restart = None
         bot.up_since = bot.walked_at = self._clock()
         self._log(name, "restarted after a crash")
-        self._listener(Moved(name, Lifecycle.PAUSED if bot.paused else Lifecycle.RUNNING))
+        self._listener(StateChanged(name, Lifecycle.PAUSED if bot.paused else Lifecycle.RUNNING))
 
     def fail(self, name: str, message: str) -> None:
         """Let a bot that is up stop itself for good, as a kill switch does."""
         self._up(name)
         del self._bots[name]
         self._log(name, message, "ERROR")
-        self._listener(Moved(name, Lifecycle.ERROR, message))
+        self._listener(StateChanged(name, Lifecycle.ERROR, message))
 
     def stop_by_hand(self, name: str) -> None:
         """Stop a bot that is up as a person at its own console would."""
         self._up(name)
         del self._bots[name]
         self._log(name, "stopped by hand", "WARNING")
-        self._listener(Moved(name, Lifecycle.STOPPED, "stopped by hand"))
+        self._listener(StateChanged(name, Lifecycle.STOPPED, "stopped by hand"))
 
     def configure_by_hand(self, name: str, config: Config) -> None:
         """Give a bot that is up another config as a person at its own console would."""
@@ -178,7 +178,7 @@ class SimulatedRunner:
         bot.strategy = bot.strategy.configured(config)
         bot.walk.configure(config)
         self._log(name, "config changed by hand", "WARNING")
-        self._listener(Reconfigured(name, config))
+        self._listener(ConfigChanged(name, config))
 
     def strategy(self, name: str) -> Strategy:
         """What a bot that is up runs.

@@ -22,7 +22,7 @@ _FEE = 0.0004
 _DEFAULT_SPREAD_PCT = 0.5
 
 
-class Walk:
+class RandomWalk:
     """Price, fills and profit of one bot; `bid_spread` and `ask_spread` of its config set how it trades."""
 
     def __init__(self, config: Config, rng: random.Random) -> None:

@@ -13,14 +13,14 @@ from datetime import datetime
 
 import msgspec
 
-from reconciler.agent.answers import Answer, Answers, key_of
-from reconciler.agent.core import come_back, decide, finish, happened, overtaken
+from reconciler.agent.decide import come_back, decide, finish, happened, overtaken
+from reconciler.agent.faults import Meddler
+from reconciler.agent.idempotency import CachedReply, ReplyCache, key_of
 from reconciler.agent.journal import Entry, Remembered
-from reconciler.agent.misbehave import Meddler
-from reconciler.agent.records import Decision, Moved, Reconfigured, Strategy, Work
-from reconciler.agent.replies import Refusal, accepted, addressed, refused
-from reconciler.agent.requests import Request, Route, Unreadable, read_batch, read_request
-from reconciler.agent.rules import Rules
+from reconciler.agent.model import ConfigChanged, Decision, StateChanged, Strategy, Work
+from reconciler.agent.requests import Request, Route, UnreadableCommand, read_batch, read_request
+from reconciler.agent.responses import Refusal, accepted, addressed, refused
+from reconciler.agent.validation import Validator
 from reconciler.errors import CommandRejected
 from reconciler.model.change import Op
 from reconciler.model.state import Lifecycle
@@ -32,7 +32,7 @@ from reconciler.protocol.topics import BATCH, Topics
 from reconciler.transport.base import Message
 
 
-class Turn(msgspec.Struct):
+class Effects(msgspec.Struct):
     """What follows from the commands and events since the last turn.
 
     `told`: each strategy that changed, in order; a name alone: it is gone.
@@ -52,13 +52,13 @@ class _Asking(msgspec.Struct):
     routes: list[Route]
 
 
-class Desk:
+class CommandProcessor:
     """All strategies of one agent and what was asked of them."""
 
     def __init__(  # noqa: PLR0913  (what it needs to know, by name)
         self,
         topics: Topics,
-        rules: Rules,
+        rules: Validator,
         remembered: Remembered,
         *,
         api_keys: Mapping[str, str],
@@ -67,21 +67,21 @@ class Desk:
     ) -> None:
         self.strategies: dict[str, Strategy] = {s.name: s for s in remembered.strategies}
         self.epoch = remembered.epoch
-        self.turn = Turn()
+        self.turn = Effects()
         self._topics = topics
         self._rules = rules
         self._meddler = meddler
         self._new_id = new_id
         self._signed = bool(api_keys)
         self._authenticator = Authenticator(api_keys, NonceMemory(remembered.nonces))
-        self._answers = Answers()
+        self._answers = ReplyCache()
         for key, answer in remembered.answers:
             self._answers.keep(key, answer)
         self._asking: dict[str, _Asking] = {}
 
-    def next_turn(self) -> Turn:
+    def next_turn(self) -> Effects:
         """Hand over what has gathered and begin anew."""
-        turn, self.turn = self.turn, Turn()
+        turn, self.turn = self.turn, Effects()
         return turn
 
     # Commands.
@@ -94,13 +94,13 @@ class Desk:
         try:
             for each, alone in read_batch(self._topics, message):
                 self._take(each, alone, now)
-        except Unreadable as error:
+        except UnreadableCommand as error:
             self._reply(error.route, refused(None, "", error.refusal))
 
     def _take(self, level: str, message: Message, now: datetime) -> None:
         try:
             request = read_request(self._topics, level, message)
-        except Unreadable as error:
+        except UnreadableCommand as error:
             self._reply(error.route, refused(error.op, "", error.refusal))
             return
         try:
@@ -195,7 +195,7 @@ class Desk:
 
     def _answer(self, asking: _Asking, name: str, reply: Reply, now: datetime) -> None:
         if asking.key and reply.ok:
-            answer = Answer(asking.op, name, reply, now.timestamp())
+            answer = CachedReply(asking.op, name, reply, now.timestamp())
             self._answers.keep(asking.key, answer)
             self.turn.entry.answers[asking.key] = answer
         for number, route in enumerate(asking.routes):
@@ -226,7 +226,7 @@ class Desk:
             if route.meta is not None:
                 self._reply(route, accepted(work.op, work.name))
 
-    def happened(self, event: Moved | Reconfigured) -> None:
+    def happened(self, event: StateChanged | ConfigChanged) -> None:
         """Take in what a bot did by itself."""
         self._settle(event.name, happened(event, self.strategies.get(event.name)))
 
