@@ -23,7 +23,7 @@ from reconciler.model.change import Change, Step
 from reconciler.model.report import Outcome, StepResult
 from reconciler.reconcile import reconcile
 from reconciler.session import open_session
-from reconciler.settings import BrokerSettings, Settings, SourceSettings, StoreSettings, SyncSettings
+from reconciler.settings.model import BrokerSettings, Settings, SourceSettings, StoreSettings, SyncSettings
 
 GOAL = 0.40
 

@@ -23,7 +23,7 @@ from reconciler.model.spec import Key
 from reconciler.reconcile import reconcile
 from reconciler.service import Service
 from reconciler.session import Session, open_session
-from reconciler.settings import BrokerSettings, Settings, SourceSettings, StoreSettings, SyncSettings
+from reconciler.settings.model import BrokerSettings, Settings, SourceSettings, StoreSettings, SyncSettings
 
 ROUNDS = 15
 SETTLE_S = 0.2

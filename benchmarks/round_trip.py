@@ -22,7 +22,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 from benchmarks.creates import publish_only
 from benchmarks.fleet import file_text, mosquitto
-from reconciler.settings import BrokerSettings
+from reconciler.settings.model import BrokerSettings
 from reconciler.transport.base import Properties, Transport
 from reconciler.transport.opening import open_transport
 from reconciler.transport.packing import variable_length

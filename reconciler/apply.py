@@ -10,12 +10,12 @@ Rule 4: asked to stop, it finishes the step in flight and skips the rest.
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
 
+from reconciler.aio import backoff_s, jittered_s
 from reconciler.asking import Ask, Order
 from reconciler.confirm import Next, Verdict, judge
 from reconciler.errors import BrokerError, CommandRejected
@@ -26,7 +26,7 @@ from reconciler.model.spec import Key, StrategySpec
 from reconciler.model.state import Identity, InventoryEntry, Lifecycle, Presence
 from reconciler.plan.order import LOWERS_RISK, waves
 from reconciler.protocol.canonical import spec_hash
-from reconciler.settings import SyncSettings
+from reconciler.settings.model import SyncSettings
 from reconciler.store.base import Store
 
 TRANSIT_PATIENCE = 4
@@ -245,8 +245,8 @@ def _skipped(change: Change, why: str, done: Sequence[StepResult] = ()) -> Chang
 
 def _pause_s(attempt: int, asked_s: float | None) -> float:
     """Exponential backoff with jitter; the bot's own wish counts if it is longer."""
-    backoff = min(BACKOFF_LIMIT_S, BACKOFF_FIRST_S * 2 ** (attempt - 1))
-    return max(asked_s or 0.0, float(backoff) * random.uniform(0.5, 1.0))  # noqa: S311  (jitter, not a secret)
+    pause_s = backoff_s(attempt, first_s=BACKOFF_FIRST_S, longest_s=BACKOFF_LIMIT_S)
+    return max(asked_s or 0.0, jittered_s(pause_s))
 
 
 _TRANSIT = {Lifecycle.STARTING, Lifecycle.STOPPING}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 
 from reconciler.model.state import Observed
 from reconciler.observed import LiveState
 from reconciler.protocol.batches import CAPABILITY as BATCHES
 from reconciler.protocol.topics import Topics
-from reconciler.settings import TargetSettings
+from reconciler.settings.model import TargetSettings
 
 
 class TargetLink:
@@ -70,10 +69,3 @@ def is_settled(view: Observed) -> bool:
         return False
     gone = bool(view.agents) and not any(agent.online for agent in view.agents)
     return view.complete or view.presumed_absent or gone
-
-
-async def wait_for_news(event: asyncio.Event, timeout_s: float) -> None:
-    """Wait until `event` is set, at most `timeout_s`; which of the two happened does not matter."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(timeout_s):
-            await event.wait()

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from reconciler.aio import wait_for_event
 from reconciler.asking import Asking, Asks, Identity, Order
 from reconciler.errors import BrokerError
 from reconciler.listening import (
@@ -23,14 +24,13 @@ from reconciler.listening import (
     is_settled,
     state_filters,
     subscriptions,
-    wait_for_news,
 )
 from reconciler.model.change import Step
 from reconciler.model.spec import Key
 from reconciler.model.state import Observed, ObservedStrategy, Presence
 from reconciler.observed import Fold, LiveState
 from reconciler.protocol.topics import Kind
-from reconciler.settings import TargetSettings
+from reconciler.settings.model import TargetSettings
 from reconciler.transport.base import Message, Transport
 
 QUIET_S = 0.1
@@ -183,7 +183,7 @@ class Live:
             left_s = deadline - self._clock()
             if left_s <= 0 or all(is_settled(view) for view in observed.values()):
                 return observed
-            await wait_for_news(self._news, min(left_s, QUIET_S))
+            await wait_for_event(self._news, min(left_s, QUIET_S))
             if not self._news.is_set():
                 await self.ask_again()
 

@@ -28,7 +28,7 @@ from reconciler.model.state import Desired, Observed, Presence
 from reconciler.notify.notifier import Notifier
 from reconciler.plan.guard import check, unbraked
 from reconciler.plan.planner import PlanOptions, make_plan
-from reconciler.settings import SyncSettings
+from reconciler.settings.model import SyncSettings
 from reconciler.store.base import Store
 
 LOCK_PATIENCE_S = 60.0

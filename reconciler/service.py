@@ -13,7 +13,7 @@ import logging
 import random
 from collections.abc import Coroutine
 
-from reconciler.background import background
+from reconciler.aio import background
 from reconciler.errors import InvalidFiles, SourceError, StoreError
 from reconciler.model.change import Action
 from reconciler.model.report import Event, EventKind, Level, Outcome, SyncReport

@@ -10,12 +10,12 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from reconciler.background import background
+from reconciler.aio import background, first_of, wait_for_event
 from reconciler.errors import BrokerError, BrokerRefused, SchemaError, SettingsError
-from reconciler.listening import wait_for_news
+from reconciler.redact import masked_url
 from reconciler.service import AGAIN_S, Service
 from reconciler.session import open_session
-from reconciler.settings import Settings, masked_url
+from reconciler.settings.model import Settings
 from reconciler.sources.opening import catalog_of, open_loader
 
 log = logging.getLogger("reconciler")
@@ -39,13 +39,8 @@ async def serve(read_settings: Callable[[], Settings], *, stop: asyncio.Event, r
 
 
 async def _set_when(leave: asyncio.Event, *causes: asyncio.Event) -> None:
-    waits = [asyncio.ensure_future(cause.wait()) for cause in causes]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        leave.set()
-    finally:
-        for wait in waits:
-            wait.cancel()
+    await first_of(*(cause.wait() for cause in causes))
+    leave.set()
 
 
 def _reread(read_settings: Callable[[], Settings], old: Settings) -> Settings:
@@ -89,5 +84,5 @@ async def _serve_once(settings: Settings, leave: asyncio.Event) -> None:
             raise
         except BrokerError as error:
             log.warning("%s; next try in %.0f s", error, pause_s)
-            await wait_for_news(leave, pause_s)
+            await wait_for_event(leave, pause_s)
             pause_s = min(AGAIN_S[1], pause_s * 2)

@@ -23,7 +23,7 @@ from reconciler.notify.notifier import Notifier
 from reconciler.plan.planner import PlanOptions
 from reconciler.protocol.times import format_time
 from reconciler.reconcile import Parts
-from reconciler.settings import PolicySettings, Settings, SourceSettings
+from reconciler.settings.model import PolicySettings, Settings, SourceSettings
 from reconciler.sources.opening import catalog_of, open_loader, state_dir
 from reconciler.sources.revision import Revision
 from reconciler.store.base import Store

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from reconciler.listening import wait_for_news
+from reconciler.aio import wait_for_event
 from reconciler.model.spec import Key
 from reconciler.model.state import Desired
 
@@ -43,7 +43,7 @@ class Triggers:
 
     async def wait(self, timeout_s: float) -> None:
         """Until there is a mark; when time runs out, everything needs a look."""
-        await wait_for_news(self._event, timeout_s)
+        await wait_for_event(self._event, timeout_s)
         if not self._event.is_set():
             self._whole = True
 

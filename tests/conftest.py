@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from reconciler.settings import BrokerSettings
+from reconciler.settings.model import BrokerSettings
 from tests.support.brokers import Mosquitto
 
 # In CI the same examples each time: a change must not fail there by luck. Elsewhere the search goes on.

@@ -10,7 +10,7 @@ from reconciler.agent.faults import Faults
 from reconciler.agent.hummingbot.options import Options
 from reconciler.catalog.packaged import HUMMINGBOT_VERSION
 from reconciler.model.spec import DEFAULT_ACCOUNT
-from reconciler.settings import BrokerSettings
+from reconciler.settings.model import BrokerSettings
 
 
 class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,7 +19,7 @@ import msgspec
 from reconciler.catalog import Catalog
 from reconciler.desired import make_desired
 from reconciler.errors import ExitCode, InvalidFiles, Problem, Severity, SourceError
-from reconciler.settings import Settings
+from reconciler.settings.model import Settings
 from reconciler.sources.check import Checked, check
 from reconciler.sources.documents import is_strategy_file
 from reconciler.sources.git import is_remote

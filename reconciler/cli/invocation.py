@@ -14,7 +14,8 @@ from reconciler.cli.output import note
 from reconciler.errors import SettingsError
 
 if TYPE_CHECKING:
-    from reconciler.settings import Loaded, Settings
+    from reconciler.settings.loading import Loaded
+    from reconciler.settings.model import Settings
 
 DEFAULT_FILE = Path("reconciler.yaml")
 
@@ -40,7 +41,7 @@ class Invocation:
 
         Secrets are masked: whoever types it knows them.
         """
-        from reconciler.settings import shown_text
+        from reconciler.settings.display import shown_text
 
         given = ["reconciler", *(("--config", str(self._config)) if self._config else ())]
         for key, value in self._sets.items():
@@ -63,7 +64,7 @@ class Invocation:
         Raises:
             SettingsError: the file, the environment or an option is wrong.
         """
-        from reconciler.settings import load_settings
+        from reconciler.settings.loading import load_settings
 
         file = self._config or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
         return load_settings(file, environ=os.environ, flags=self.flags, unused=unused)

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 import click
 import msgspec
 
+from reconciler.aio import wait_for_event
 from reconciler.cli.output import note, say
 from reconciler.cli.overview import Row, Sides, rows
 from reconciler.cli.picture import look, patience_of
 from reconciler.cli.progress import waiting
 from reconciler.cli.signals import stop_on_signals
 from reconciler.errors import InvalidFiles, ReconcilerError, SourceError
-from reconciler.listening import wait_for_news
 from reconciler.live import Live
 from reconciler.model.change import Plan
 from reconciler.model.spec import Key
@@ -24,7 +24,7 @@ from reconciler.plan.values import printable
 from reconciler.protocol.messages import LogRecord, MalformedMessage, Performance, decode_log
 from reconciler.reconcile import plan_of
 from reconciler.session import Session, open_session
-from reconciler.settings import Settings
+from reconciler.settings.model import Settings
 from reconciler.sources.ahead import Ahead
 
 FIGURES_S = 6.0
@@ -102,7 +102,7 @@ async def listen(settings: Settings, keys: frozenset[Key], for_s: float | None, 
         if for_s is None:
             await stop.wait()
         else:
-            await wait_for_news(stop, for_s)
+            await wait_for_event(stop, for_s)
     if printer.lost is not None:
         raise printer.lost
     if not printer.printed and for_s is not None:

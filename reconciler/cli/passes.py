@@ -22,7 +22,7 @@ from reconciler.plan.planner import PlanOptions
 from reconciler.plan.saved import refuse_if_moved
 from reconciler.reconcile import plan_of, reconcile
 from reconciler.session import Session, open_session
-from reconciler.settings import Settings
+from reconciler.settings.model import Settings
 from reconciler.sources.ahead import Ahead
 
 

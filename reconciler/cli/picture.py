@@ -8,7 +8,7 @@ import gc
 from reconciler.cli.progress import waiting
 from reconciler.model.state import Desired
 from reconciler.session import Session
-from reconciler.settings import Settings
+from reconciler.settings.model import Settings
 from reconciler.sources.ahead import Ahead
 
 HEAD_START_S = 1.0

@@ -18,7 +18,7 @@ from reconciler.errors import ExitCode, SettingsError
 if TYPE_CHECKING:
     from reconciler.agent.hummingbot.options import Options
     from reconciler.agent.settings import AgentSettings
-    from reconciler.settings import Settings
+    from reconciler.settings.model import Settings
 
 
 @command(

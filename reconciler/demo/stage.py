@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 from reconciler.catalog.packaged import examples_dir, schemas_dir
 from reconciler.errors import ExitCode, ReconcilerError
-from reconciler.settings import BrokerSettings
+from reconciler.settings.model import BrokerSettings
 from reconciler.transport.broker_process import TETHER
 from reconciler.transport.embedded import EmbeddedBroker
 from reconciler.transport.opening import open_transport

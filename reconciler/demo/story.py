@@ -13,9 +13,9 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
+from reconciler.aio import wait_for_event
 from reconciler.demo.stage import Child, DemoFailed, Stage, expect, open_stage
 from reconciler.errors import ExitCode
-from reconciler.listening import wait_for_news
 
 PATIENCE_S = 20.0
 """How long a scene may take to end well; the usual one takes two seconds."""
@@ -210,7 +210,7 @@ async def _stay(stage: Stage, say: Say) -> None:
         loop.add_signal_handler(number, stop.set)
     while not stop.is_set():
         stage.check()
-        await wait_for_news(stop, 1.0)
+        await wait_for_event(stop, 1.0)
 
 
 def _edit(file: Path, pattern: str, replacement: str) -> None:

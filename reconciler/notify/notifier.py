@@ -17,7 +17,7 @@ from reconciler.model.change import Plan
 from reconciler.model.report import Event, EventKind, Level, SyncReport
 from reconciler.notify import wording
 from reconciler.protocol.messages import Notification, encode
-from reconciler.settings import NotificationSettings
+from reconciler.settings.model import NotificationSettings
 from reconciler.store.base import Store
 
 BACKLOG = 1000

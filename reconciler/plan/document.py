@@ -13,9 +13,9 @@ import msgspec
 from reconciler.errors import ExitCode
 from reconciler.model.change import Change, FieldChange, Plan, Step, TargetSummary
 from reconciler.model.spec import StrategySpec, Value
-from reconciler.plan.masking import masked
 from reconciler.plan.summary import counts, exit_code, word
 from reconciler.protocol.canonical import wire_json
+from reconciler.redact import masked
 
 FORMAT = "reconciler.plan/1"
 

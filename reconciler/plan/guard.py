@@ -15,7 +15,7 @@ import msgspec
 
 from reconciler.errors import PlanRefused
 from reconciler.model.change import Action, Change, Cost, Plan
-from reconciler.settings import SyncSettings
+from reconciler.settings.model import SyncSettings
 
 
 class _Overrun(msgspec.Struct, frozen=True):

@@ -14,8 +14,8 @@ import msgspec
 
 from reconciler.errors import PlanStale, ReconcilerError
 from reconciler.model.change import Change, Plan
-from reconciler.plan.masking import secret_paths
 from reconciler.protocol.canonical import wire_json
+from reconciler.redact import secret_paths
 
 FORMAT = "reconciler.saved-plan/1"
 

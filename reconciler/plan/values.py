@@ -14,8 +14,8 @@ import msgspec
 
 from reconciler.model.change import FieldChange
 from reconciler.model.spec import StrategySpec, Value
-from reconciler.plan.masking import masked
 from reconciler.protocol.canonical import wire_json
+from reconciler.redact import masked
 
 ABSENT = "(not set)"
 REMOVED = "(removed)"

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reconciler.errors import Location, Problem
-from reconciler.settings.document import Given
 from reconciler.settings.keys import TARGETS, rows_of, table_of
+from reconciler.settings.model import TargetSettings
 from reconciler.settings.policy_values import row_problems
-from reconciler.settings.shape import TargetSettings
+from reconciler.settings.yaml_file import Given
 
 _TOGETHER = (
     ("broker.api_key", "broker.api_secret"),

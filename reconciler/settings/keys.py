@@ -10,9 +10,8 @@ from typing import Any
 import msgspec
 
 from reconciler.settings.bad_value import BadValue
-from reconciler.settings.policy import FeeRow, LimitRow, TotalRow
+from reconciler.settings.model import FeeRow, LimitRow, Settings, TargetSettings, TotalRow
 from reconciler.settings.policy_values import FEES, LIMITS, TOTALS, WANTED, is_row_name, policy_parser
-from reconciler.settings.shape import Settings, TargetSettings
 
 TARGETS = "targets"
 

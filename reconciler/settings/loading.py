@@ -17,9 +17,10 @@ from typing import Any
 import msgspec
 
 from reconciler.errors import Location, Problem, SettingsError, Severity
+from reconciler.redact import masked_url
 from reconciler.settings.bad_value import BadValue
 from reconciler.settings.checks import contradictions
-from reconciler.settings.document import Given, read_file
+from reconciler.settings.display import described
 from reconciler.settings.keys import (
     DEFAULT_ROWS,
     LISTS,
@@ -36,11 +37,10 @@ from reconciler.settings.keys import (
     sections_of,
     table_of,
 )
-from reconciler.settings.masking import masked_url
+from reconciler.settings.model import Settings
 from reconciler.settings.policy_values import WANTED
 from reconciler.settings.references import has_reference, resolved
-from reconciler.settings.shape import Settings
-from reconciler.settings.showing import described
+from reconciler.settings.yaml_file import Given, read_file
 
 ENVIRONMENT_PREFIX = "RECONCILER_"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from reconciler.errors import Problem
 from reconciler.settings.bad_value import BadValue
-from reconciler.settings.document import Given
+from reconciler.settings.yaml_file import Given
 
 TOTALS, LIMITS, FEES = "policy.max_total_amount", "policy.limits", "policy.fees"
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from reconciler.sources.forked import Collect, forked
 
 if TYPE_CHECKING:
-    from reconciler.settings import Settings
+    from reconciler.settings.model import Settings
     from reconciler.sources.revision import Revision
 
 TIMEOUT_S = 2_000.0

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from reconciler.errors import SourceError
-from reconciler.settings import SourceSettings
+from reconciler.settings.model import SourceSettings
 from reconciler.sources.clone import COMMIT, STAYS, Clone, no_such_ref
 from reconciler.sources.git import Git, folder_of, masked
 from reconciler.sources.links import follow

@@ -18,7 +18,7 @@ import msgspec
 from reconciler import __version__
 from reconciler.catalog import Catalog
 from reconciler.errors import Location, Problem
-from reconciler.settings import SourceSettings
+from reconciler.settings.model import SourceSettings
 from reconciler.sources.cache import SLACK, ResultCache
 from reconciler.sources.documents import is_strategy_file
 from reconciler.sources.git_source import GitSource

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.catalog import Catalog
 from reconciler.catalog.packaged import load_catalog
-from reconciler.settings import PolicySettings, Settings
+from reconciler.settings.model import PolicySettings, Settings
 
 if TYPE_CHECKING:
     from reconciler.sources.load import Loader

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from reconciler.errors import SourceError
-from reconciler.settings import SourceSettings
+from reconciler.settings.model import SourceSettings
 from reconciler.sources.git import folder_of
 from reconciler.sources.git_source import find_repository
 

@@ -14,13 +14,13 @@ from types import MappingProxyType
 
 import msgspec
 
-from reconciler.errors import StoreError
+from reconciler.errors import StoreBusy, StoreError
+from reconciler.files import FileLock, FileLocked
 from reconciler.model.change import Op
 from reconciler.model.spec import Key
 from reconciler.model.state import Desired, Inventory, InventoryEntry
 from reconciler.protocol.identifiers import Identifiers
 from reconciler.store.database import connect, transaction, usable
-from reconciler.store.lock import FileLock
 from reconciler.store.wishes import Wishes
 
 INVENTORY, OUTBOX, TOLD, FACT, LAST_GOOD = "inventory", "outbox", "told", "fact", "last_good"
@@ -82,7 +82,7 @@ class SqliteStore:
     def __init__(self, database: sqlite3.Connection, path: Path | None) -> None:
         self._database = database
         self._path = path
-        self._lock = FileLock(path and path.with_name(path.name + ".lock"))
+        self._lock = FileLock(path.with_name(path.name + ".lock")) if path is not None else None
         self._wishes = Wishes(database)
         self._dirty: dict[tuple[str, str], bytes | InventoryEntry | None] = {}
         """What waits to be written; None: to be deleted. Entries are encoded then: one is often put twice before."""
@@ -151,13 +151,16 @@ class SqliteStore:
         try:
             self.flush()
         finally:
-            self._database.close()
-            self._lock.close()
+            self._close_files()
 
     def abandon(self) -> None:
         """Close without writing what waits, as the end of a killed process does."""
+        self._close_files()
+
+    def _close_files(self) -> None:
         self._database.close()
-        self._lock.close()
+        if self._lock is not None:
+            self._lock.close()
 
     def _put_fact(self, name: str, value: bytes) -> None:
         self._facts[name] = value
@@ -181,7 +184,7 @@ class SqliteStore:
 
     @contextlib.contextmanager
     def applying(self, timeout_s: float) -> Iterator[bool]:
-        with self._lock.held(timeout_s):
+        with self._locked(timeout_s):
             self.refresh()
             others = self._facts.get("applied_by", b"") != self._held_by_us or not self._held_by_us
             if others:
@@ -191,6 +194,29 @@ class SqliteStore:
                 yield others
             finally:
                 self.flush()
+
+    @contextlib.contextmanager
+    def _locked(self, timeout_s: float) -> Iterator[None]:
+        """Keep other processes out; no other process can see a store in memory."""
+        if self._lock is None:
+            yield
+            return
+        try:
+            self._lock.acquire(timeout_s)
+        except FileLocked as error:
+            raise StoreBusy(
+                f"another reconciler (pid {error.holder}) is applying with this store",
+                fix="wait for it, or stop it",
+            ) from None
+        except OSError as error:
+            raise StoreError(
+                f"{self._lock.path}: the store cannot be locked: {error.strerror}",
+                fix="free disk space, or mend the folder's rights",
+            ) from error
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     # -- what is ours
 

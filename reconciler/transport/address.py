@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import msgspec
 
 from reconciler.errors import SettingsError
-from reconciler.settings import BrokerSettings
+from reconciler.settings.model import BrokerSettings
 
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 """The schemes that go over TCP, with the ports registered for them."""

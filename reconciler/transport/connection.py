@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from reconciler.errors import BrokerError
-from reconciler.settings import TlsSettings
+from reconciler.settings.model import TlsSettings
 from reconciler.transport.address import Address, Version
 from reconciler.transport.base import Client, Message, OnPublished, Properties, PublishResult
 from reconciler.transport.mqtt import LARGEST, Answer, Packets, acknowledgement_name

@@ -17,9 +17,9 @@ from typing import TextIO
 
 import msgspec
 
+from reconciler.aio import Backoff
 from reconciler.errors import BrokerError
 from reconciler.transport.address import Address, Version
-from reconciler.transport.backoff import Backoff
 from reconciler.transport.base import Client
 from reconciler.transport.broker_process import (
     HOST,

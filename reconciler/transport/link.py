@@ -13,10 +13,10 @@ import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
+from reconciler.aio import Backoff
 from reconciler.errors import BrokerError, BrokerRefused, SettingsError
-from reconciler.settings import TlsSettings
+from reconciler.settings.model import TlsSettings
 from reconciler.transport.address import Address, Version
-from reconciler.transport.backoff import Backoff
 from reconciler.transport.base import (
     Client,
     Message,

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, parse_qs
 
 from reconciler.errors import SettingsError
-from reconciler.settings import BrokerSettings
+from reconciler.settings.model import BrokerSettings
 from reconciler.transport.address import Address, parse_address, split_url
 from reconciler.transport.base import Client, Transport, Will
 

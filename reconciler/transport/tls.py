@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 
 from reconciler.errors import SettingsError
-from reconciler.settings import TlsSettings
+from reconciler.settings.model import TlsSettings
 
 
 def make_context(tls: TlsSettings) -> ssl.SSLContext:

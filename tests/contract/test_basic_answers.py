@@ -11,7 +11,7 @@ from reconciler.live import Live
 from reconciler.model.change import Op, Step
 from reconciler.model.spec import Key
 from reconciler.protocol.topics import Topics
-from reconciler.settings import TargetSettings
+from reconciler.settings.model import TargetSettings
 from reconciler.transport.base import Client, Message
 from reconciler.transport.filters import FilterSet
 from reconciler.transport.memory import Hub, MemoryTransport

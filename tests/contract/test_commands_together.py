@@ -21,7 +21,7 @@ from reconciler.protocol.batches import pack_commands
 from reconciler.protocol.canonical import spec_hash
 from reconciler.protocol.messages import AgentPresence, encode
 from reconciler.protocol.topics import Topics
-from reconciler.settings import BrokerSettings, TargetSettings
+from reconciler.settings.model import BrokerSettings, TargetSettings
 from reconciler.transport.base import Transport
 from reconciler.transport.opening import open_transport
 from tests.support.agent_builders import CONFIG

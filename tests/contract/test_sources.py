@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.catalog.packaged import load_catalog
 from reconciler.errors import SourceError
-from reconciler.settings import SourceSettings
+from reconciler.settings.model import SourceSettings
 from reconciler.sources.documents import MAX_BYTES
 from reconciler.sources.load import Loader, open_source
 from reconciler.sources.tree import Source

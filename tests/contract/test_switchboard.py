@@ -12,7 +12,7 @@ import pytest
 from reconciler.agent.hummingbot.health import Answer
 from reconciler.agent.hummingbot.inside import Unanswered
 from reconciler.agent.hummingbot.switchboard import Switchboard
-from reconciler.settings import BrokerSettings
+from reconciler.settings.model import BrokerSettings
 from reconciler.transport.base import Message, Transport
 from reconciler.transport.opening import open_transport
 from tests.support.brokers import Mosquitto

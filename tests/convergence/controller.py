@@ -18,7 +18,7 @@ from reconciler.model.state import Desired
 from reconciler.notify.notifier import Notifier
 from reconciler.plan.planner import PlanOptions
 from reconciler.reconcile import Parts, plan_of, reconcile
-from reconciler.settings import NotificationSettings, SyncSettings, TargetSettings
+from reconciler.settings.model import NotificationSettings, SyncSettings, TargetSettings
 from reconciler.store.sqlite import SqliteStore, open_store
 from reconciler.transport.base import Client
 from tests.convergence.wire import ROOT, Broker, Line, Weather

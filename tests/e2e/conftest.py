@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.settings import BrokerSettings
+from reconciler.settings.model import BrokerSettings
 from reconciler.transport.base import Transport, Will
 from reconciler.transport.opening import open_transport
 

@@ -17,7 +17,7 @@ from reconciler.agent.doctor.judging import Verdict
 from reconciler.agent.hummingbot.options import Options
 from reconciler.agent.install import Order, default_folder, install
 from reconciler.agent.probe import probe
-from reconciler.settings import BrokerSettings
+from reconciler.settings.model import BrokerSettings
 from tests.support.brokers import Mosquitto, free_port, scripted_broker
 from tests.support.cli_project import Project
 from tests.support.conditions import until

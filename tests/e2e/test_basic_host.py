@@ -15,7 +15,7 @@ from reconciler.model.change import Action, Reason
 from reconciler.model.report import Outcome, SyncReport
 from reconciler.reconcile import reconcile
 from reconciler.session import Session, open_session
-from reconciler.settings import (
+from reconciler.settings.model import (
     BrokerSettings,
     Settings,
     SourceSettings,

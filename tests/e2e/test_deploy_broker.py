@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import BrokerError, BrokerRefused
-from reconciler.settings import BrokerSettings
+from reconciler.settings.model import BrokerSettings
 from reconciler.transport.base import Transport
 from tests.support.brokers import Mosquitto
 from tests.support.cli_project import Project

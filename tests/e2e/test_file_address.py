@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.catalog.packaged import load_catalog
 from reconciler.errors import SourceError
-from reconciler.settings import SourceSettings
+from reconciler.settings.model import SourceSettings
 from reconciler.sources.git import folder_of
 from reconciler.sources.git_source import GitSource
 from reconciler.sources.load import Loader

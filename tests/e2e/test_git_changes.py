@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import SourceError
-from reconciler.settings import SourceSettings
+from reconciler.settings.model import SourceSettings
 from reconciler.sources.git_source import GitSource
 from reconciler.sources.tree import Head, TreeFile
 from tests.support.repositories import Repository

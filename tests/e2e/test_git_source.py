@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import SourceError
-from reconciler.settings import SourceSettings
+from reconciler.settings.model import SourceSettings
 from reconciler.sources.documents import MAX_BYTES
 from reconciler.sources.git_source import GitSource
 from reconciler.sources.tree import Head

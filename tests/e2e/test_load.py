@@ -14,7 +14,7 @@ import pytest
 from reconciler.catalog import Catalog
 from reconciler.catalog.packaged import HUMMINGBOT_VERSION, load_catalog, schema_text
 from reconciler.errors import SourceError
-from reconciler.settings import SourceSettings
+from reconciler.settings.model import SourceSettings
 from reconciler.sources import workers
 from reconciler.sources.ahead import Ahead
 from reconciler.sources.check import check

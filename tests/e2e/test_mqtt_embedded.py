@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import BrokerError
-from reconciler.settings import BrokerSettings
+from reconciler.settings.model import BrokerSettings
 from reconciler.transport import broker_process
 from reconciler.transport.base import Client, Transport
 from reconciler.transport.broker_process import Choose, Program, amqtt, choose_program

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from reconciler.errors import BrokerError, BrokerRefused
-from reconciler.settings import BrokerSettings
+from reconciler.settings.model import BrokerSettings
 from reconciler.transport.base import Transport
 from reconciler.transport.link import MqttTransport
 from tests.support.brokers import Mosquitto, free_port, read_packet, scripted_broker

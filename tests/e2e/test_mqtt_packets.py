@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from reconciler.errors import BrokerError
-from reconciler.settings import BrokerSettings
+from reconciler.settings.model import BrokerSettings
 from reconciler.transport.base import Message, Properties, Transport
 from reconciler.transport.packing import NO_PROPERTIES, pack, pack_publish
 from tests.support.brokers import read_packet, scripted_broker

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import BrokerError, BrokerRefused, SettingsError
-from reconciler.settings import BrokerSettings, TlsSettings
+from reconciler.settings.model import BrokerSettings, TlsSettings
 from reconciler.transport.base import Transport
 from reconciler.transport.link import MAX_REFUSALS
 from tests.e2e.conftest import Certificates

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.catalog.packaged import load_catalog
 from reconciler.errors import SourceError
-from reconciler.settings import PolicySettings, SourceSettings
+from reconciler.settings.model import PolicySettings, SourceSettings
 from reconciler.sources.git_source import GitSource
 from reconciler.sources.load import Loader, Revision
 from reconciler.sources.policy import Rules

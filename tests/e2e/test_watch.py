@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.settings import SourceSettings
+from reconciler.settings.model import SourceSettings
 from reconciler.sources.watch import watch_source, watched_folders
 from tests.support.repositories import Repository
 

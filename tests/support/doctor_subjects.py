@@ -9,7 +9,7 @@ from reconciler.agent.doctor.judging import Finding
 from reconciler.agent.doctor.subject import Subject
 from reconciler.agent.hummingbot.options import Options
 from reconciler.agent.settings import AgentSettings
-from reconciler.settings import BrokerSettings
+from reconciler.settings.model import BrokerSettings
 from tests.support.brokers import free_port
 
 SECRET = "s3cr3t-of-an-exchange"

@@ -7,7 +7,7 @@ from typing import Any
 
 from reconciler.catalog.packaged import load_catalog
 from reconciler.errors import Problem
-from reconciler.settings import PolicySettings
+from reconciler.settings.model import PolicySettings
 from reconciler.sources.check import Checked, check
 from reconciler.sources.policy import Rules, judged
 

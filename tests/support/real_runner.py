@@ -10,7 +10,7 @@ from reconciler.agent.hummingbot.installed import Installed
 from reconciler.agent.hummingbot.options import Options
 from reconciler.agent.hummingbot.runner import HummingbotRunner
 from reconciler.catalog.packaged import load_catalog
-from reconciler.settings import BrokerSettings, TlsSettings
+from reconciler.settings.model import BrokerSettings, TlsSettings
 from reconciler.transport.address import parse_address
 from reconciler.transport.opening import open_transport
 from tests.exchange.process import ExchangeProcess

@@ -18,7 +18,7 @@ from reconciler.agent.hummingbot.switchboard import Switchboard
 from reconciler.agent.model import Strategy
 from reconciler.catalog.mapping import to_hummingbot
 from reconciler.catalog.packaged import load_catalog
-from reconciler.settings import BrokerSettings
+from reconciler.settings.model import BrokerSettings
 from reconciler.transport.opening import open_transport
 
 PROGRAM = Path(__file__).parent / "stand_in_bot.py"

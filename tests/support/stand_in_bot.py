@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.errors import BrokerError
-from reconciler.settings import BrokerSettings
+from reconciler.settings.model import BrokerSettings
 from reconciler.transport.base import Message
 from reconciler.transport.opening import open_transport
 from tests.support.bot_database import Database

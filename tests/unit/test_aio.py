@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from reconciler.background import background
+from reconciler.aio import background
 from reconciler.errors import BrokerRefused
 
 

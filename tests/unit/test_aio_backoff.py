@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from reconciler.transport.backoff import FIRST_S, LONGEST_S, STABLE_S, Backoff
+from reconciler.aio import Backoff
+
+FIRST_S, LONGEST_S, STABLE_S = 0.1, 30.0, 10.0
 
 
 def test_pauses_double_up_to_the_longest() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.catalog.packaged import load_catalog
 from reconciler.session import Session
-from reconciler.settings import Settings
+from reconciler.settings.model import Settings
 from reconciler.sources.check import check
 from reconciler.sources.load import Revision
 from tests.support.repositories import strategy

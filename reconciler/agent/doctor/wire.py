@@ -14,7 +14,7 @@ from reconciler.agent.doctor.subject import Subject
 from reconciler.errors import ReconcilerError
 from reconciler.protocol.messages import MalformedMessage, decode_presence
 from reconciler.protocol.topics import Kind, Topics
-from reconciler.settings import masked_url
+from reconciler.redact import masked_url
 from reconciler.transport.address import PORTS, parse_address, split_url
 from reconciler.transport.base import Message, Transport
 from reconciler.transport.opening import open_transport

@@ -27,7 +27,7 @@ from reconciler.catalog.layout import CONTROLLER
 from reconciler.catalog.mapping import BotFile, UnmappedPair, to_hummingbot, to_yaml
 from reconciler.errors import CommandRejected
 from reconciler.protocol.codes import ErrorCode
-from reconciler.settings import TlsSettings
+from reconciler.settings.model import TlsSettings
 from reconciler.transport.address import Address
 from reconciler.transport.base import Transport
 

@@ -10,7 +10,7 @@ from reconciler.catalog.units import plainly
 from reconciler.catalog.wording import listed
 from reconciler.errors import Severity
 from reconciler.model.spec import StrategySpec
-from reconciler.settings import PolicySettings
+from reconciler.settings.model import PolicySettings
 from reconciler.sources.policy.findings import Finding, Spot
 from reconciler.sources.policy.kinds import Kind
 from reconciler.sources.policy.markets import Traded

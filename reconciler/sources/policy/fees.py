@@ -15,8 +15,7 @@ from typing import NamedTuple
 from reconciler.catalog.units import FRACTION, PERCENT, in_percent, plainly
 from reconciler.errors import Severity
 from reconciler.model.spec import StrategySpec
-from reconciler.settings import FeeRow
-from reconciler.settings.policy import DEFAULT_FEES
+from reconciler.settings.model import DEFAULT_FEES, FeeRow
 from reconciler.sources.policy.findings import Finding, Spot
 from reconciler.sources.policy.kinds import Kind
 from reconciler.sources.policy.markets import Traded

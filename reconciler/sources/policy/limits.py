@@ -9,7 +9,7 @@ from typing import NamedTuple
 from reconciler.catalog.units import FRACTION, convert, in_percent, plainly
 from reconciler.errors import Severity
 from reconciler.model.spec import StrategySpec
-from reconciler.settings import LimitRow, PolicySettings
+from reconciler.settings.model import LimitRow, PolicySettings
 from reconciler.sources.policy.findings import Finding, Spot
 from reconciler.sources.policy.kinds import Kind
 from reconciler.sources.policy.markets import Market, Traded

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Generic, NamedTuple, TypeVar
 
 from reconciler.errors import Severity
-from reconciler.settings import LimitRow, TotalRow
+from reconciler.settings.model import LimitRow, TotalRow
 from reconciler.sources.policy.markets import Market
 
 Row = TypeVar("Row", TotalRow, LimitRow)

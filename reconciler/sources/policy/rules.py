@@ -15,8 +15,7 @@ from reconciler.catalog import Catalog
 from reconciler.catalog.wording import nearest
 from reconciler.errors import SettingsError
 from reconciler.model.spec import StrategySpec
-from reconciler.settings import PolicySettings
-from reconciler.settings.policy import DEFAULT_FEES, OFF
+from reconciler.settings.model import DEFAULT_FEES, OFF, PolicySettings
 from reconciler.sources.policy.alone import Rule, simple_rules
 from reconciler.sources.policy.fees import Losses
 from reconciler.sources.policy.findings import Finding

@@ -9,8 +9,7 @@ from typing import NamedTuple
 from reconciler.catalog.units import plainly
 from reconciler.errors import Severity
 from reconciler.model.spec import StrategySpec
-from reconciler.settings import PolicySettings, TotalRow
-from reconciler.settings.policy import OFF
+from reconciler.settings.model import OFF, PolicySettings, TotalRow
 from reconciler.sources.policy.amounts import BASE, QUOTE, ordered
 from reconciler.sources.policy.findings import Finding, Spot, beside
 from reconciler.sources.policy.kinds import Kind

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from reconciler.agent.hummingbot.credentials import Credentials
-from reconciler.settings import load_settings
+from reconciler.settings.loading import load_settings
 from tests.support.command_lines import accepted
 from tests.support.deploy_files import (
     DEPLOY,

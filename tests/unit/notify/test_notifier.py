@@ -13,7 +13,7 @@ from reconciler.model.change import Action, Change, FieldChange, Op, Plan, Reaso
 from reconciler.model.report import ChangeResult, Event, EventKind, Level, Outcome, StepResult, SyncReport
 from reconciler.model.spec import Key
 from reconciler.notify.notifier import Notifier
-from reconciler.settings import NotificationSettings
+from reconciler.settings.model import NotificationSettings
 from reconciler.store.sqlite import open_store
 
 BLOCKED = Event(EventKind.BLOCKED, Level.WARNING, "btc is left as it is", subject="default/btc:NOT_OURS")

@@ -12,7 +12,7 @@ from reconciler.errors import ExitCode, PlanRefused
 from reconciler.model.change import Action, Change, Cost, FieldChange, Op, Plan, Reason, Step, TargetSummary
 from reconciler.plan.guard import check, unbraked
 from reconciler.plan.summary import counts, exit_code, sentence
-from reconciler.settings import SyncSettings
+from reconciler.settings.model import SyncSettings
 
 SYNC = SyncSettings()
 FIELD = FieldChange("config.bid_spread", 1, 2)

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import SettingsError
-from reconciler.settings import Settings, load_settings, masked_url
+from reconciler.redact import masked_url
+from reconciler.settings.loading import load_settings
+from reconciler.settings.model import Settings
 
 
 def load(text: str = "", tmp_path: Path | None = None, environ=None, flags=None):

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from reconciler.errors import SettingsError
 from reconciler.protocol.topics import is_name, is_root
-from reconciler.settings import BrokerSettings, Loaded, SourceSettings, load_settings, masked_url
+from reconciler.redact import masked_url
 from reconciler.settings.bad_value import BadValue
 from reconciler.settings.keys import is_target_name, parse
+from reconciler.settings.loading import Loaded, load_settings
+from reconciler.settings.model import BrokerSettings, SourceSettings
 from reconciler.settings.references import has_reference, resolved
 
 

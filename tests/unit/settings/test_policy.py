@@ -11,8 +11,8 @@ import pytest
 
 from reconciler.catalog.packaged import load_catalog
 from reconciler.errors import SettingsError
-from reconciler.settings import FeeRow, LimitRow, PolicySettings, TotalRow, load_settings
-from reconciler.settings.loading import Loaded
+from reconciler.settings.loading import Loaded, load_settings
+from reconciler.settings.model import FeeRow, LimitRow, PolicySettings, TotalRow
 from reconciler.sources.policy import Rules
 
 EVERYTHING = """\

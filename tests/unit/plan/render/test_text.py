@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from reconciler.model.change import Action, FieldChange, Reason
-from reconciler.plan.masking import MASK, is_secret
 from reconciler.plan.render import Style, document, lines, to_json, to_markdown, to_text
 from reconciler.plan.values import field_line, value_text
+from reconciler.redact import FIELD_MASK, is_secret
 from tests.support.plan_builders import live, plan_for, seen, spec, with_config
 from tests.support.plan_sample import SAMPLE, SEEN, plan_with, shown
 
@@ -256,7 +256,7 @@ def test_a_secret_is_shown_in_no_form() -> None:
     assert not [
         word for word in ("5f3a9c", "hunter2", "swordfish", "77aa77", "letmein", "trustno1") if word in shown
     ]
-    assert f"config.api_key: {MASK} → {MASK}" in shown
+    assert f"config.api_key: {FIELD_MASK} → {FIELD_MASK}" in shown
 
 
 def test_nothing_that_a_bot_says_reaches_the_terminal_as_a_command() -> None:

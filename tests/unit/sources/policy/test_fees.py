@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.errors import Severity
-from reconciler.settings import FeeRow
+from reconciler.settings.model import FeeRow
 from tests.support.policy_fleet import cross, maker, problems, strategy
 
 TENTH = dict.fromkeys(("binance", "binance_perpetual"), FeeRow(maker=Decimal("0.1"), taker=Decimal("0.15")))

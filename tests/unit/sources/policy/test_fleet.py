@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.errors import Severity
-from reconciler.settings import TotalRow
+from reconciler.settings.model import TotalRow
 from tests.support.policy_fleet import cross, maker, problems, strategy, told
 
 ONE = {"exclusive_markets": "error"}

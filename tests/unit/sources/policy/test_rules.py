@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.catalog.packaged import HUMMINGBOT_VERSION, MANIFEST, schemas_dir
 from reconciler.errors import Severity
-from reconciler.settings import LimitRow
+from reconciler.settings.model import LimitRow
 from reconciler.sources.policy.alone import PERPETUAL
 from tests.support.policy_fleet import cross, maker, problems, strategy, told
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from reconciler.redact import SETTING_MASK, masked_url
 from reconciler.settings.keys import LISTS, SECRET_KEYS, TARGETS, field_name, known_keys
-from reconciler.settings.masking import MASK, masked_url
+from reconciler.settings.model import Settings
 from reconciler.settings.policy_values import FEES
-from reconciler.settings.shape import Settings
 
 
 def described(settings: Settings, origins: Mapping[str, str]) -> list[tuple[str, str, str]]:
@@ -19,7 +19,7 @@ def described(settings: Settings, origins: Mapping[str, str]) -> list[tuple[str,
 
 def shown_text(key: str, text: str) -> str:
     """What somebody wrote for `key`, as it may be shown."""
-    return MASK if key in SECRET_KEYS else masked_url(text)
+    return SETTING_MASK if key in SECRET_KEYS else masked_url(text)
 
 
 def _rows(settings: Settings) -> list[str]:
@@ -44,7 +44,7 @@ def _shown(key: str, value: Any) -> str:  # noqa: ANN401
     if value is None:
         return ""
     if key in SECRET_KEYS:
-        return MASK
+        return SETTING_MASK
     if isinstance(value, tuple):
         return ", ".join(value)
     if isinstance(value, bool):

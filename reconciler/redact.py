@@ -1,7 +1,7 @@
 """
-Secrets are shown to nobody.
+Hides secrets: fields of configs that hold one, and user names and passwords in addresses. Pure.
 
-They have no place in a strategy file: the agent holds them (`account`). Should one get there all the same, it
+Secrets have no place in a strategy file: the agent holds them (`account`). One that stands there all the same
 is masked wherever a plan is shown, and such a plan is not saved.
 """
 
@@ -12,7 +12,13 @@ from typing import Any
 
 from reconciler.model.spec import Value
 
-MASK = "********"
+FIELD_MASK = "********"
+"""Stands for a secret in the config of a strategy."""
+
+SETTING_MASK = "***"
+"""Stands for a secret in settings and addresses."""
+
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 
 _WORD = re.compile(r"[a-z]+|[A-Z]+(?![a-z])|[A-Z][a-z]*|\d+")
 
@@ -38,7 +44,7 @@ def is_secret(name: str, value: Value) -> bool:
 def masked(value: Value, path: str = "") -> Any:  # noqa: ANN401  (a Value, with masks in it)
     """`value` with every secret in it masked; `path` is the dotted way to it."""
     if any(is_secret(name, value) for name in path.split(".")):
-        return MASK
+        return FIELD_MASK
     if isinstance(value, dict):
         return {key: masked(item, key) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -55,3 +61,8 @@ def secret_paths(value: Value, path: str) -> list[str]:
     if isinstance(value, list | tuple):
         return [found for index, item in enumerate(value) for found in secret_paths(item, f"{path}.{index}")]
     return []
+
+
+def masked_url(text: str) -> str:
+    """`text` with the user name and password of every address in it masked."""
+    return _CREDENTIALS.sub(f"{SETTING_MASK}@", text)
