@@ -1,6 +1,6 @@
 """
-One repository at one ref → revisions: a folder that is read as it is (docs/decisions/0067), or an address of another
-machine behind a private clone.
+One repository at one ref → revisions: a folder that is read in place, or an address of another machine behind a
+private clone (docs/decisions/reading-git.md).
 
 Rule 1: nothing is ever written to a repository that is not ours.
 Rule 2: a revision that nobody allowed has signed is no revision.

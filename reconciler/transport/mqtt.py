@@ -1,11 +1,9 @@
 """
-Packets out, packets in: paho in our words, but for the two kinds that nearly all traffic is made of. The only
-module that imports paho.
+MQTT packets in and out. The only module that imports paho.
 
-PUBLISH and PUBACK are packed and unpacked here, since paho takes ten times as long for them (docs/decisions/0007);
-connecting, subscribing, keeping alive, leaving, and every packet that is not plainly in order are paho's. It
-never sees a message of ours, so it has none to keep and send again (docs/decisions/0020). What to wait for, and
-how long, is `connection.py`'s.
+paho connects, subscribes, pings, leaves and reads every packet that is not plainly in order. PUBLISH and PUBACK are
+read and written here: paho takes ten times as long for them (docs/decisions/mqtt-client.md). paho sees no message of
+ours, so it has none to keep and send again. What to wait for, and how long, is `connection.py`'s.
 """
 
 from __future__ import annotations
