@@ -27,7 +27,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from yaml import cyaml
 
 from benchmarks.fleet import agent, git, make_repository, mosquitto, ratio_line, reconciler, workspace
-from reconciler.catalog.packaged import HUMMINGBOT_VERSION, schema_text
+from reconciler.catalog.loading import HUMMINGBOT_VERSION, schema_text
 
 COLD_GOAL = 1.7
 NAIVE_GOAL = 15.0

@@ -18,7 +18,7 @@ import yaml
 from yaml import cyaml
 
 from benchmarks.fleet import file_text, ratio_line
-from reconciler.catalog.packaged import HUMMINGBOT_VERSION, load_catalog, schema_text
+from reconciler.catalog.loading import HUMMINGBOT_VERSION, load_catalog, schema_text
 from reconciler.sources.check import check
 from reconciler.sources.documents import read
 

@@ -12,14 +12,14 @@ from reconciler.agent.discovery import Discovery
 from reconciler.agent.hummingbot.credentials import load_credentials
 from reconciler.agent.hummingbot.installed import Installed
 from reconciler.agent.hummingbot.runner import HummingbotRunner
-from reconciler.agent.install import hummingbot_python
+from reconciler.agent.install.installer import hummingbot_python
 from reconciler.agent.journal import Journal
 from reconciler.agent.model import CAPABILITIES, SIGNATURES, AgentSession
 from reconciler.agent.runner import Runner
 from reconciler.agent.settings import AgentSettings
 from reconciler.agent.simulated.runner import SimulatedRunner
 from reconciler.catalog import Catalog
-from reconciler.catalog.packaged import load_catalog
+from reconciler.catalog.loading import load_catalog
 from reconciler.errors import SettingsError
 from reconciler.protocol.topics import Topics, is_name
 from reconciler.transport.address import PORTS, parse_address, split_url

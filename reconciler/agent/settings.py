@@ -8,7 +8,7 @@ import msgspec
 
 from reconciler.agent.faults import Faults
 from reconciler.agent.hummingbot.options import Options
-from reconciler.catalog.packaged import HUMMINGBOT_VERSION
+from reconciler.catalog.loading import HUMMINGBOT_VERSION
 from reconciler.model.spec import DEFAULT_ACCOUNT
 from reconciler.settings.model import BrokerSettings
 

@@ -15,8 +15,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from reconciler.catalog.catalog import Catalog
-from reconciler.catalog.layout import COMMA, CONTROLLER, LEGACY, LIST, Layout
+from reconciler.catalog.catalog import COMMA, CONTROLLER, LEGACY, LIST, Catalog, Layout
 from reconciler.model.spec import Config
 
 V1, V2 = "v1", "controller"

@@ -7,15 +7,16 @@ Rule 2: never empty: what jsonschema does not find but jsonschema-rs did is stil
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import cache
 from itertools import islice
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
-from reconciler.catalog.wording import Schema, nearest, words_for
+from reconciler.catalog.units import FRACTION, PERCENT, has_unit, takes_unit
 
 MOST_TOLD = 100
 """Of one document. Whoever has more has one mistake many times."""
@@ -111,3 +112,142 @@ def _unknown_fields(
 
 def _missing(name: str, path: tuple[str | int, ...], owner: str) -> Violation:
     return Violation((*path, name), f"{owner} needs this field", f"add {name}: …", key=True, missing=True)
+
+
+Schema: TypeAlias = Mapping[str, Any]
+Words: TypeAlias = Callable[[Any, Schema], tuple[str, str]]
+"""(value, schema) → what, fix."""
+
+MOST_NAMES = 12
+"""Of a choice; whoever has more to choose from looks them up (reconciler schema show)."""
+
+SHOWN = 60
+"""Longer values are cut: a message is one line."""
+
+
+def words_for(keyword: str) -> Words:
+    """What is said of a value that fails `keyword`."""
+    return _WORDS.get(keyword, _other)
+
+
+def shown(value: Any) -> str:  # noqa: ANN401  (any JSON value)
+    """A value as its reader wrote it, short."""
+    if isinstance(value, Decimal):
+        return str(value)
+    if value is None or isinstance(value, bool):
+        return {None: "nothing", True: "true", False: "false"}[value]
+    if isinstance(value, dict | list):
+        return "this"
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The known name that `name` was probably meant to be; empty if none is near."""
+    found = difflib.get_close_matches(name, list(known), 1)
+    return found[0] if found else ""
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names to choose from, on one line: the first few, and how many more there are."""
+    all_names = list(names)
+    shown_names = ", ".join(all_names[:MOST_NAMES])
+    more = len(all_names) - MOST_NAMES
+    return f"{shown_names} and {more} more" if more > 0 else shown_names
+
+
+def _type(value: Any, schema: Schema) -> tuple[str, str]:  # noqa: ANN401
+    wanted: list[str] = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    words = " or ".join(_TYPES.get(name, name) for name in wanted)
+    is_number = bool({"number", "integer"} & set(wanted))
+    if isinstance(value, str) and has_unit(value) and not takes_unit(schema.get("x-unit", "")):
+        return f"{value!r} has a unit, which this field does not take", f"write {words} without % or bps"
+    fix = f"write {words}"
+    if "string" in wanted and isinstance(value, bool | int | Decimal):
+        fix = f'put it in quotes: "{shown(value)}"'
+    elif isinstance(value, str) and is_number:
+        fix = _NUMBER_FIXES.get(schema.get("x-unit", ""), "write the number alone, without quotes or unit")
+    return f"{shown(value)} is not {words}", fix
+
+
+def _enum(value: Any, schema: Schema) -> tuple[str, str]:  # noqa: ANN401
+    allowed = [shown(item).strip("'") for item in schema["enum"]]
+    near = difflib.get_close_matches(str(value), allowed, 1, cutoff=0.8)
+    choice = f"write one of {listed(allowed)}"
+    return f"{shown(value)} is not allowed", f"{choice} (did you mean {near[0]}?)" if near else choice
+
+
+def _bounds(value: Any, schema: Schema) -> tuple[str, str]:  # noqa: ANN401
+    words = [f"{word} {schema[key]}" for key, word in _BOUNDS.items() if key in schema]
+    unit = schema.get("x-unit", "")
+    as_what = f", in {unit}" if takes_unit(unit) else ""
+    return f"{shown(value)} is out of range", f"write a number that is {' and '.join(words)}{as_what}"
+
+
+def _pattern(value: Any, schema: Schema) -> tuple[str, str]:  # noqa: ANN401
+    form = _FORMS.get(schema["pattern"], f"it must match {schema['pattern']}")
+    return f"{shown(value)} does not have the right form", form
+
+
+def _repeated(value: Any, schema: Schema) -> tuple[str, str]:  # noqa: ANN401
+    del value, schema
+    return "the same item stands here twice", "remove one of the two"
+
+
+def _length(value: Any, schema: Schema) -> tuple[str, str]:  # noqa: ANN401
+    least, most = schema.get("minItems"), schema.get("maxItems")
+    wanted = (
+        f"{least}" if least == most else f"{least or 0} to {most if most is not None else 'any number of'}"
+    )
+    return f"{len(value)} items are not {wanted}", f"write a list of {wanted}"
+
+
+def _too_short(value: Any, schema: Schema) -> tuple[str, str]:  # noqa: ANN401
+    del schema
+    return f"{shown(value)} says nothing", "write some text"
+
+
+def _other(value: Any, schema: Schema) -> tuple[str, str]:  # noqa: ANN401
+    del schema
+    return f"{shown(value)} is not allowed here", "see the field's description in the schema"
+
+
+_TYPES = {
+    "number": "a number",
+    "integer": "a whole number",
+    "string": "text",
+    "boolean": "true or false",
+    "object": "a mapping of fields",
+    "array": "a list",
+    "null": "nothing",
+}
+
+_NUMBER_FIXES = {
+    PERCENT: "write a number, which is in percent, or one with its unit: 0.1% or 10bps",
+    FRACTION: "write a number, of which 1 is the whole, or one with its unit: 0.1% or 10bps",
+    "seconds": "write the number of seconds alone",
+}
+
+_BOUNDS = {
+    "exclusiveMinimum": "above",
+    "minimum": "at least",
+    "exclusiveMaximum": "below",
+    "maximum": "at most",
+}
+
+_FORMS = {
+    "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$": "use letters, digits, . _ and -, at most 64, beginning with a letter or digit",
+    "^[A-Z0-9._]+-[A-Z0-9._]+$": "write BASE-QUOTE in capitals, such as BTC-USDT",
+    "^[a-z0-9_]+$": "write the connector's name in small letters, such as binance",
+    "^config\\.[A-Za-z0-9_.]+$": "write config. and the field's name, such as config.order_amount",
+}
+
+_WORDS: dict[str, Words] = {
+    "type": _type,
+    "enum": _enum,
+    "pattern": _pattern,
+    "uniqueItems": _repeated,
+    "minLength": _too_short,
+    **dict.fromkeys(("minItems", "maxItems"), _length),
+    **dict.fromkeys(_BOUNDS, _bounds),
+}

@@ -74,13 +74,13 @@ def install(
     """
     import msgspec
 
-    from reconciler.agent.install import Order, default_folder
-    from reconciler.agent.install import install as make
+    from reconciler.agent.install.installer import InstallRequest, default_folder
+    from reconciler.agent.install.installer import install as make
 
     settings = _settings(invocation)
     version = version or settings.hummingbot_version
     into = into or default_folder(settings.folder, version)
-    order = msgspec.structs.replace(Order(into=into, version=version), **options)
+    order = msgspec.structs.replace(InstallRequest(into=into, version=version), **options)
     with waiting(f"installing Hummingbot {version} …") as show:
         done = asyncio.run(make(order, lambda what: show(f"installing Hummingbot {version}: {what}")))
     note(f"Hummingbot {done.marker.version} {'installed' if done.fresh else 'was installed already'}")
@@ -123,8 +123,8 @@ def doctor(invocation: Invocation, chosen: tuple[str, ...], time_from: str, outp
     Options of the agent stand before the word doctor: what is looked at is what an agent with these options
     would use. Nothing is changed; secrets are counted, never shown. Exit code 1 if something is missing.
     """
-    from reconciler.agent.doctor.examine import examine
-    from reconciler.agent.doctor.subject import Subject
+    from reconciler.agent.doctor.checks import examine
+    from reconciler.agent.doctor.probes import Subject
     from reconciler.cli.diagnosis import diagnosis_document, diagnosis_exit_code, diagnosis_text
 
     invocation.log()

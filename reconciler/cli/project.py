@@ -97,7 +97,7 @@ class _Done(NamedTuple):
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, bytes]]:
-    from reconciler.catalog.packaged import MANIFEST, schemas_dir
+    from reconciler.catalog.loading import MANIFEST, schemas_dir
 
     yield folder / "reconciler.yaml", SETTINGS.format(branch=_branch(folder)).encode()
     yield folder / "strategies" / "btc-maker.yaml", SAMPLE.encode()

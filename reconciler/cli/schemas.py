@@ -66,7 +66,7 @@ def generate(  # noqa: PLR0913, PLR0917  (click's: one for each option)
 
     What the code does not say comes from the overlay: schemas/overlay.yaml in --into, or ours.
     """
-    from reconciler.catalog.packaged import schemas_dir
+    from reconciler.catalog.loading import schemas_dir
     from reconciler.schemagen import generate as generating
 
     own = into / "overlay.yaml"
@@ -129,7 +129,7 @@ def list_(invocation: Invocation, output: str) -> ExitCode:
 @pass_invocation
 def show(invocation: Invocation, strategy_type: str, output: str) -> ExitCode:
     """Show each field: what it takes, its unit, its default, and whether a running bot takes a change."""
-    from reconciler.catalog.wording import nearest
+    from reconciler.catalog.violations import nearest
     from reconciler.schemagen.showing import field_lines
 
     known = _schemas(invocation)
@@ -169,7 +169,7 @@ def show(invocation: Invocation, strategy_type: str, output: str) -> ExitCode:
 @pass_invocation
 def check(invocation: Invocation, folder: Path | None, output: str) -> ExitCode:
     """Say which schemas are missing, were edited by hand, or are no JSON Schemas."""
-    from reconciler.schemagen.checking import check_folder
+    from reconciler.schemagen.generate import check_folder
 
     below = Path("strategies") / invocation.settings().hummingbot_version
     problems = check_folder(folder or (_own(invocation) or _ours()) / below)
@@ -186,7 +186,7 @@ def check(invocation: Invocation, folder: Path | None, output: str) -> ExitCode:
 
 def _schemas(invocation: Invocation) -> dict[str, dict[str, object]]:
     """Type → schema: ours, and on top of them those of the settings."""
-    from reconciler.catalog.packaged import SUFFIX, load_catalog
+    from reconciler.catalog.loading import SUFFIX, load_catalog
 
     settings = invocation.settings()
     own = _own(invocation)
@@ -206,7 +206,7 @@ def _own(invocation: Invocation) -> Path | None:
 
 
 def _ours() -> Path:
-    from reconciler.catalog.packaged import schemas_dir
+    from reconciler.catalog.loading import schemas_dir
 
     return schemas_dir()
 

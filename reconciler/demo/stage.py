@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import BinaryIO
 
-from reconciler.catalog.packaged import examples_dir, schemas_dir
+from reconciler.catalog.loading import examples_dir, schemas_dir
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.settings.model import BrokerSettings
 from reconciler.transport.broker_process import TETHER

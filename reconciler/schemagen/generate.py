@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
-from reconciler.catalog.layout import CONTROLLER, LEGACY, MODEL
-from reconciler.catalog.packaged import ENVELOPE, MANIFEST, SUFFIX, schema_text
-from reconciler.errors import SchemaError
+from reconciler.catalog.catalog import CONTROLLER, LEGACY, MODEL
+from reconciler.catalog.loading import ENVELOPE, MANIFEST, SUFFIX, schema_text
+from reconciler.errors import Location, Problem, SchemaError
 from reconciler.schemagen.inspection import Inspected, inspect
 from reconciler.schemagen.overlay import Overlay
 from reconciler.schemagen.writing import Connectors, text_of, write_schema
@@ -125,3 +125,55 @@ def _digest(text: str) -> str:
 
 def _is_so(path: Path, text: str) -> bool:
     return path.is_file() and path.read_text(encoding="utf-8") == text
+
+
+def check_folder(folder: Path) -> list[Problem]:
+    """Everything wrong with one version's schemas in `folder`.
+
+    Raises:
+        SchemaError: there is no manifest that can be read.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SchemaError(
+            f"{folder / MANIFEST} cannot be read: {getattr(error, 'strerror', None) or error}",
+            "make it: reconciler schema generate --python INTERPRETER, one that has Hummingbot",
+        ) from error
+    there = {file.name.removesuffix(SUFFIX): file for file in sorted(folder.glob(f"*{SUFFIX}"))}
+    problems = [
+        _problem(folder / f"{name}{SUFFIX}", "the manifest has it, the folder has not", "make it again")
+        for name in manifest["schemas"].keys() - there.keys()
+    ]
+    for name, file in there.items():
+        problems.extend(_check(file, manifest["schemas"].get(name)))
+    return sorted(problems)
+
+
+def _check(file: Path, digest: str | None) -> Iterator[Problem]:
+    text = file.read_bytes()
+    if digest is None:
+        yield _problem(file, "the manifest does not have it", "make the manifest again, or remove the file")
+    elif digest != "sha256:" + hashlib.sha256(text).hexdigest():
+        yield _problem(
+            file, "it is not what was generated", "make it again: what is known better goes to the overlay"
+        )
+    try:
+        schema = json.loads(text)
+    except ValueError as error:
+        yield _problem(file, f"it is no JSON: {error}", "make it again")
+        return
+    yield from (_problem(file, said, "make it again") for said in _meta_errors(schema))
+
+
+def _meta_errors(schema: Any) -> Iterator[str]:  # noqa: ANN401  (any JSON value)
+    from jsonschema import Draft202012Validator
+
+    checker = Draft202012Validator(Draft202012Validator.META_SCHEMA)
+    yield from (f"it is no JSON Schema: {error.message}" for error in checker.iter_errors(schema))
+
+
+def _problem(file: Path, what: str, fix: str) -> Problem:
+    return Problem(
+        Location(str(file)), "", what, f"{fix} (reconciler schema generate)" if "again" in fix else fix
+    )

@@ -15,7 +15,7 @@ from reconciler.errors import SchemaError
 TIMEOUT_S = 180.0
 """Importing Hummingbot takes 3 to 10 s with a cold disk; a machine that is busy may take several times that."""
 
-_HERE = Path(__file__).parent
+_GUEST = Path(__file__).parent / "guest"
 
 
 class Inspected(msgspec.Struct, frozen=True):
@@ -54,7 +54,7 @@ def inspect(python: Path, controllers: Path | None = None, *, timeout_s: float =
 
 
 def _run(python: Path, program: str, arguments: list[str], folder: Path, timeout_s: float) -> dict[str, Any]:
-    command = [str(python), "-P", str(_HERE / program), *arguments]
+    command = [str(python), "-P", str(_GUEST / program), *arguments]
     try:
         ended = subprocess.run(
             command, cwd=folder, capture_output=True, stdin=subprocess.DEVNULL, timeout=timeout_s, check=False

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from reconciler.catalog.wording import listed
+from reconciler.catalog.violations import listed
 
 _BOUNDS = {"exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "maximum": "≤"}
 

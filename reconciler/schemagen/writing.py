@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.catalog.layout import CONTROLLER, LEGACY, MODEL
+from reconciler.catalog.catalog import CONTROLLER, LEGACY, MODEL
 from reconciler.catalog.units import takes_unit
 from reconciler.schemagen.nodes import Facts, Schema, exact, from_legacy, schema_of
 from reconciler.schemagen.overlay import Overlay

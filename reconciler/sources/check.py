@@ -13,7 +13,7 @@ from typing import Any
 
 from reconciler.catalog import Catalog, Field, Violation
 from reconciler.catalog.units import convert, in_percent, plainly, spelled
-from reconciler.catalog.wording import listed, nearest
+from reconciler.catalog.violations import listed, nearest
 from reconciler.errors import Location, Problem, Severity
 from reconciler.model.spec import DEFAULT_ACCOUNT, DEFAULT_TARGET, Config, StrategySpec, Suspend, Wish
 from reconciler.protocol.times import parse_time

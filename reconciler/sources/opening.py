@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.catalog import Catalog
-from reconciler.catalog.packaged import load_catalog
+from reconciler.catalog.loading import load_catalog
 from reconciler.settings.model import PolicySettings, Settings
 
 if TYPE_CHECKING:

@@ -195,7 +195,7 @@ def _main(folder: Path, schema_hash: str) -> None:
     """Be such a process: blobs come on stdin, as `git cat-file --batch` writes them."""
     import gc
 
-    from reconciler.catalog.packaged import load_catalog
+    from reconciler.catalog.loading import load_catalog
 
     gc.disable()
     catalog = load_catalog()

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from reconciler.asking import Identity
-from reconciler.catalog.packaged import load_catalog
+from reconciler.catalog.loading import load_catalog
 from reconciler.live import Live
 from reconciler.model.change import Plan
 from reconciler.model.report import SyncReport

@@ -15,7 +15,7 @@ from reconciler.agent.discovery import Discovery
 from reconciler.agent.faults import Faults
 from reconciler.agent.model import CAPABILITIES, AgentSession, Strategy
 from reconciler.agent.settings import AgentSettings
-from reconciler.catalog.packaged import load_catalog
+from reconciler.catalog.loading import load_catalog
 from reconciler.transport.base import Client, Will
 from tests.convergence.bots import Bots, Survivors, WatchedJournal
 from tests.convergence.ledger import Ledger

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from reconciler.catalog.catalog import HOT
-from reconciler.catalog.packaged import load_catalog
+from reconciler.catalog.loading import load_catalog
 from reconciler.model.spec import Config, Key, StrategySpec, Wish
 from reconciler.model.state import Desired
 from reconciler.protocol.messages import Command, encode

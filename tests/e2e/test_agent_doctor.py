@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from reconciler.agent.doctor.examine import examine
-from reconciler.agent.doctor.judging import Verdict
+from reconciler.agent.doctor.checks import examine
+from reconciler.agent.doctor.verdicts import CheckVerdict
 from reconciler.agent.hummingbot.options import Options
-from reconciler.agent.install import Order, default_folder, install
-from reconciler.agent.probe import probe
+from reconciler.agent.install.environment import probe
+from reconciler.agent.install.installer import InstallRequest, default_folder, install
 from reconciler.settings.model import BrokerSettings
 from tests.support.brokers import Mosquitto, free_port, scripted_broker
 from tests.support.cli_project import Project
@@ -36,7 +36,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
         wheels.add(module=module if settle else "")
         for name, value in wheels.environment.items():
             monkeypatch.setenv(name, value)
-        order = Order(into=default_folder(tmp_path / "state"))
+        order = InstallRequest(into=default_folder(tmp_path / "state"))
         python = asyncio.run(install(order, lambda _: None)).python
         if not settle:
             (file,) = order.into.glob("lib/python*/site-packages/hummingbot/client/hummingbot_application.py")
@@ -110,7 +110,7 @@ async def test_an_interpreter_without_hummingbot_is_told_apart_from_none(tmp_pat
         finding.check: finding for finding in await examine(bare, frozenset({"interpreter", "package"}))
     }
 
-    assert findings["interpreter"].verdict is Verdict.OK
+    assert findings["interpreter"].verdict is CheckVerdict.OK
     assert findings["package"].seen == f"{sys.executable} has no hummingbot"
 
 
@@ -120,7 +120,7 @@ async def test_an_interpreter_that_is_none_does_not_answer(tmp_path: Path) -> No
 
     for path in (tmp_path / "python", tmp_path / "gone"):
         finding = await found("interpreter", subject(tmp_path, options=Options(python=path)))
-        assert finding.verdict is Verdict.MISSING
+        assert finding.verdict is CheckVerdict.MISSING
         assert "does not answer" in finding.seen
 
 
@@ -129,7 +129,7 @@ def test_an_import_that_fails_is_named(tmp_path: Path, installed: Callable[..., 
 
     finding = asyncio.run(found("interpreter", subject(tmp_path)))
 
-    assert finding.verdict is Verdict.MISSING
+    assert finding.verdict is CheckVerdict.MISSING
     assert "No module named 'libthere_is_none'" in finding.seen
     assert "--force" in finding.fix
 
@@ -149,7 +149,7 @@ def test_packages_changed_by_hand_are_seen(tmp_path: Path, installed: Callable[.
 
     finding = asyncio.run(found("interpreter", subject(tmp_path)))
 
-    assert finding.verdict is Verdict.WARNING
+    assert finding.verdict is CheckVerdict.WARNING
     assert "packages were changed" in finding.seen
 
 
@@ -166,7 +166,7 @@ async def test_a_broker_that_lets_the_agent_work_is_good_and_hears_nothing_that_
     await transport.subscribe(["#"])
     await transport.publish("end", b"")
 
-    assert finding.verdict is Verdict.OK
+    assert finding.verdict is CheckVerdict.OK
     assert [message.topic for message in await ear.hear()] == ["end"]
 
 
@@ -181,7 +181,7 @@ async def test_a_wrong_password_is_told_without_it(
 
     finding = await found("broker", subject(tmp_path, settings))
 
-    assert finding.verdict is Verdict.MISSING
+    assert finding.verdict is CheckVerdict.MISSING
     assert "Not authorized" in finding.seen
     assert "broker.username" in finding.fix
     assert SECRET not in str(finding)
@@ -197,7 +197,7 @@ async def test_a_broker_that_lets_no_answers_through_is_told(
 
     finding = await found("broker", subject(tmp_path, BrokerSettings(url=broker.url)))
 
-    assert finding.verdict is Verdict.MISSING
+    assert finding.verdict is CheckVerdict.MISSING
     assert "hummingbot/response/doctor-" in finding.seen
 
 
@@ -212,13 +212,13 @@ async def test_a_broker_that_says_nothing_has_an_end(tmp_path: Path) -> None:
             for one in await examine(subject(tmp_path, settings), frozenset({"port", "broker"}))
         }
 
-    assert findings["port"].verdict is Verdict.OK
-    assert findings["broker"].verdict is Verdict.MISSING
+    assert findings["port"].verdict is CheckVerdict.OK
+    assert findings["broker"].verdict is CheckVerdict.MISSING
 
 
 async def test_nobody_at_the_brokers_address_is_told(tmp_path: Path) -> None:
     for name in ("port", "broker"):
-        assert (await found(name, subject(tmp_path))).verdict is Verdict.MISSING
+        assert (await found(name, subject(tmp_path))).verdict is CheckVerdict.MISSING
 
 
 def test_a_broker_without_an_address_is_not_started_for_a_look(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.agent.doctor.judging import Verdict
-from reconciler.agent.doctor.machine import ahead_of, kept_by_ntp
+from reconciler.agent.doctor.probes import ahead_of, kept_by_ntp
+from reconciler.agent.doctor.verdicts import CheckVerdict
 from reconciler.agent.hummingbot.options import Options
 from reconciler.agent.journal import Entry, Journal
 from reconciler.agent.model import Strategy
@@ -56,7 +56,7 @@ async def test_keys_that_a_strategy_needs_are_missed_by_name(
 
     finding = await found("credentials", subject(tmp_path))
 
-    assert finding.verdict is Verdict.MISSING
+    assert finding.verdict is CheckVerdict.MISSING
     assert "none for kraken, needed by two-venues;" in finding.seen
     assert "kucoin" not in finding.seen
     assert SECRET not in str(finding)
@@ -71,9 +71,9 @@ async def test_an_accounts_file_that_others_can_read_is_not_taken(tmp_path: Path
     file.chmod(0o600)
     closed = await found("credentials", subject(tmp_path, options=Options(accounts_file=file)))
 
-    assert open_to_all.verdict is Verdict.MISSING
+    assert open_to_all.verdict is CheckVerdict.MISSING
     assert "chmod 600" in open_to_all.fix
-    assert closed.verdict is Verdict.OK
+    assert closed.verdict is CheckVerdict.OK
     assert SECRET not in f"{open_to_all}{closed}"
 
 
@@ -88,7 +88,9 @@ async def test_the_controllers_folder_is_missed_when_a_strategy_needs_it(tmp_pat
     (folder / "pmm_simple.py").touch()
     there = await found("controllers", subject(tmp_path, options=Options(controllers=folder)))
 
-    assert [one.verdict for one in (nowhere, gone, empty, there)] == [Verdict.MISSING] * 3 + [Verdict.OK]
+    assert [one.verdict for one in (nowhere, gone, empty, there)] == [CheckVerdict.MISSING] * 3 + [
+        CheckVerdict.OK
+    ]
     assert "simple need" in nowhere.seen
     assert "plain" not in nowhere.seen
 
@@ -99,14 +101,14 @@ async def test_a_state_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 
     finding = await found("state", subject(tmp_path))
 
-    assert finding.verdict is Verdict.MISSING
+    assert finding.verdict is CheckVerdict.MISSING
     assert "agent.db" in finding.seen
 
 
 async def test_a_folder_that_is_a_file_is_no_state_folder(tmp_path: Path) -> None:
     (tmp_path / "state").touch()
 
-    assert (await found("state", subject(tmp_path))).verdict is Verdict.MISSING
+    assert (await found("state", subject(tmp_path))).verdict is CheckVerdict.MISSING
 
 
 # The machine.
@@ -135,9 +137,11 @@ def clock_elsewhere(ahead: timedelta | None) -> Iterator[str]:
         server.server_close()
 
 
-@pytest.mark.parametrize(("hours", "verdict"), [(0, Verdict.OK), (1, Verdict.MISSING), (-1, Verdict.MISSING)])
+@pytest.mark.parametrize(
+    ("hours", "verdict"), [(0, CheckVerdict.OK), (1, CheckVerdict.MISSING), (-1, CheckVerdict.MISSING)]
+)
 async def test_the_clock_is_compared_with_the_one_that_was_named(
-    tmp_path: Path, hours: int, verdict: Verdict
+    tmp_path: Path, hours: int, verdict: CheckVerdict
 ) -> None:
     with clock_elsewhere(timedelta(hours=hours)) as url:
         finding = await found("clock", subject(tmp_path, time_from=url))
@@ -155,7 +159,7 @@ async def test_a_clock_elsewhere_that_does_not_answer_is_told(tmp_path: Path) ->
     assert "its answer has no Date" in silent.seen
     assert "did not answer" in gone.seen
     assert "not an http: or https: address" in wrong.seen
-    assert {one.verdict for one in (silent, gone, wrong)} == {Verdict.WARNING}
+    assert {one.verdict for one in (silent, gone, wrong)} == {CheckVerdict.WARNING}
 
 
 async def test_a_clock_elsewhere_that_hangs_has_an_end() -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.agent.environment import MARKER
-from reconciler.agent.install import default_folder, hummingbot_python
+from reconciler.agent.install.environment import MARKER
+from reconciler.agent.install.installer import default_folder, hummingbot_python
 from tests.support.cli_project import LIMIT_S, Project
 from tests.support.install_project import Shop
 from tests.support.wheelhouse import VERSION, Wheelhouse, needs_uv

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.agent.install import InstallError, Order, hummingbot_python, install
+from reconciler.agent.install.installer import InstallError, InstallRequest, hummingbot_python, install
 from tests.support.brokers import free_port
 from tests.support.cli_project import COMMAND, LIMIT_S
 from tests.support.conditions import until
@@ -70,7 +70,7 @@ def test_a_failure_leaves_what_was_there_before(shop: Shop) -> None:
 
 
 def test_a_full_disk_is_told_with_both_numbers_before_anything_is_made(shop: Shop) -> None:
-    order = Order(into=shop.place, python=sys.executable, limit_s=LIMIT_S, needed_bytes=10**18)
+    order = InstallRequest(into=shop.place, python=sys.executable, limit_s=LIMIT_S, needed_bytes=10**18)
 
     with pytest.raises(InstallError, match=r"GB are free, and 1000000000\.0 GB are needed") as caught:
         asyncio.run(install(order, lambda _: None))

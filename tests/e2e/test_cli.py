@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.catalog.packaged import HUMMINGBOT_VERSION
+from reconciler.catalog.loading import HUMMINGBOT_VERSION
 from tests.support.brokers import Mosquitto
 from tests.support.cli_project import COMMAND, LIMIT_S, Project, clean_environment
 

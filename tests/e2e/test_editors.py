@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from reconciler.catalog.packaged import load_catalog, schema_text, schemas_dir
+from reconciler.catalog.loading import load_catalog, schema_text, schemas_dir
 from tests.support.cli_project import Project
 from tests.support.fuzz_inputs import examples
 from tests.support.language_server import LanguageServer, language_server

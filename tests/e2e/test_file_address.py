@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.catalog.packaged import load_catalog
+from reconciler.catalog.loading import load_catalog
 from reconciler.errors import SourceError
 from reconciler.settings.model import SourceSettings
 from reconciler.sources.git import folder_of

@@ -12,7 +12,7 @@ from typing import IO
 import pytest
 
 from reconciler.catalog import Catalog
-from reconciler.catalog.packaged import HUMMINGBOT_VERSION, load_catalog, schema_text
+from reconciler.catalog.loading import HUMMINGBOT_VERSION, load_catalog, schema_text
 from reconciler.errors import SourceError
 from reconciler.settings.model import SourceSettings
 from reconciler.sources import workers

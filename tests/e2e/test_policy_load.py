@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.catalog.packaged import load_catalog
+from reconciler.catalog.loading import load_catalog
 from reconciler.errors import SourceError
 from reconciler.settings.model import PolicySettings, SourceSettings
 from reconciler.sources.git_source import GitSource

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.catalog.packaged import HUMMINGBOT_VERSION, load_catalog, schemas_dir
+from reconciler.catalog.loading import HUMMINGBOT_VERSION, load_catalog, schemas_dir
 from reconciler.cli.main import run
 from reconciler.errors import ExitCode, SchemaError
 from reconciler.schemagen.generate import generate, write

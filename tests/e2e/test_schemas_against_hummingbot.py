@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.catalog.loading import examples_dir, load_catalog
 from reconciler.catalog.mapping import from_hummingbot, to_hummingbot, to_yaml
-from reconciler.catalog.packaged import examples_dir, load_catalog
 from reconciler.model.spec import StrategySpec
 from reconciler.sources.check import check
 from tests.oracle import NO_CONTROLLERS, NO_HUMMINGBOT, Oracle, controllers, open_oracle, python

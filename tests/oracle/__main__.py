@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from reconciler.catalog import Catalog
+from reconciler.catalog.loading import HUMMINGBOT_VERSION, examples_dir, load_catalog
 from reconciler.catalog.mapping import to_hummingbot
-from reconciler.catalog.packaged import HUMMINGBOT_VERSION, examples_dir, load_catalog
 from reconciler.model.spec import StrategySpec
 from reconciler.sources.check import check
 from tests.oracle import REFUSED, Oracle, controllers, open_oracle

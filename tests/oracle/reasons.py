@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from reconciler.catalog import Catalog
-from reconciler.catalog.packaged import schemas_dir
+from reconciler.catalog.loading import schemas_dir
 from tests.oracle.comparing import Verdict
 
 BOUND = "a bound of the overlay: nobody can mean a value beyond it"

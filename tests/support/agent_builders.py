@@ -8,7 +8,7 @@ from typing import Any
 
 from reconciler.agent.model import Strategy
 from reconciler.agent.validation import Validator
-from reconciler.catalog.packaged import load_catalog
+from reconciler.catalog.loading import load_catalog
 from reconciler.model.change import Op
 from reconciler.model.state import Lifecycle
 from reconciler.protocol.canonical import hash_of

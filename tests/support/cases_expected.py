@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from reconciler.catalog.packaged import load_catalog
+from reconciler.catalog.loading import load_catalog
 from reconciler.errors import Severity
 from reconciler.sources.check import check
 

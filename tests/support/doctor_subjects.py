@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reconciler.agent.doctor.examine import examine
-from reconciler.agent.doctor.judging import Finding
-from reconciler.agent.doctor.subject import Subject
+from reconciler.agent.doctor.checks import examine
+from reconciler.agent.doctor.probes import Subject
+from reconciler.agent.doctor.verdicts import CheckResult
 from reconciler.agent.hummingbot.options import Options
 from reconciler.agent.settings import AgentSettings
 from reconciler.settings.model import BrokerSettings
@@ -26,6 +26,6 @@ def subject(
     return Subject(settings=settings, time_from=time_from)
 
 
-async def found(check: str, subject: Subject) -> Finding:
+async def found(check: str, subject: Subject) -> CheckResult:
     (finding,) = await examine(subject, frozenset({check}))
     return finding

@@ -9,7 +9,7 @@ from reconciler.agent.hummingbot.credentials import Credentials
 from reconciler.agent.hummingbot.installed import Installed
 from reconciler.agent.hummingbot.options import Options
 from reconciler.agent.hummingbot.runner import HummingbotRunner
-from reconciler.catalog.packaged import load_catalog
+from reconciler.catalog.loading import load_catalog
 from reconciler.settings.model import BrokerSettings, TlsSettings
 from reconciler.transport.address import parse_address
 from reconciler.transport.opening import open_transport

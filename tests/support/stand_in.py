@@ -16,8 +16,8 @@ from reconciler.agent.hummingbot.options import Options, Patience
 from reconciler.agent.hummingbot.runner import HummingbotRunner
 from reconciler.agent.hummingbot.switchboard import Switchboard
 from reconciler.agent.model import Strategy
+from reconciler.catalog.loading import load_catalog
 from reconciler.catalog.mapping import to_hummingbot
-from reconciler.catalog.packaged import load_catalog
 from reconciler.settings.model import BrokerSettings
 from reconciler.transport.opening import open_transport
 

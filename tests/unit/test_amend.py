@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from reconciler.catalog.packaged import load_catalog
+from reconciler.catalog.loading import load_catalog
 from reconciler.session import Session
 from reconciler.settings.model import Settings
 from reconciler.sources.check import check

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.catalog.packaged import load_catalog
+from reconciler.catalog.loading import load_catalog
 from reconciler.desired import amend, make_desired
 from reconciler.errors import InvalidFiles
 from reconciler.model.spec import Key

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from reconciler.agent.probe import Probe
+from reconciler.agent.install.environment import Probe
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +85,7 @@ class Accounts(msgspec.Struct, frozen=True, kw_only=True):
     fix: str = ""
 
 
-class Controllers(msgspec.Struct, frozen=True, kw_only=True):
+class ControllersFolder(msgspec.Struct, frozen=True, kw_only=True):
     """`folder` None: none is named. `files`: Python files that can be read. `needed_by`: strategies of v2."""
 
     folder: Path | None = None

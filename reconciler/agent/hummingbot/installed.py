@@ -23,7 +23,7 @@ from reconciler.agent.hummingbot.options import Options
 from reconciler.agent.hummingbot.switchboard import Switchboard
 from reconciler.agent.model import Strategy
 from reconciler.catalog import Catalog
-from reconciler.catalog.layout import CONTROLLER
+from reconciler.catalog.catalog import CONTROLLER
 from reconciler.catalog.mapping import BotFile, UnmappedPair, to_hummingbot, to_yaml
 from reconciler.errors import CommandRejected
 from reconciler.protocol.codes import ErrorCode

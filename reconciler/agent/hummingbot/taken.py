@@ -9,7 +9,7 @@ from typing import Any
 from reconciler.agent.hummingbot.performance import as_number
 from reconciler.agent.model import Strategy
 from reconciler.catalog import Catalog
-from reconciler.catalog.layout import CONTROLLER
+from reconciler.catalog.catalog import CONTROLLER
 from reconciler.catalog.mapping import to_hummingbot
 
 _CLOSE = Decimal("1e-9")

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from reconciler.catalog.units import plainly
-from reconciler.catalog.wording import listed
+from reconciler.catalog.violations import listed
 from reconciler.errors import Severity
 from reconciler.model.spec import StrategySpec
 from reconciler.settings.model import PolicySettings

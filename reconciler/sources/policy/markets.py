@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from reconciler.catalog import Catalog
-from reconciler.catalog.layout import TEXT
+from reconciler.catalog.catalog import TEXT
 from reconciler.model.spec import StrategySpec, Wish
 from reconciler.sources.policy.values import CONFIG, at
 from reconciler.sources.strict.shape import Path

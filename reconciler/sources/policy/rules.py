@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from reconciler.catalog import Catalog
-from reconciler.catalog.wording import nearest
+from reconciler.catalog.violations import nearest
 from reconciler.errors import SettingsError
 from reconciler.model.spec import StrategySpec
 from reconciler.settings.model import DEFAULT_FEES, OFF, PolicySettings

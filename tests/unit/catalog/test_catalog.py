@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.catalog import Catalog
-from reconciler.catalog.packaged import (
+from reconciler.catalog.loading import (
     HUMMINGBOT_VERSION,
     load_catalog,
     schema_names,

@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 import yaml
 
+from reconciler.catalog.loading import examples_dir, load_catalog
 from reconciler.catalog.mapping import UnmappedPair, from_hummingbot, to_hummingbot, to_yaml
-from reconciler.catalog.packaged import examples_dir, load_catalog
 from reconciler.sources.check import check
 
 EXAMPLES = sorted((examples_dir() / "strategies").glob("*.yaml"))

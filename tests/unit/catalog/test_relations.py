@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.catalog.packaged import load_catalog
+from reconciler.catalog.loading import load_catalog
 
 AMOUNTS: dict[str, Any] = {
     "buy_spreads": [1, 2],

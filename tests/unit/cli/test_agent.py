@@ -11,8 +11,8 @@ from pathlib import Path
 import click
 import pytest
 
-from reconciler.agent.doctor.examine import CHECKS
-from reconciler.agent.install import Order
+from reconciler.agent.doctor.checks import CHECKS
+from reconciler.agent.install.installer import InstallRequest
 from reconciler.cli.agents import agent
 from reconciler.cli.command import Command
 from tests.support.cli_project import clean_environment
@@ -66,7 +66,7 @@ def reconciler(*arguments: str, **environment: str) -> subprocess.CompletedProce
 
 
 def test_install_has_the_defaults_of_what_it_calls() -> None:
-    order, given = Order(into=Path("x")), accepted(["agent", "install"]).params
+    order, given = InstallRequest(into=Path("x")), accepted(["agent", "install"]).params
 
     assert {name: given[name] for name in ("limit_s", "python", "force", "wheel_cache")} == {
         name: getattr(order, name) for name in ("limit_s", "python", "force", "wheel_cache")
@@ -122,4 +122,4 @@ def test_help_of_what_is_below_loads_nothing_heavy() -> None:
     loaded = set(done.stderr.split())
 
     assert {"yaml", "rich", "paho", "git", "jsonschema", "sqlite3"} & loaded == set()
-    assert "reconciler.agent.install" not in loaded
+    assert "reconciler.agent.install.installer" not in loaded

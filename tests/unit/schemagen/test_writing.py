@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.catalog.layout import CONTROLLER, LEGACY, MODEL
+from reconciler.catalog.catalog import CONTROLLER, LEGACY, MODEL
 from reconciler.errors import SchemaError
 from reconciler.schemagen.nodes import exact, from_legacy, schema_of
 from reconciler.schemagen.overlay import Overlay

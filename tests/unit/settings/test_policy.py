@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from reconciler.catalog.packaged import load_catalog
+from reconciler.catalog.loading import load_catalog
 from reconciler.errors import SettingsError
 from reconciler.settings.loading import Loaded, load_settings
 from reconciler.settings.model import FeeRow, LimitRow, PolicySettings, TotalRow

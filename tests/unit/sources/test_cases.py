@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.catalog.packaged import load_catalog
+from reconciler.catalog.loading import load_catalog
 from reconciler.errors import Severity
 from reconciler.sources.check import check
 from tests.support.cases_expected import case_files, expected_file, outcome

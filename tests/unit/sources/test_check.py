@@ -8,7 +8,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from reconciler.catalog.packaged import load_catalog
+from reconciler.catalog.loading import load_catalog
 from reconciler.errors import Severity
 from reconciler.model.spec import Suspend, Wish
 from reconciler.sources.check import check

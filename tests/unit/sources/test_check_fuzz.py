@@ -10,7 +10,7 @@ import re
 import msgspec
 import pytest
 
-from reconciler.catalog.packaged import load_catalog
+from reconciler.catalog.loading import load_catalog
 from reconciler.errors import Problem, Severity
 from reconciler.sources.check import Checked, check
 from reconciler.sources.documents import MAX_PROBLEMS, read

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.catalog.packaged import load_catalog
+from reconciler.catalog.loading import load_catalog
 from reconciler.errors import Problem
 from reconciler.sources.check import check
 from reconciler.sources.strict.shape import LINE

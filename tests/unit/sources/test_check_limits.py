@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.catalog.packaged import load_catalog
+from reconciler.catalog.loading import load_catalog
 from reconciler.errors import Severity
 from reconciler.sources.check import Checked, check
 from reconciler.sources.documents import MAX_BYTES, MAX_DEPTH, MAX_NODES, MAX_PROBLEMS, read

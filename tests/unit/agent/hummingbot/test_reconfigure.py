@@ -11,7 +11,7 @@ from reconciler.agent.hummingbot.health import brake_in
 from reconciler.agent.hummingbot.home import Home, Record, homes
 from reconciler.agent.hummingbot.process import Birth
 from reconciler.agent.hummingbot.taken import changed_fields, is_controller, is_same, not_taken
-from reconciler.catalog.packaged import load_catalog
+from reconciler.catalog.loading import load_catalog
 from tests.support.agent_builders import CONFIG, strategy
 
 SAME = [

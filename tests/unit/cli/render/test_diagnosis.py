@@ -5,13 +5,13 @@ from __future__ import annotations
 import click
 import pytest
 
-from reconciler.agent.doctor.judging import Finding, Verdict
+from reconciler.agent.doctor.verdicts import CheckResult, CheckVerdict
 from reconciler.cli.diagnosis import diagnosis_document, diagnosis_exit_code, diagnosis_text
 from reconciler.errors import ExitCode
 
-GOOD = Finding("disk", Verdict.OK, "80 GB free")
-POOR = Finding("clock", Verdict.WARNING, "kept by nothing", "timedatectl set-ntp true")
-GONE = Finding("interpreter", Verdict.MISSING, "no environment at /venv", "reconciler agent install")
+GOOD = CheckResult("disk", CheckVerdict.OK, "80 GB free")
+POOR = CheckResult("clock", CheckVerdict.WARNING, "kept by nothing", "timedatectl set-ntp true")
+GONE = CheckResult("interpreter", CheckVerdict.MISSING, "no environment at /venv", "reconciler agent install")
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ GONE = Finding("interpreter", Verdict.MISSING, "no environment at /venv", "recon
         ((GOOD, POOR, GONE), ExitCode.ERROR, "1 missing, 1 warning"),
     ],
 )
-def test_only_what_is_missing_fails(findings: tuple[Finding, ...], code: ExitCode, summary: str) -> None:
+def test_only_what_is_missing_fails(findings: tuple[CheckResult, ...], code: ExitCode, summary: str) -> None:
     assert diagnosis_exit_code(findings) == code
     assert click.unstyle(diagnosis_text(findings)).splitlines()[-1] == summary
 
@@ -43,7 +43,7 @@ def test_the_table_lines_up_and_a_fix_stands_below_its_check() -> None:
 def test_what_was_seen_is_wrapped_but_no_fix_and_no_path_is_torn() -> None:
     fix = "reconciler agent install " + "--into /a/very/long/folder " * 6
     path = "/" + "x" * 150
-    finding = Finding("disk", Verdict.MISSING, f"{'word ' * 40}{path}", fix)
+    finding = CheckResult("disk", CheckVerdict.MISSING, f"{'word ' * 40}{path}", fix)
 
     lines = click.unstyle(diagnosis_text((finding,))).splitlines()
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from jsonschema import Draft202012Validator
 
-from reconciler.catalog.packaged import load_catalog
+from reconciler.catalog.loading import load_catalog
 from reconciler.cli.findings import Findings
 from reconciler.cli.findings_kinds import KINDS, OTHER, kind_of
 from reconciler.cli.findings_sarif import findings_sarif

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.catalog.packaged import HUMMINGBOT_VERSION, MANIFEST, schemas_dir
+from reconciler.catalog.loading import HUMMINGBOT_VERSION, MANIFEST, schemas_dir
 from reconciler.errors import Severity
 from reconciler.settings.model import LimitRow
 from reconciler.sources.policy.alone import PERPETUAL

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from reconciler.agent.blame import blame
-from reconciler.agent.children import TookTooLong, run
+from reconciler.agent.install.diagnosis import diagnose
+from reconciler.agent.install.programs import TookTooLong, run
 from reconciler.errors import ReconcilerError
 
 Tell = Callable[[str], None]
@@ -67,7 +67,7 @@ class Uv(msgspec.Struct, frozen=True, kw_only=True):
 
             code = await self._run_to_its_end(arguments, hear)
         if code:
-            found = blame(said)
+            found = diagnose(said)
             raise InstallError(f"uv failed: {found.what}", fix=found.fix or f"see {self.log}")
 
     async def _run_to_its_end(self, arguments: tuple[str, ...], hear: Tell) -> int:

@@ -16,7 +16,7 @@ from reconciler.agent.doctor.facts import (
     Accounts,
     Broker,
     Clock,
-    Controllers,
+    ControllersFolder,
     Disk,
     Environment,
     Memory,
@@ -24,7 +24,7 @@ from reconciler.agent.doctor.facts import (
     Profile,
     State,
 )
-from reconciler.agent.install import NEEDED_BYTES
+from reconciler.agent.install.installer import NEEDED_BYTES
 
 INSTALL = "reconciler agent install"
 
@@ -48,7 +48,7 @@ REACHABLE = "set broker.url to mqtt://HOST:PORT"
 _OTHERS_WRITE = 0o022
 
 
-class Verdict(StrEnum):
+class CheckVerdict(StrEnum):
     """How a check ended; the value is what people see."""
 
     OK = "ok"
@@ -56,29 +56,29 @@ class Verdict(StrEnum):
     MISSING = "missing"
 
 
-class Finding(msgspec.Struct, frozen=True):
+class CheckResult(msgspec.Struct, frozen=True):
     """One line: what was checked, how it is, what was seen, and how to mend it."""
 
     check: str
-    verdict: Verdict
+    verdict: CheckVerdict
     seen: str
     fix: str = ""
 
 
-Judged = tuple[Verdict, str, str]
-"""Verdict, what was seen, fix."""
+Judged = tuple[CheckVerdict, str, str]
+"""CheckVerdict, what was seen, fix."""
 
 
 def _ok(seen: str) -> Judged:
-    return Verdict.OK, seen, ""
+    return CheckVerdict.OK, seen, ""
 
 
 def _warning(seen: str, fix: str) -> Judged:
-    return Verdict.WARNING, seen, fix
+    return CheckVerdict.WARNING, seen, fix
 
 
 def _missing(seen: str, fix: str) -> Judged:
-    return Verdict.MISSING, seen, fix
+    return CheckVerdict.MISSING, seen, fix
 
 
 # Hummingbot's interpreter.
@@ -238,7 +238,7 @@ def _variable(name: str) -> str:
     return "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in name.upper())
 
 
-def controllers(found: Controllers) -> Judged:
+def controllers(found: ControllersFolder) -> Judged:
     """Whether v2 strategies find their code."""
     name = "name the controllers folder of a Hummingbot checkout with --controllers"
     if found.folder is None:

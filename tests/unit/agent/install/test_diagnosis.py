@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.agent.blame import blame
+from reconciler.agent.install.diagnosis import diagnose
 
 BUILD = """\
 Using Python 3.11.7 environment at: v
@@ -66,7 +66,7 @@ error: No solution found when resolving dependencies
     ],
 )
 def test_a_failure_is_named_with_its_fix(said: str, what: str, fix: str) -> None:
-    found = blame(said.splitlines())
+    found = diagnose(said.splitlines())
 
     assert what in found.what
     assert fix in found.fix
@@ -74,16 +74,16 @@ def test_a_failure_is_named_with_its_fix(said: str, what: str, fix: str) -> None
 
 
 def test_what_nobody_knows_is_told_in_its_own_last_words() -> None:
-    found = blame(["Using Python", "error: The moon is full", "", "hint: wait"])
+    found = diagnose(["Using Python", "error: The moon is full", "", "hint: wait"])
 
     assert found.what == "The moon is full"
     assert found.fix == ""
 
 
 def test_silence_is_called_silence() -> None:
-    assert blame([]).what == "it did not say why"
-    assert blame(["Using Python 3.11.7", ""]).what == "it did not say why"
+    assert diagnose([]).what == "it did not say why"
+    assert diagnose(["Using Python 3.11.7", ""]).what == "it did not say why"
 
 
 def test_a_compilers_long_line_is_cut() -> None:
-    assert len(blame(["error: " + "x" * 5000]).what) < 400
+    assert len(diagnose(["error: " + "x" * 5000]).what) < 400

@@ -18,20 +18,21 @@ from pathlib import Path
 
 import msgspec
 
-from reconciler.agent.environment import (
+from reconciler.agent.install.environment import (
     MARKER,
     Marker,
+    Probe,
     default_folder,
     digest,
     hummingbot_python,
     interpreter_in,
+    probe,
     read_marker,
 )
-from reconciler.agent.probe import Probe, probe
-from reconciler.agent.uv import InstallError, Tell, Uv, find_uv
-from reconciler.catalog.packaged import HUMMINGBOT_VERSION
+from reconciler.agent.install.uv import InstallError, Tell, Uv, find_uv
+from reconciler.catalog.loading import HUMMINGBOT_VERSION
 
-__all__ = ["InstallError", "Installed", "Order", "default_folder", "hummingbot_python", "install"]
+__all__ = ["InstallError", "InstallRequest", "Installation", "default_folder", "hummingbot_python", "install"]
 
 NEEDED_BYTES = 2_500_000_000
 """For one installation: 834 MB of environment, as much again in uv's cache where that is another disk's or copies,
@@ -44,7 +45,7 @@ OVERRIDES = 'pandas-ta>=0.4.71b0 ; python_version >= "3.12"\n'
 """hummingbot 20260922 asks for a pandas-ta that no Python before 3.12 can have, and imports it nowhere."""
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True):
+class InstallRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What to install where. `wheel_cache` None: uv's own. `python`: an interpreter to build on.
 
     `force`: also over an environment of ours that is there. `limit_s`: for each run of uv.
@@ -59,7 +60,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     needed_bytes: int = NEEDED_BYTES
 
 
-class Installed(msgspec.Struct, frozen=True):
+class Installation(msgspec.Struct, frozen=True):
     """An environment that is ready. `fresh`: it was made now."""
 
     python: Path
@@ -67,7 +68,7 @@ class Installed(msgspec.Struct, frozen=True):
     fresh: bool
 
 
-async def install(order: Order, tell: Tell) -> Installed:
+async def install(order: InstallRequest, tell: Tell) -> Installation:
     """Make the environment, unless it is there already and as it was made.
 
     Raises:
@@ -78,12 +79,12 @@ async def install(order: Order, tell: Tell) -> Installed:
         _tidy(place)
         found = _in_the_way(place, order)
         if found is not None:
-            return Installed(interpreter_in(place), found, fresh=False)
+            return Installation(interpreter_in(place), found, fresh=False)
         check_space(place, order.needed_bytes)
         log = _beside(place, "log")
         log.unlink(missing_ok=True)
         uv = Uv(command=find_uv(), log=log, cache=order.wheel_cache, limit_s=order.limit_s, tell=tell)
-        return Installed(interpreter_in(place), await _make(place, uv, order), fresh=True)
+        return Installation(interpreter_in(place), await _make(place, uv, order), fresh=True)
 
 
 @contextlib.contextmanager
@@ -124,7 +125,7 @@ def _tidy(place: Path) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
 
 
-def _in_the_way(place: Path, order: Order) -> Marker | None:
+def _in_the_way(place: Path, order: InstallRequest) -> Marker | None:
     """What is there already if it is what was asked for; None if the place is free or to be made anew.
 
     Raises:
@@ -165,7 +166,7 @@ def check_space(place: Path, needed_bytes: int) -> None:
         )
 
 
-async def _make(place: Path, uv: Uv, order: Order) -> Marker:
+async def _make(place: Path, uv: Uv, order: InstallRequest) -> Marker:
     partial = _beside(place, "partial")
     try:
         await _fill(partial, uv, order)
@@ -186,7 +187,7 @@ def _put(partial: Path, place: Path, marker: Marker) -> None:
     partial.rename(place)
 
 
-async def _fill(partial: Path, uv: Uv, order: Order) -> None:
+async def _fill(partial: Path, uv: Uv, order: InstallRequest) -> None:
     """Make an environment that can be moved, and put Hummingbot into it."""
     await uv.run("venv", "--relocatable", "--no-project", "--python", order.python, str(partial))
     overrides = partial / "overrides.txt"
@@ -195,7 +196,7 @@ async def _fill(partial: Path, uv: Uv, order: Order) -> None:
     await uv.run("pip", "install", "--python", str(interpreter_in(partial)), *wanted)
 
 
-def _marker(partial: Path, order: Order, found: Probe) -> Marker:
+def _marker(partial: Path, order: InstallRequest, found: Probe) -> Marker:
     """Describe what was made.
 
     Raises:

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-from reconciler.agent.doctor import holdings, judging, machine, wire
-from reconciler.agent.doctor.judging import Finding, Judged
-from reconciler.agent.doctor.subject import Subject
+from reconciler.agent.doctor import probes, verdicts
+from reconciler.agent.doctor.probes import Subject
+from reconciler.agent.doctor.verdicts import CheckResult, Judged
 from reconciler.errors import SettingsError
 
 
@@ -20,21 +20,21 @@ class _Check(NamedTuple):
 
 
 CHECKS: dict[str, _Check] = {
-    "interpreter": _Check(machine.environment, judging.interpreter),
-    "package": _Check(machine.environment, judging.package),
-    "controllers": _Check(holdings.controllers, judging.controllers),
-    "credentials": _Check(holdings.accounts, judging.accounts),
-    "state": _Check(holdings.state, judging.state),
-    "port": _Check(wire.port, judging.port),
-    "broker": _Check(wire.broker, judging.broker),
-    "disk": _Check(machine.disk, judging.disk),
-    "memory": _Check(machine.memory, judging.memory),
-    "clock": _Check(machine.clock, judging.clock),
+    "interpreter": _Check(probes.environment, verdicts.interpreter),
+    "package": _Check(probes.environment, verdicts.package),
+    "controllers": _Check(probes.controllers, verdicts.controllers),
+    "credentials": _Check(probes.accounts, verdicts.accounts),
+    "state": _Check(probes.state, verdicts.state),
+    "port": _Check(probes.port, verdicts.port),
+    "broker": _Check(probes.broker, verdicts.broker),
+    "disk": _Check(probes.disk, verdicts.disk),
+    "memory": _Check(probes.memory, verdicts.memory),
+    "clock": _Check(probes.clock, verdicts.clock),
 }
 """In the order in which a person would mend them."""
 
 
-async def examine(subject: Subject, only: frozenset[str] = frozenset()) -> tuple[Finding, ...]:
+async def examine(subject: Subject, only: frozenset[str] = frozenset()) -> tuple[CheckResult, ...]:
     """Make all checks, or `only` those named; what two of them need is gathered once.
 
     Raises:
@@ -45,4 +45,4 @@ async def examine(subject: Subject, only: frozenset[str] = frozenset()) -> tuple
     checks = {name: check for name, check in CHECKS.items() if not only or name in only}
     looks = tuple(dict.fromkeys(check.look for check in checks.values()))
     facts = dict(zip(looks, await asyncio.gather(*(look(subject) for look in looks)), strict=True))
-    return tuple(Finding(name, *check.judge(facts[check.look])) for name, check in checks.items())
+    return tuple(CheckResult(name, *check.judge(facts[check.look])) for name, check in checks.items())

@@ -16,7 +16,7 @@ _MAX_CAUSE = 300
 """Characters of what a program said that are worth repeating; the log has all of it."""
 
 
-class Blame(msgspec.Struct, frozen=True):
+class Diagnosis(msgspec.Struct, frozen=True):
     """`what`: the cause, as it was said. `fix`: what a person can do about it; empty if nobody knows."""
 
     what: str
@@ -62,15 +62,15 @@ _FIXES: tuple[tuple[str, str], ...] = (
 """First row that fits wins: what is wrong with this machine comes before what follows from it."""
 
 
-def blame(said: Sequence[str]) -> Blame:
+def diagnose(said: Sequence[str]) -> Diagnosis:
     """Find in a program's words what went wrong."""
     text = "\n".join(said)
     for pattern, fix in _FIXES:
         found = re.search(pattern, text)
         if found is not None:
-            return Blame(_line_at(text, found.start()), fix)
+            return Diagnosis(_line_at(text, found.start()), fix)
     telling = [line.strip() for line in said if not _UNHELPFUL.match(line.strip())]
-    return Blame(_shortened(telling[-1]) if telling else "it did not say why", "")
+    return Diagnosis(_shortened(telling[-1]) if telling else "it did not say why", "")
 
 
 def _line_at(text: str, at: int) -> str:

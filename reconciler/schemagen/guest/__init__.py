@@ -1,0 +1,1 @@
+"""Programs that run inside Hummingbot's interpreter, started by their path. They import nothing of this package."""
