@@ -24,8 +24,8 @@ from benchmarks.creates import publish_only
 from benchmarks.fleet import file_text, mosquitto
 from reconciler.settings.model import BrokerSettings
 from reconciler.transport.base import Properties, Transport
-from reconciler.transport.opening import open_transport
-from reconciler.transport.packing import variable_length
+from reconciler.transport.factory import open_transport
+from reconciler.transport.mqtt.packets import variable_length
 
 ROUNDS = 3_000
 WARM_UP = 200

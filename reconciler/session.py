@@ -28,7 +28,7 @@ from reconciler.sources.opening import catalog_of, open_loader, state_dir
 from reconciler.sources.revision import Revision
 from reconciler.store.base import Store
 from reconciler.store.sqlite import open_store
-from reconciler.transport.opening import open_transport
+from reconciler.transport.factory import open_transport
 
 if TYPE_CHECKING:
     from reconciler.sources.load import Loader

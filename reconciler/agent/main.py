@@ -24,7 +24,7 @@ from reconciler.errors import SettingsError
 from reconciler.protocol.topics import Topics, is_name
 from reconciler.transport.address import PORTS, parse_address, split_url
 from reconciler.transport.base import Transport, Will
-from reconciler.transport.opening import open_transport
+from reconciler.transport.factory import open_transport
 
 __all__ = ["AgentSettings", "run_agent"]
 

@@ -20,9 +20,9 @@ from typing import BinaryIO
 from reconciler.catalog.loading import examples_dir, schemas_dir
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.settings.model import BrokerSettings
-from reconciler.transport.broker_process import TETHER
-from reconciler.transport.embedded import EmbeddedBroker
-from reconciler.transport.opening import open_transport
+from reconciler.transport.embedded.broker import PARENT_DEATH_SIGNAL
+from reconciler.transport.embedded.transport import EmbeddedBroker
+from reconciler.transport.factory import open_transport
 
 COMMAND_S = 20.0
 """The longest that one command of the demo may take; the usual one takes half a second."""
@@ -149,7 +149,7 @@ class Stage:
         log.parent.mkdir(exist_ok=True)
         with _open(log) as output:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-S", str(TETHER), str(os.getpid())),
+                *(sys.executable, "-I", "-S", str(PARENT_DEATH_SIGNAL), str(os.getpid())),
                 *(sys.executable, "-m", "reconciler", *arguments),
                 cwd=self.folder,
                 env=_environment(),

@@ -16,17 +16,17 @@ PORTS = {"mqtt": 1883, "mqtts": 8883}
 FORMS = "mqtt://HOST[:PORT], mqtts://HOST[:PORT], embedded:[?port=PORT] or memory:[NAME]"
 
 
-class Version(IntEnum):
+class MqttVersion(IntEnum):
     """MQTT's protocol versions; the value is the number on the wire."""
 
     V311 = 4
     V5 = 5
 
     def __str__(self) -> str:
-        return {Version.V311: "MQTT 3.1.1", Version.V5: "MQTT 5"}[self]
+        return {MqttVersion.V311: "MQTT 3.1.1", MqttVersion.V5: "MQTT 5"}[self]
 
 
-class Address(msgspec.Struct, frozen=True, kw_only=True):
+class BrokerAddress(msgspec.Struct, frozen=True, kw_only=True):
     """One broker. `versions`: which to try, in this order. Printed, it is its URL without name and password."""
 
     host: str
@@ -34,7 +34,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     tls: bool = False
     username: str | None = None
     password: str | None = None
-    versions: tuple[Version, ...] = (Version.V5, Version.V311)
+    versions: tuple[MqttVersion, ...] = (MqttVersion.V5, MqttVersion.V311)
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -60,7 +60,7 @@ def split_url(url: str) -> SplitResult:
     return parts
 
 
-def parse_address(broker: BrokerSettings) -> Address:
+def parse_address(broker: BrokerSettings) -> BrokerAddress:
     """Read an mqtt: or mqtts: URL; `broker.username` and `.password` win over those in the URL.
 
     Raises:
@@ -73,7 +73,7 @@ def parse_address(broker: BrokerSettings) -> Address:
     password = broker.password if broker.password is not None else _decoded(parts.password)
     if password is not None and username is None:
         raise SettingsError("broker.password is set without broker.username", fix="set broker.username too")
-    return Address(
+    return BrokerAddress(
         host=parts.hostname,
         port=_port(parts),
         tls=parts.scheme == "mqtts",

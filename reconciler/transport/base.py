@@ -44,7 +44,7 @@ class Will(msgspec.Struct, frozen=True, gc=False):
     retain: bool = False
 
 
-class Client(msgspec.Struct, frozen=True, gc=False):
+class ClientIdentity(msgspec.Struct, frozen=True, gc=False):
     """Who we are to the broker. Two clients with one id evict each other."""
 
     client_id: str
@@ -60,7 +60,7 @@ class PublishResult(msgspec.Struct, frozen=True, gc=False):
     no_subscribers: bool = False
 
 
-OnPublished = Callable[[PublishResult | BrokerError], None]
+OnDone = Callable[[PublishResult | BrokerError], None]
 """Called once with the end of a message that was posted."""
 
 OnMessage = Callable[[Message], None]
@@ -117,7 +117,7 @@ class Transport(Protocol):
         retain: bool = False,
         properties: Properties | None = None,
         timeout_s: float = 10.0,
-        told: OnPublished | None = None,
+        told: OnDone | None = None,
     ) -> None:
         """Publish without waiting; `told` hears once what `publish` would return or raise, maybe before this returns.
 

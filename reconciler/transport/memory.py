@@ -14,11 +14,11 @@ from weakref import WeakValueDictionary
 
 from reconciler.errors import BrokerError
 from reconciler.transport.base import (
-    Client,
+    ClientIdentity,
     Message,
     OnConnection,
+    OnDone,
     OnMessage,
-    OnPublished,
     Properties,
     PublishResult,
     Will,
@@ -88,7 +88,7 @@ class Hub:
 class _Member:
     """One client's stay at a hub, from joining to leaving."""
 
-    def __init__(self, who: Client, deliver: OnMessage, lost: Callable[[str], None]) -> None:
+    def __init__(self, who: ClientIdentity, deliver: OnMessage, lost: Callable[[str], None]) -> None:
         self.who = who
         self.wanted = FilterSet()
         self.lost = lost
@@ -121,7 +121,7 @@ class _Member:
 class MemoryTransport:
     """A `Transport` to a hub. `drop` and `restore` do to it what a bad network does to a real one."""
 
-    def __init__(self, hub: Hub, who: Client) -> None:
+    def __init__(self, hub: Hub, who: ClientIdentity) -> None:
         self._hub = hub
         self._who = who
         self._listeners = Listeners()
@@ -193,7 +193,7 @@ class MemoryTransport:
         retain: bool = False,
         properties: Properties | None = None,
         timeout_s: float = 10.0,  # noqa: ARG002  as publish
-        told: OnPublished | None = None,
+        told: OnDone | None = None,
     ) -> None:
         """See `Transport.post`."""
         result = self._route(topic, payload, qos=qos, retain=retain, properties=properties)

@@ -37,7 +37,7 @@ from reconciler.protocol.times import format_time
 from reconciler.protocol.topics import Kind, Topics
 from reconciler.settings.model import BrokerSettings
 from reconciler.transport.base import Message, Properties, Transport
-from reconciler.transport.opening import open_transport
+from reconciler.transport.factory import open_transport
 from tests.support.agent_builders import CONFIG, command, meta, spec_hash
 
 PATIENCE_S = 30.0

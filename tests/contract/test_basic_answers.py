@@ -12,7 +12,7 @@ from reconciler.model.change import Op, Step
 from reconciler.model.spec import Key
 from reconciler.protocol.topics import Topics
 from reconciler.settings.model import TargetSettings
-from reconciler.transport.base import Client, Message
+from reconciler.transport.base import ClientIdentity, Message
 from reconciler.transport.filters import FilterSet
 from reconciler.transport.memory import Hub, MemoryTransport
 
@@ -26,7 +26,7 @@ class Host:
     def __init__(self, hub: Hub, late_s: float | None) -> None:
         self.received: list[str] = []
         self._late_s = late_s
-        self._transport = MemoryTransport(hub, Client("host"))
+        self._transport = MemoryTransport(hub, ClientIdentity("host"))
         self._transport.on_message(self._on_message)
         self._work: set[asyncio.Task[None]] = set()
 
@@ -55,7 +55,9 @@ async def meet(late_s: float | None) -> tuple[Live, Host]:
     host = Host(hub, late_s)
     await host.open()
     identity = Identity(controller="ctl", owner="us", epoch=1)
-    live = Live(MemoryTransport(hub, Client("ctl")), {"default": TargetSettings(profile="basic")}, identity)
+    live = Live(
+        MemoryTransport(hub, ClientIdentity("ctl")), {"default": TargetSettings(profile="basic")}, identity
+    )
     await live.open()
     return live, host
 

@@ -23,7 +23,7 @@ from reconciler.protocol.messages import AgentPresence, encode
 from reconciler.protocol.topics import Topics
 from reconciler.settings.model import BrokerSettings, TargetSettings
 from reconciler.transport.base import Transport
-from reconciler.transport.opening import open_transport
+from reconciler.transport.factory import open_transport
 from tests.support.agent_builders import CONFIG
 from tests.support.brokers import Mosquitto
 from tests.support.conditions import until

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from reconciler.agent.outbox import Debouncer, Outbox, OutgoingMessage, RateLimit
-from reconciler.transport.base import Client
+from reconciler.transport.base import ClientIdentity
 from reconciler.transport.memory import Hub, MemoryTransport
 from tests.support.conditions import until
 
@@ -16,7 +16,7 @@ async def line() -> tuple[MemoryTransport, list[str]]:
     """A transport, and the topics that another one hears of it."""
     hub = Hub()
     heard: list[str] = []
-    ear, mouth = MemoryTransport(hub, Client("ear")), MemoryTransport(hub, Client("mouth"))
+    ear, mouth = MemoryTransport(hub, ClientIdentity("ear")), MemoryTransport(hub, ClientIdentity("mouth"))
     ear.on_message(lambda message: heard.append(message.topic))
     for transport in (ear, mouth):
         await transport.connect()
@@ -64,7 +64,7 @@ class Deaf(MemoryTransport):
 
 
 async def test_waiting_for_a_broker_that_does_not_answer_ends() -> None:
-    outbox = Outbox(Deaf(Hub(), Client("mouth")), on_lost=lambda _: None)
+    outbox = Outbox(Deaf(Hub(), ClientIdentity("mouth")), on_lost=lambda _: None)
     outbox.put(OutgoingMessage("t", b""))
 
     with pytest.raises(TimeoutError):

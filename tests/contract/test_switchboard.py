@@ -14,7 +14,7 @@ from reconciler.agent.hummingbot.inside import Unanswered
 from reconciler.agent.hummingbot.switchboard import Switchboard
 from reconciler.settings.model import BrokerSettings
 from reconciler.transport.base import Message, Transport
-from reconciler.transport.opening import open_transport
+from reconciler.transport.factory import open_transport
 from tests.support.brokers import Mosquitto
 from tests.support.conditions import until
 

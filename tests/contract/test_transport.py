@@ -21,11 +21,11 @@ from uuid import uuid4
 import pytest
 
 from reconciler.errors import BrokerError
-from reconciler.transport.address import Address, Version
-from reconciler.transport.base import Client, Message, Properties, PublishResult, Transport, Will
-from reconciler.transport.broker_process import AMQTT
-from reconciler.transport.link import MqttTransport
+from reconciler.transport.address import BrokerAddress, MqttVersion
+from reconciler.transport.base import ClientIdentity, Message, Properties, PublishResult, Transport, Will
+from reconciler.transport.embedded.broker import AMQTT
 from reconciler.transport.memory import Hub, MemoryTransport
+from reconciler.transport.mqtt.client import MqttTransport
 from tests.support.brokers import READY_S, Line, Mosquitto, free_port
 from tests.support.transport_recorder import PATIENCE_S, Ear
 
@@ -55,7 +55,7 @@ class MemorySite:
         self.hub = Hub()
 
     async def transport(self, name: str, will: Will | None = None) -> Transport:
-        return MemoryTransport(self.hub, Client(name, will))
+        return MemoryTransport(self.hub, ClientIdentity(name, will))
 
     async def cut(self, transport: Transport) -> None:
         assert isinstance(transport, MemoryTransport)
@@ -72,8 +72,8 @@ class MemorySite:
 class BrokerSite:
     """A real broker, with a line of its own for each transport."""
 
-    def __init__(self, port: int, version: Version, *, evicts: bool) -> None:
-        self.mqtt5 = version is Version.V5
+    def __init__(self, port: int, version: MqttVersion, *, evicts: bool) -> None:
+        self.mqtt5 = version is MqttVersion.V5
         self.evicts = evicts
         self._port = port
         self._version = version
@@ -82,12 +82,12 @@ class BrokerSite:
     async def transport(self, name: str, will: Will | None = None) -> Transport:
         line = Line(self._port)
         await line.mend()
-        address = Address(host="127.0.0.1", port=line.port, versions=(self._version,))
+        address = BrokerAddress(host="127.0.0.1", port=line.port, versions=(self._version,))
 
-        async def where() -> Address:
+        async def where() -> BrokerAddress:
             return address
 
-        transport = MqttTransport(where, Client(name, will))
+        transport = MqttTransport(where, ClientIdentity(name, will))
         self._lines[id(transport)] = line
         return transport
 
@@ -142,8 +142,8 @@ def _site(request: pytest.FixtureRequest) -> Site:
     if request.param == "memory":
         return MemorySite()
     if request.param == "amqtt":
-        return BrokerSite(request.getfixturevalue("amqtt_port"), Version.V311, evicts=False)
-    version = Version.V5 if request.param == "mosquitto-5" else Version.V311
+        return BrokerSite(request.getfixturevalue("amqtt_port"), MqttVersion.V311, evicts=False)
+    version = MqttVersion.V5 if request.param == "mosquitto-5" else MqttVersion.V311
     return BrokerSite(request.getfixturevalue("mosquitto_port"), version, evicts=True)
 
 

@@ -20,7 +20,7 @@ from reconciler.plan.planner import PlanOptions
 from reconciler.reconcile import Parts, plan_of, reconcile
 from reconciler.settings.model import NotificationSettings, SyncSettings, TargetSettings
 from reconciler.store.sqlite import SqliteStore, open_store
-from reconciler.transport.base import Client
+from reconciler.transport.base import ClientIdentity
 from tests.convergence.wire import ROOT, Broker, Line, Weather
 
 TARGET = "default"
@@ -63,7 +63,7 @@ class Controller:
             return
         self.renews = True
         self.store = open_store(str(self.file))
-        self.line = Line(self._hub, Client(f"{self.name}-{next(_processes)}"), self._weather)
+        self.line = Line(self._hub, ClientIdentity(f"{self.name}-{next(_processes)}"), self._weather)
         identity = Identity(controller=self.name, owner=OWNER, epoch=self.store.epoch)
         target = TargetSettings(
             root=ROOT, profile="basic" if self._basic else "auto", basic_window_s=WINDOW_S

@@ -16,7 +16,7 @@ from reconciler.agent.faults import Faults
 from reconciler.agent.model import CAPABILITIES, AgentSession, Strategy
 from reconciler.agent.settings import AgentSettings
 from reconciler.catalog.loading import load_catalog
-from reconciler.transport.base import Client, Will
+from reconciler.transport.base import ClientIdentity, Will
 from tests.convergence.bots import Bots, Survivors, WatchedJournal
 from tests.convergence.ledger import Ledger
 from tests.convergence.wire import ROOT, TOPICS, Broker, Line, Weather
@@ -64,11 +64,13 @@ class Host:
             strategy_types=[],
             heartbeat_s=HEARTBEAT_S,
         )
-        scout = Line(self._hub, Client("scout"), self._weather)
+        scout = Line(self._hub, ClientIdentity("scout"), self._weather)
         leftovers = await Discovery(scout, TOPICS, NAME).look_around()
         self.line = Line(
             self._hub,
-            Client(f"{NAME}-{session.session}", Will(TOPICS.presence(NAME), session.farewell(), retain=True)),
+            ClientIdentity(
+                f"{NAME}-{session.session}", Will(TOPICS.presence(NAME), session.farewell(), retain=True)
+            ),
             self._weather,
         )
         self._journal = WatchedJournal(self._folder, self._ledger)

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from reconciler.protocol.topics import Kind, Topics
-from reconciler.transport.base import Client, Message, OnMessage
+from reconciler.transport.base import ClientIdentity, Message, OnMessage
 from reconciler.transport.filters import FilterSet
 from reconciler.transport.memory import Hub, MemoryTransport
 
@@ -66,7 +66,7 @@ class Weather:
 class Line(MemoryTransport):
     """A client's line to the broker, under the weather."""
 
-    def __init__(self, hub: Hub, who: Client, weather: Weather) -> None:
+    def __init__(self, hub: Hub, who: ClientIdentity, weather: Weather) -> None:
         super().__init__(hub, who)
         self._weather = weather
         self._life = 0

@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.settings.model import BrokerSettings
 from reconciler.transport.base import Transport, Will
-from reconciler.transport.opening import open_transport
+from reconciler.transport.factory import open_transport
 
 
 class Certificates:

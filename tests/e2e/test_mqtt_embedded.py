@@ -15,23 +15,23 @@ from pathlib import Path
 
 import pytest
 
+import reconciler
 from reconciler.errors import BrokerError
 from reconciler.settings.model import BrokerSettings
-from reconciler.transport import broker_process
-from reconciler.transport.base import Client, Transport
-from reconciler.transport.broker_process import Choose, Program, amqtt, choose_program
-from reconciler.transport.embedded import EmbeddedBroker, EmbeddedTransport
+from reconciler.transport.base import ClientIdentity, Transport
+from reconciler.transport.embedded.broker import Choose, Program, amqtt, choose_program
+from reconciler.transport.embedded.transport import EmbeddedBroker, EmbeddedTransport
 from tests.support.brokers import free_port
 from tests.support.transport_recorder import PATIENCE_S, Ear
 
 To = Callable[..., Transport]
-ROOT = Path(broker_process.__file__).parent.parent.parent
+ROOT = Path(reconciler.__file__).parent.parent
 EMBEDDED = BrokerSettings(url="embedded:")
 
 OWNER = """
 import asyncio, sys
 from pathlib import Path
-from reconciler.transport.embedded import EmbeddedBroker
+from reconciler.transport.embedded.transport import EmbeddedBroker
 
 async def main():
     print(await EmbeddedBroker(Path(sys.argv[1])).start(), flush=True)
@@ -93,7 +93,7 @@ async def test_two_transports_of_one_folder_meet(transport_to: To) -> None:
 
 
 async def test_amqtt_serves_where_mosquitto_is_missing(embedded: Callable[..., EmbeddedBroker]) -> None:
-    transport = EmbeddedTransport(embedded(choose=amqtt), Client("amqtt"))
+    transport = EmbeddedTransport(embedded(choose=amqtt), ClientIdentity("amqtt"))
     ear = Ear(transport)
 
     await transport.connect()
@@ -136,7 +136,7 @@ async def test_a_crashed_broker_comes_back_at_the_same_port(
     embedded: Callable[..., EmbeddedBroker], tmp_path: Path
 ) -> None:
     broker = embedded()
-    transport = EmbeddedTransport(broker, Client("one"))
+    transport = EmbeddedTransport(broker, ClientIdentity("one"))
     ear = Ear(transport)
     await transport.connect()
     before = note(tmp_path)

@@ -10,7 +10,7 @@ import pytest
 from reconciler.errors import BrokerError, BrokerRefused
 from reconciler.settings.model import BrokerSettings
 from reconciler.transport.base import Transport
-from reconciler.transport.link import MqttTransport
+from reconciler.transport.mqtt.client import MqttTransport
 from tests.support.brokers import Mosquitto, free_port, read_packet, scripted_broker
 from tests.support.transport_recorder import PATIENCE_S, Ear
 

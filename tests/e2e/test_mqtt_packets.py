@@ -11,7 +11,7 @@ import pytest
 from reconciler.errors import BrokerError
 from reconciler.settings.model import BrokerSettings
 from reconciler.transport.base import Message, Properties, Transport
-from reconciler.transport.packing import NO_PROPERTIES, pack, pack_publish
+from reconciler.transport.mqtt.packets import NO_PROPERTIES, pack, pack_publish
 from tests.support.brokers import read_packet, scripted_broker
 from tests.support.transport_recorder import Ear
 

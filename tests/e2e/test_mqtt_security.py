@@ -11,7 +11,7 @@ import pytest
 from reconciler.errors import BrokerError, BrokerRefused, SettingsError
 from reconciler.settings.model import BrokerSettings, TlsSettings
 from reconciler.transport.base import Transport
-from reconciler.transport.link import MAX_REFUSALS
+from reconciler.transport.mqtt.client import MAX_REFUSALS
 from tests.e2e.conftest import Certificates
 from tests.support.brokers import Mosquitto
 from tests.support.transport_recorder import Ear

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from reconciler.transport.address import Address, Version
-from reconciler.transport.base import Client
-from reconciler.transport.link import MqttTransport
+from reconciler.transport.address import BrokerAddress, MqttVersion
+from reconciler.transport.base import ClientIdentity
+from reconciler.transport.mqtt.client import MqttTransport
 from tests.support.brokers import Mosquitto
 from tests.support.transport_recorder import Ear
 
@@ -16,17 +16,19 @@ COUNT = 10_000
 STATUS = b'{"strategy_name":"mm-00000","state":"running","config":{' + b'"bid_spread":0.1,' * 15 + b'"x":0}}'
 
 
-def transport(broker: Mosquitto, name: str, version: Version) -> MqttTransport:
-    address = Address(host=broker.host, port=broker.port, versions=(version,))
+def transport(broker: Mosquitto, name: str, version: MqttVersion) -> MqttTransport:
+    address = BrokerAddress(host=broker.host, port=broker.port, versions=(version,))
 
-    async def where() -> Address:
+    async def where() -> BrokerAddress:
         return address
 
-    return MqttTransport(where, Client(name))
+    return MqttTransport(where, ClientIdentity(name))
 
 
-@pytest.mark.parametrize(("version", "qos"), [(Version.V5, 0), (Version.V5, 1), (Version.V311, 0)])
-async def test_a_large_snapshot_arrives_whole(mosquitto: Mosquitto, version: Version, qos: int) -> None:
+@pytest.mark.parametrize(
+    ("version", "qos"), [(MqttVersion.V5, 0), (MqttVersion.V5, 1), (MqttVersion.V311, 0)]
+)
+async def test_a_large_snapshot_arrives_whole(mosquitto: Mosquitto, version: MqttVersion, qos: int) -> None:
     writer, reader = transport(mosquitto, "writer", version), transport(mosquitto, "reader", version)
     ear = Ear(reader)
     await writer.connect()

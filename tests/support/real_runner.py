@@ -12,7 +12,7 @@ from reconciler.agent.hummingbot.runner import HummingbotRunner
 from reconciler.catalog.loading import load_catalog
 from reconciler.settings.model import BrokerSettings, TlsSettings
 from reconciler.transport.address import parse_address
-from reconciler.transport.opening import open_transport
+from reconciler.transport.factory import open_transport
 from tests.exchange.process import ExchangeProcess
 from tests.oracle import python
 from tests.support.real_bots import BINANCE

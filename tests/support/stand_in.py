@@ -19,7 +19,7 @@ from reconciler.agent.model import Strategy
 from reconciler.catalog.loading import load_catalog
 from reconciler.catalog.mapping import to_hummingbot
 from reconciler.settings.model import BrokerSettings
-from reconciler.transport.opening import open_transport
+from reconciler.transport.factory import open_transport
 
 PROGRAM = Path(__file__).parent / "stand_in_bot.py"
 NAMESPACE = "hbot"

@@ -21,7 +21,7 @@ from typing import Any
 from reconciler.errors import BrokerError
 from reconciler.settings.model import BrokerSettings
 from reconciler.transport.base import Message
-from reconciler.transport.opening import open_transport
+from reconciler.transport.factory import open_transport
 from tests.support.bot_database import Database
 
 HEARTBEAT_S = 0.2

@@ -49,7 +49,7 @@ from reconciler.protocol.topics import Kind, Topics
 from reconciler.redact import masked_url
 from reconciler.transport.address import PORTS, parse_address, split_url
 from reconciler.transport.base import Message, Transport
-from reconciler.transport.opening import open_transport
+from reconciler.transport.factory import open_transport
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):

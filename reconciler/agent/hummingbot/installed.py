@@ -28,7 +28,7 @@ from reconciler.catalog.mapping import BotFile, UnmappedPair, to_hummingbot, to_
 from reconciler.errors import CommandRejected
 from reconciler.protocol.codes import ErrorCode
 from reconciler.settings.model import TlsSettings
-from reconciler.transport.address import Address
+from reconciler.transport.address import BrokerAddress
 from reconciler.transport.base import Transport
 
 WITHIN = Path(__file__).parent / "inner"
@@ -66,7 +66,7 @@ class Installed:
         catalog: Catalog,
         credentials: Credentials,
         transport: Transport,
-        address: Address,
+        address: BrokerAddress,
         tls: TlsSettings,
         scope: str,
     ) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from reconciler.errors import ReconcilerError
-from reconciler.transport.broker_process import TETHER
+from reconciler.transport.embedded.broker import PARENT_DEATH_SIGNAL
 
 _LONGEST_LINE = 1 << 20
 """Bytes: a compiler's command line is long, but not so long."""
@@ -39,7 +39,7 @@ async def run(
         TookTooLong: it still ran after `limit_s`; it and what it started are gone then.
         OSError: it cannot be started.
     """
-    tethered = (sys.executable, "-I", "-S", str(TETHER), str(os.getpid()), *command)
+    tethered = (sys.executable, "-I", "-S", str(PARENT_DEATH_SIGNAL), str(os.getpid()), *command)
     child = await asyncio.create_subprocess_exec(
         *tethered,
         env=dict(env),

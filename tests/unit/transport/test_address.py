@@ -6,11 +6,11 @@ import pytest
 
 from reconciler.errors import SettingsError
 from reconciler.settings.model import BrokerSettings
-from reconciler.transport.address import Address, parse_address
-from reconciler.transport.opening import open_transport
+from reconciler.transport.address import BrokerAddress, parse_address
+from reconciler.transport.factory import open_transport
 
 
-def address(url: str, username: str | None = None, password: str | None = None) -> Address:
+def address(url: str, username: str | None = None, password: str | None = None) -> BrokerAddress:
     return parse_address(BrokerSettings(url=url, username=username, password=password))
 
 

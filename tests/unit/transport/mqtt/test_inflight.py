@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from reconciler.errors import BrokerError
-from reconciler.transport.base import OnPublished, PublishResult
-from reconciler.transport.window import Parcel, Window
+from reconciler.transport.base import OnDone, PublishResult
+from reconciler.transport.mqtt.inflight import InflightMessage, InflightWindow
 
 Outcome = PublishResult | BrokerError
 
@@ -20,16 +20,16 @@ class Shop:
 
     def __init__(self, limit: int = 2) -> None:
         self.now = 0.0
-        self.sent: list[Parcel] = []
+        self.sent: list[InflightMessage] = []
         self.foreign: set[int] = set()
         self.fails = False
         self._ids = 0
-        self.window = Window(
+        self.window = InflightWindow(
             self._send, new_id=self._id, in_use=self.foreign.__contains__, clock=lambda: self.now
         )
         self.window.limit = limit
 
-    def _send(self, parcel: Parcel) -> None:
+    def _send(self, parcel: InflightMessage) -> None:
         if self.fails:
             raise BrokerError("the connection is closed")
         self.sent.append(parcel)
@@ -38,8 +38,8 @@ class Shop:
         self._ids = self._ids % 65_535 + 1
         return self._ids
 
-    def put(self, name: str, told: OnPublished | None = None, timeout_s: float = 10.0) -> Parcel:
-        parcel = Parcel(name, b"", retain=False, properties=None, told=told, timeout_s=timeout_s)
+    def put(self, name: str, told: OnDone | None = None, timeout_s: float = 10.0) -> InflightMessage:
+        parcel = InflightMessage(name, b"", retain=False, properties=None, told=told, timeout_s=timeout_s)
         self.window.put(parcel)
         return parcel
 
@@ -176,7 +176,7 @@ class Windows(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.shop = Shop(limit=3)
-        self.parcels: list[Parcel] = []
+        self.parcels: list[InflightMessage] = []
         self.ends: Counter[str] = Counter()
         self.open: set[int] = set()
         self.given_up: set[str] = set()

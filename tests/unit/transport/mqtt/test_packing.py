@@ -8,7 +8,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties as PahoProperties
 
 from reconciler.transport.base import Properties
-from reconciler.transport.packing import pack, variable_length
+from reconciler.transport.mqtt.packets import pack, variable_length
 
 TEXT = st.none() | st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=300)
 

@@ -7,8 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.transport.base import Message, Properties
-from reconciler.transport.packing import NO_PROPERTIES, pack, pack_publish, variable_length
-from reconciler.transport.unpacking import Published, frame, unpack_puback, unpack_publish
+from reconciler.transport.mqtt.packets import (
+    NO_PROPERTIES,
+    PublishPacket,
+    frame,
+    pack,
+    pack_publish,
+    unpack_puback,
+    unpack_publish,
+    variable_length,
+)
 
 TOPIC = st.text(st.characters(exclude_categories=["Cs"]), max_size=80)
 TEXT = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
@@ -22,7 +30,7 @@ PROPERTIES = st.builds(
 AROUND = st.binary(max_size=10)
 
 
-def taken(packet: bytes, *, mqtt5: bool = True) -> Published | None:
+def taken(packet: bytes, *, mqtt5: bool = True) -> PublishPacket | None:
     """What is made of `packet`, which stands alone in its buffer."""
     framed = frame(packet, 0)
     return framed and unpack_publish(packet, 0, *framed, mqtt5=mqtt5)

@@ -1,5 +1,5 @@
 """
-Run a program that dies with us: `python tether.py PARENT_PID PROGRAM ARGUMENTS...`
+Run a program that dies with us: `python parent_death_signal.py PARENT_PID PROGRAM ARGUMENTS...`
 
 Asks the kernel for SIGTERM at the parent's death, then becomes the program; so nothing has to run between fork
 and exec in a process that may have threads. Where the kernel cannot (it is Linux's), the program just runs.

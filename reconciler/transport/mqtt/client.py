@@ -16,20 +16,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from reconciler.aio import Backoff
 from reconciler.errors import BrokerError, BrokerRefused, SettingsError
 from reconciler.settings.model import TlsSettings
-from reconciler.transport.address import Address, Version
+from reconciler.transport.address import BrokerAddress, MqttVersion
 from reconciler.transport.base import (
-    Client,
+    ClientIdentity,
     Message,
     OnConnection,
+    OnDone,
     OnMessage,
-    OnPublished,
     Properties,
     PublishResult,
 )
-from reconciler.transport.connection import Connection, open_connection
 from reconciler.transport.filters import FilterSet, check_filter, check_topic
 from reconciler.transport.listeners import Listeners, report
-from reconciler.transport.refusals import VersionRefused
+from reconciler.transport.mqtt.connection import Connection, open_connection
+from reconciler.transport.mqtt.refusals import VersionRefused
 
 MAX_REFUSALS = 3
 """In a row; one alone may come from a broker that is still reading its password file."""
@@ -46,8 +46,8 @@ class MqttTransport:
 
     def __init__(
         self,
-        where: Callable[[], Awaitable[Address]],
-        who: Client,
+        where: Callable[[], Awaitable[BrokerAddress]],
+        who: ClientIdentity,
         *,
         tls: TlsSettings | None = None,
         connect_timeout_s: float = 10.0,
@@ -61,7 +61,7 @@ class MqttTransport:
         self._listeners = Listeners()
         self._subscriptions: dict[str, int] = {}
         self._wanted = FilterSet()
-        self._spoken: Version | None = None
+        self._spoken: MqttVersion | None = None
         self._connection: Connection | None = None
         self._held: deque[Message] | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -157,7 +157,7 @@ class MqttTransport:
         self._hand_over(held)
         return connection
 
-    async def _dial(self, address: Address) -> Connection:
+    async def _dial(self, address: BrokerAddress) -> Connection:
         """Try each version in its turn, the one that worked last time first."""
         *others, last = sorted(address.versions, key=lambda version: version is not self._spoken)
         try:
@@ -173,7 +173,7 @@ class MqttTransport:
                 fix="check that broker.url names an MQTT broker and that nothing filters the port",
             ) from None
 
-    async def _dial_as(self, address: Address, version: Version) -> Connection:
+    async def _dial_as(self, address: BrokerAddress, version: MqttVersion) -> Connection:
         connection = await open_connection(
             address, version, self._who, tls=self._tls, deliver=self._on_message
         )
@@ -208,7 +208,7 @@ class MqttTransport:
         retain: bool = False,
         properties: Properties | None = None,
         timeout_s: float = 10.0,
-        told: OnPublished | None = None,
+        told: OnDone | None = None,
     ) -> None:
         """See `Transport.post`."""
         check_topic(topic)

@@ -42,7 +42,7 @@ FULL = 64 * 2**20
 """Bytes that may wait to be parsed; beyond that the sender has to wait."""
 
 
-class Wire(asyncio.Protocol):
+class BufferedStream(asyncio.Protocol):
     """Buffers between one asyncio transport and what reads and writes packets: `mqtt.Packets`, and paho for it.
 
     `read` reads some packets, `write` lets paho write its own; `ended` is told when the connection is gone,

@@ -19,11 +19,19 @@ from paho.mqtt.properties import Properties as PahoProperties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from reconciler.errors import BrokerError
-from reconciler.transport.address import Address, Version
-from reconciler.transport.base import Client, Message, Properties
-from reconciler.transport.packing import NO_PROPERTIES, pack, pack_publish
-from reconciler.transport.unpacking import PUBACK, PUBLISH, frame, unpack_puback, unpack_publish
-from reconciler.transport.wire import Wire
+from reconciler.transport.address import BrokerAddress, MqttVersion
+from reconciler.transport.base import ClientIdentity, Message, Properties
+from reconciler.transport.mqtt.packets import (
+    NO_PROPERTIES,
+    PUBACK,
+    PUBLISH,
+    frame,
+    pack,
+    pack_publish,
+    unpack_puback,
+    unpack_publish,
+)
+from reconciler.transport.mqtt.stream import BufferedStream
 
 KEEPALIVE_S = 15
 """A dead peer is noticed after at most two of these: one to ask, one to wait for the answer."""
@@ -44,7 +52,7 @@ TAKEN_OVER = 0x8E
 NONE = Properties()
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class ConnectAck(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The broker's answer to CONNECT: a reason code (MQTT 5, 2.4), its name, and what it can take."""
 
     code: int
@@ -53,10 +61,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     largest: int
 
 
-class Heard(Protocol):
+class PacketHandler(Protocol):
     """Who is told what the broker says. None of it may raise: paho would take it for a broken packet."""
 
-    def on_answer(self, answer: Answer) -> None: ...
+    def on_answer(self, answer: ConnectAck) -> None: ...
 
     def on_acknowledged(self, packet_id: int, code: int) -> None: ...
 
@@ -70,7 +78,7 @@ class Heard(Protocol):
 class _Client(paho.Client):
     """paho on our wire instead of a socket of its own."""
 
-    def __init__(self, wire: Wire, client_id: str, version: Version) -> None:
+    def __init__(self, wire: BufferedStream, client_id: str, version: MqttVersion) -> None:
         super().__init__(
             CallbackAPIVersion.VERSION2,
             client_id,
@@ -79,7 +87,7 @@ class _Client(paho.Client):
         )
         self._wire = wire
 
-    def _create_socket(self) -> Wire:
+    def _create_socket(self) -> BufferedStream:
         return self._wire
 
     @property
@@ -92,13 +100,20 @@ class _Client(paho.Client):
         return self._mid_generate()
 
 
-class Packets:
+class PacketCodec:
     """Packets of one connection. `heard` is told what comes in."""
 
-    def __init__(self, wire: Wire, address: Address, version: Version, who: Client, heard: Heard) -> None:
+    def __init__(
+        self,
+        wire: BufferedStream,
+        address: BrokerAddress,
+        version: MqttVersion,
+        who: ClientIdentity,
+        heard: PacketHandler,
+    ) -> None:
         self._address = address
         self._version = version
-        self._is_mqtt5 = version is Version.V5
+        self._is_mqtt5 = version is MqttVersion.V5
         self._heard = heard
         self._wire = wire
         self._client = client = _Client(wire, who.client_id, version)
@@ -119,7 +134,7 @@ class Packets:
     def connect(self) -> None:
         """Ask to be accepted, with a fresh session that ends with the connection."""
         host, port = self._address.host, self._address.port
-        if self._version is not Version.V5:
+        if self._version is not MqttVersion.V5:
             self._client.connect(host, port, KEEPALIVE_S)
             return
         properties = PahoProperties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
@@ -197,7 +212,7 @@ class Packets:
         properties: PahoProperties | None,
     ) -> None:
         self._heard.on_answer(
-            Answer(
+            ConnectAck(
                 code=reason.value,
                 name=str(reason),
                 receive_maximum=getattr(properties, "ReceiveMaximum", RECEIVE_MAXIMUM),

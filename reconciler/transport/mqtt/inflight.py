@@ -15,21 +15,21 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from reconciler.errors import BrokerError
-from reconciler.transport.base import OnPublished, Properties, PublishResult
+from reconciler.transport.base import OnDone, Properties, PublishResult
 from reconciler.transport.listeners import report
 
 UNKNOWN = "whether the message arrived is unknown"
 UNSENT = "the message was not sent"
 
 
-class Parcel(msgspec.Struct, eq=False):
+class InflightMessage(msgspec.Struct, eq=False):
     """One message and who is told of its end. `timeout_s`: for its acknowledgement; `packet_id` 0: not sent yet."""
 
     topic: str
     payload: bytes
     retain: bool
     properties: Properties | None
-    told: OnPublished | None
+    told: OnDone | None
     timeout_s: float
     packet_id: int = 0
     deadline: float = 0.0
@@ -45,12 +45,12 @@ class Parcel(msgspec.Struct, eq=False):
             report(error, f"a listener failed on the end of a message to {self.topic}")
 
 
-class Window:
-    """`send` writes a parcel under its packet id; `new_id` names ids, of which some may be in use elsewhere."""
+class InflightWindow:
+    """`send` writes a message under its packet id; `new_id` names ids, of which some may be in use elsewhere."""
 
     def __init__(
         self,
-        send: Callable[[Parcel], None],
+        send: Callable[[InflightMessage], None],
         *,
         new_id: Callable[[], int],
         in_use: Callable[[int], bool],
@@ -61,25 +61,25 @@ class Window:
         self._send = send
         self._new_id = new_id
         self._in_use = in_use
-        self._sent: dict[int, Parcel] = {}
-        self._waiting: deque[Parcel] = deque()
+        self._sent: dict[int, InflightMessage] = {}
+        self._waiting: deque[InflightMessage] = deque()
 
-    def put(self, parcel: Parcel) -> None:
-        """Send `parcel`, or let it wait for its turn."""
-        parcel.deadline = self._clock() + parcel.timeout_s
+    def put(self, message: InflightMessage) -> None:
+        """Send `message`, or let it wait for its turn."""
+        message.deadline = self._clock() + message.timeout_s
         if self._waiting or len(self._sent) >= self.limit:
-            self._waiting.append(parcel)
+            self._waiting.append(message)
         else:
-            self._dispatch(parcel)
+            self._dispatch(message)
 
-    def _dispatch(self, parcel: Parcel) -> None:
-        parcel.packet_id = packet_id = self._free_id()
-        self._sent[packet_id] = parcel
+    def _dispatch(self, message: InflightMessage) -> None:
+        message.packet_id = packet_id = self._free_id()
+        self._sent[packet_id] = message
         try:
-            self._send(parcel)
+            self._send(message)
         except BrokerError as error:
             del self._sent[packet_id]
-            parcel.end(error)
+            message.end(error)
 
     def _free_id(self) -> int:
         """A packet id that waits for no answer; there are far more of them than may be in flight."""
@@ -87,35 +87,35 @@ class Window:
             pass
         return packet_id
 
-    def acknowledged(self, packet_id: int) -> Parcel | None:
+    def acknowledged(self, packet_id: int) -> InflightMessage | None:
         """Take out the message with this id and send those that it kept waiting; None if there is none."""
         acknowledged = self._sent.pop(packet_id, None)
         while self._waiting and len(self._sent) < self.limit:
-            parcel = self._waiting.popleft()
-            parcel.deadline = self._clock() + parcel.timeout_s
-            self._dispatch(parcel)
+            message = self._waiting.popleft()
+            message.deadline = self._clock() + message.timeout_s
+            self._dispatch(message)
         return acknowledged
 
-    def give_up(self, parcel: Parcel, why: str) -> BrokerError:
-        """Stop waiting for `parcel`, which tells nobody any more; returns what can be said of it."""
-        parcel.told = None
-        return self._abandon(parcel, why)
+    def give_up(self, message: InflightMessage, why: str) -> BrokerError:
+        """Stop waiting for `message`, which tells nobody any more; returns what can be said of it."""
+        message.told = None
+        return self._abandon(message, why)
 
     def expire(self, why: str) -> None:
         """Give up those whose time is over."""
         late = self._late(self._sent.values())
-        for parcel in late and [*late, *self._late(self._waiting)]:
-            parcel.end(self._abandon(parcel, why))
+        for message in late and [*late, *self._late(self._waiting)]:
+            message.end(self._abandon(message, why))
 
-    def _late(self, parcels: Iterable[Parcel]) -> list[Parcel]:
+    def _late(self, messages: Iterable[InflightMessage]) -> list[InflightMessage]:
         now = self._clock()
-        return [parcel for parcel in parcels if parcel.told is not None and parcel.deadline <= now]
+        return [message for message in messages if message.told is not None and message.deadline <= now]
 
-    def _abandon(self, parcel: Parcel, why: str) -> BrokerError:
-        if parcel.packet_id:
+    def _abandon(self, message: InflightMessage, why: str) -> BrokerError:
+        if message.packet_id:
             return BrokerError(f"{why}; {UNKNOWN}")
-        if parcel in self._waiting:
-            self._waiting.remove(parcel)
+        if message in self._waiting:
+            self._waiting.remove(message)
         return BrokerError(f"{why}; {UNSENT}")
 
     def close(self, why: str) -> None:
@@ -123,7 +123,7 @@ class Window:
         sent, waiting = list(self._sent.values()), list(self._waiting)
         self._sent.clear()
         self._waiting.clear()
-        for parcel in sent:
-            parcel.end(BrokerError(f"{why}; {UNKNOWN}"))
-        for parcel in waiting:
-            parcel.end(BrokerError(f"{why}; {UNSENT}"))
+        for message in sent:
+            message.end(BrokerError(f"{why}; {UNKNOWN}"))
+        for message in waiting:
+            message.end(BrokerError(f"{why}; {UNSENT}"))

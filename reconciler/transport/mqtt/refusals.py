@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 
 from reconciler.errors import BrokerError, BrokerRefused
-from reconciler.transport.address import Address, Version
+from reconciler.transport.address import BrokerAddress, MqttVersion
 
 FAILURE = 0x80
 """Reason codes from here on say that something failed (MQTT 5, 2.4)."""
@@ -24,7 +24,7 @@ class VersionRefused(BrokerError):
     """The broker does not seem to speak this version of MQTT."""
 
 
-def refused(address: Address, version: Version, code: int, name: str) -> BrokerError:
+def refused(address: BrokerAddress, version: MqttVersion, code: int, name: str) -> BrokerError:
     """The broker answered CONNECT with `code`."""
     text = f"the broker {address} refused us: {name}"
     if code in OTHER_VERSION:
@@ -36,12 +36,14 @@ def refused(address: Address, version: Version, code: int, name: str) -> BrokerE
     return BrokerRefused(text)
 
 
-def unanswered(address: Address, version: Version, error: Exception | None, reason: str) -> BrokerError:
+def unanswered(
+    address: BrokerAddress, version: MqttVersion, error: Exception | None, reason: str
+) -> BrokerError:
     """The connection ended before the broker answered CONNECT."""
     if isinstance(error, ssl.SSLError):
         return tls_refused(address, error)
     text = f"the broker {address} did not accept us as {version}: {reason}"
-    if address.tls and isinstance(error, ConnectionResetError) and version is Version.V311:
+    if address.tls and isinstance(error, ConnectionResetError) and version is MqttVersion.V311:
         # TLS 1.3 says "certificate required" after the handshake, and the reset behind it may overtake that.
         return BrokerRefused(text, fix=TLS_FIX)
     return VersionRefused(
@@ -49,7 +51,7 @@ def unanswered(address: Address, version: Version, error: Exception | None, reas
     )
 
 
-def tls_refused(address: Address, error: ssl.SSLError) -> BrokerRefused:
+def tls_refused(address: BrokerAddress, error: ssl.SSLError) -> BrokerRefused:
     """TLS did not come about."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return BrokerRefused(

@@ -1,5 +1,5 @@
 """
-amqtt on loopback, for `embedded:` where Mosquitto is not installed: `python embedded_amqtt.py PORT`.
+amqtt on loopback, for `embedded:` where Mosquitto is not installed: `python -P amqtt.py PORT`.
 
 Run by its path as a process of its own, so that a pure Python broker does not share our event loop.
 """

@@ -11,15 +11,14 @@ import ssl
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from reconciler.errors import BrokerError
+from reconciler.errors import BrokerError, SettingsError
 from reconciler.settings.model import TlsSettings
-from reconciler.transport.address import Address, Version
-from reconciler.transport.base import Client, Message, OnPublished, Properties, PublishResult
-from reconciler.transport.mqtt import LARGEST, Answer, Packets, acknowledgement_name
-from reconciler.transport.refusals import FAILURE, refused, tls_refused, unanswered
-from reconciler.transport.tls import make_context
-from reconciler.transport.window import Parcel, Window
-from reconciler.transport.wire import Wire
+from reconciler.transport.address import BrokerAddress, MqttVersion
+from reconciler.transport.base import ClientIdentity, Message, OnDone, Properties, PublishResult
+from reconciler.transport.mqtt.inflight import InflightMessage, InflightWindow
+from reconciler.transport.mqtt.paho import LARGEST, ConnectAck, PacketCodec, acknowledgement_name
+from reconciler.transport.mqtt.refusals import FAILURE, refused, tls_refused, unanswered
+from reconciler.transport.mqtt.stream import BufferedStream
 
 IN_FLIGHT = 100
 """Unacknowledged publishes at a time, if the broker allows as many; more gains nothing."""
@@ -35,9 +34,9 @@ ACCEPTED = PublishResult()
 
 
 async def open_connection(
-    address: Address,
-    version: Version,
-    who: Client,
+    address: BrokerAddress,
+    version: MqttVersion,
+    who: ClientIdentity,
     *,
     tls: TlsSettings,
     deliver: Callable[[Message], None],
@@ -49,7 +48,7 @@ async def open_connection(
         BrokerRefused, BrokerError: as `Transport.connect`.
         SettingsError: a TLS file cannot be used.
     """
-    wire = Wire()
+    wire = BufferedStream()
     await _reach(address, wire, tls)
     connection = Connection(wire, address, version, deliver)
     try:
@@ -60,7 +59,7 @@ async def open_connection(
     return connection
 
 
-async def _reach(address: Address, wire: Wire, tls: TlsSettings) -> None:
+async def _reach(address: BrokerAddress, wire: BufferedStream, tls: TlsSettings) -> None:
     context = make_context(tls) if address.tls else None
     shutdown_s = LEAVE_S / 2 if context else None
     try:
@@ -76,11 +75,52 @@ async def _reach(address: Address, wire: Wire, tls: TlsSettings) -> None:
         ) from error
 
 
+def make_context(tls: TlsSettings) -> ssl.SSLContext:
+    """Verify the broker's certificate and host name, always; made anew per connection, so renewed files count.
+
+    Raises:
+        SettingsError: a file cannot be read or is not what it should be.
+    """
+    context = _trusting(tls.ca_file)
+    if tls.cert_file is not None:
+        _show(context, tls.cert_file, tls.key_file)
+    return context
+
+
+def _trusting(ca_file: str | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:  # ssl.SSLError is one too
+        raise SettingsError(
+            f"broker.tls.ca_file {ca_file}: {error.strerror or error}",
+            fix="name a readable PEM file with the certificates of the authorities to trust",
+        ) from error
+
+
+def _show(context: ssl.SSLContext, cert_file: str, key_file: str | None) -> None:
+    try:
+        context.load_cert_chain(cert_file, key_file, password=_no_prompt)
+    except OSError as error:
+        raise SettingsError(
+            f"broker.tls.cert_file {cert_file} with key_file {key_file}: {error.strerror or error}",
+            fix="name a readable PEM certificate and its key, without a passphrase",
+        ) from error
+
+
+def _no_prompt() -> str:
+    """A key with a passphrase would make OpenSSL ask on the terminal; an empty one makes it fail."""
+    return ""
+
+
 class Connection:
     """An open connection; `ended` gets the reason when it is over. It never comes back."""
 
     def __init__(
-        self, wire: Wire, address: Address, version: Version, deliver: Callable[[Message], None]
+        self,
+        wire: BufferedStream,
+        address: BrokerAddress,
+        version: MqttVersion,
+        deliver: Callable[[Message], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[str] = self._loop.create_future()
@@ -89,16 +129,16 @@ class Connection:
         self._address = address
         self._wire = wire
         self._why = ""
-        self._answer: asyncio.Future[Answer] = self._loop.create_future()
+        self._answer: asyncio.Future[ConnectAck] = self._loop.create_future()
         self._subacks: dict[int, asyncio.Future[list[int]]] = {}
         self._largest = LARGEST
 
     # Coming and going.
 
-    async def be_accepted(self, who: Client) -> None:
+    async def be_accepted(self, who: ClientIdentity) -> None:
         """Introduce ourselves and wait for the answer."""
-        self._packets = Packets(self._wire, self._address, self.version, who, self)
-        self._window = Window(
+        self._packets = PacketCodec(self._wire, self._address, self.version, who, self)
+        self._window = InflightWindow(
             self._send,
             new_id=self._packets.new_id,
             in_use=self._subacks.__contains__,
@@ -154,7 +194,7 @@ class Connection:
     ) -> PublishResult:
         """See `Transport.publish`."""
         ended: asyncio.Future[PublishResult] = self._loop.create_future()
-        parcel = Parcel(topic, payload, retain, properties, partial(_tell, ended), math.inf)
+        parcel = InflightMessage(topic, payload, retain, properties, partial(_tell, ended), math.inf)
         deadline = self._loop.time() + timeout_s
         self._put(parcel, qos)
         try:
@@ -174,12 +214,12 @@ class Connection:
         retain: bool,
         properties: Properties | None,
         timeout_s: float,
-        told: OnPublished | None,
+        told: OnDone | None,
     ) -> None:
         """See `Transport.post`."""
-        self._put(Parcel(topic, payload, retain, properties, told, timeout_s), qos)
+        self._put(InflightMessage(topic, payload, retain, properties, told, timeout_s), qos)
 
-    def _put(self, parcel: Parcel, qos: int) -> None:
+    def _put(self, parcel: InflightMessage, qos: int) -> None:
         """Send `parcel`, at QoS 1 as soon as it is its turn.
 
         Raises:
@@ -195,7 +235,7 @@ class Connection:
         else:
             self._window.put(parcel)
 
-    def _send(self, parcel: Parcel) -> None:
+    def _send(self, parcel: InflightMessage) -> None:
         self._packets.publish(
             parcel.topic,
             parcel.payload,
@@ -234,7 +274,7 @@ class Connection:
 
     # What the broker says.
 
-    def on_answer(self, answer: Answer) -> None:
+    def on_answer(self, answer: ConnectAck) -> None:
         if not self._answer.done():
             self._answer.set_result(answer)
 
@@ -269,7 +309,7 @@ def _tell(ended: asyncio.Future[PublishResult], outcome: PublishResult | BrokerE
         ended.set_result(outcome)
 
 
-def _fail(future: asyncio.Future[Answer] | asyncio.Future[list[int]], error: BrokerError) -> None:
+def _fail(future: asyncio.Future[ConnectAck] | asyncio.Future[list[int]], error: BrokerError) -> None:
     """Tell who waits; nobody may, as after a timeout."""
     if not future.done():
         future.set_exception(error)

@@ -17,11 +17,11 @@ from typing import BinaryIO
 import msgspec
 
 from reconciler.errors import BrokerError
-from reconciler.transport.address import Version
+from reconciler.transport.address import MqttVersion
 
 HOST = "127.0.0.1"
-TETHER = Path(__file__).with_name("tether.py")
-AMQTT = Path(__file__).with_name("embedded_amqtt.py")
+PARENT_DEATH_SIGNAL = Path(__file__).with_name("parent_death_signal.py")
+AMQTT = Path(__file__).with_name("amqtt.py")
 
 READY_S = 15.0
 """How long a broker may take to listen; amqtt needs a second, on a busy machine several."""
@@ -52,7 +52,7 @@ class Program(msgspec.Struct, frozen=True):
     """A broker that can be started, and the versions of MQTT that it speaks."""
 
     command: Sequence[str]
-    versions: tuple[Version, ...]
+    versions: tuple[MqttVersion, ...]
 
 
 Choose = Callable[[Path, int], Program]
@@ -74,7 +74,7 @@ def choose_program(folder: Path, port: int) -> Program:
 def _mosquitto(program: str, folder: Path, port: int) -> Program:
     conf = folder / "mosquitto.conf"
     conf.write_text(MOSQUITTO_CONF.format(host=HOST, port=port, user=getpass.getuser()))
-    return Program((program, "-c", str(conf)), (Version.V5, Version.V311))
+    return Program((program, "-c", str(conf)), (MqttVersion.V5, MqttVersion.V311))
 
 
 def amqtt(_folder: Path, port: int) -> Program:
@@ -89,13 +89,15 @@ def amqtt(_folder: Path, port: int) -> Program:
             fix="pip install 'hummingbot-reconciler[embedded]'  or  apt-get install mosquitto",
         )
     # -P: what amqtt imports is not to be found beside our file.
-    return Program((sys.executable, "-P", str(AMQTT), str(port)), (Version.V311,))
+    return Program((sys.executable, "-P", str(AMQTT), str(port)), (MqttVersion.V311,))
 
 
 class BrokerProcess:
     """A broker that runs as our child and dies with us."""
 
-    def __init__(self, process: asyncio.subprocess.Process, port: int, versions: tuple[Version, ...]) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, port: int, versions: tuple[MqttVersion, ...]
+    ) -> None:
         self.port = port
         self.versions = versions
         self._process = process
@@ -148,7 +150,7 @@ async def start_broker(folder: Path, port: int, choose: Choose) -> BrokerProcess
 
 
 async def _spawn(command: Sequence[str], log: Path) -> asyncio.subprocess.Process:
-    tethered = (sys.executable, "-I", "-S", str(TETHER), str(os.getpid()), *command)
+    tethered = (sys.executable, "-I", "-S", str(PARENT_DEATH_SIGNAL), str(os.getpid()), *command)
     with _open_empty(log) as output:
         return await asyncio.create_subprocess_exec(
             *tethered, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output

@@ -7,8 +7,8 @@ from urllib.parse import SplitResult, parse_qs
 
 from reconciler.errors import SettingsError
 from reconciler.settings.model import BrokerSettings
-from reconciler.transport.address import Address, parse_address, split_url
-from reconciler.transport.base import Client, Transport, Will
+from reconciler.transport.address import BrokerAddress, parse_address, split_url
+from reconciler.transport.base import ClientIdentity, Transport, Will
 
 DEFAULT_STATE_DIR = Path(".reconciler")
 
@@ -22,7 +22,7 @@ def open_transport(
         SettingsError: the URL has no meaning; the message never shows its password.
     """
     parts = split_url(broker.url)
-    who = Client(client_id, will)
+    who = ClientIdentity(client_id, will)
     if parts.scheme == "memory":
         return _memory(parts, who)
     if parts.scheme == "embedded":
@@ -30,23 +30,23 @@ def open_transport(
     return _mqtt(parse_address(broker), broker, who)
 
 
-def _memory(parts: SplitResult, who: Client) -> Transport:
+def _memory(parts: SplitResult, who: ClientIdentity) -> Transport:
     from reconciler.transport.memory import MemoryTransport, hub_named
 
     return MemoryTransport(hub_named(parts.path), who)
 
 
-def _mqtt(address: Address, broker: BrokerSettings, who: Client) -> Transport:
-    from reconciler.transport.link import MqttTransport
+def _mqtt(address: BrokerAddress, broker: BrokerSettings, who: ClientIdentity) -> Transport:
+    from reconciler.transport.mqtt.client import MqttTransport
 
-    async def where() -> Address:
+    async def where() -> BrokerAddress:
         return address
 
     return MqttTransport(where, who, tls=broker.tls, connect_timeout_s=broker.connect_timeout_s)
 
 
-def _embedded(parts: SplitResult, broker: BrokerSettings, who: Client, state_dir: Path) -> Transport:
-    from reconciler.transport.embedded import EmbeddedBroker, EmbeddedTransport
+def _embedded(parts: SplitResult, broker: BrokerSettings, who: ClientIdentity, state_dir: Path) -> Transport:
+    from reconciler.transport.embedded.transport import EmbeddedBroker, EmbeddedTransport
 
     shared = EmbeddedBroker(state_dir, _embedded_port(parts))
     return EmbeddedTransport(shared, who, connect_timeout_s=broker.connect_timeout_s)

@@ -1,8 +1,10 @@
 """
-The two packets that nearly all traffic is made of, PUBLISH and PUBACK, taken out of a buffer. Pure.
+PUBLISH and PUBACK, the two packets that nearly all traffic is made of, as bytes and back (MQTT 5, 3.3 and 3.4). Pure.
 
-paho takes 40 µs for each of them, this 3. It takes only what is whole and plainly in order; of anything else
-it says nothing, and paho reads it: rare packets, rare properties, and whatever is wrong (MQTT 5, 3.3 and 3.4).
+To write a PUBLISH paho takes 60 µs, this 4; to read one of either paho takes 40 µs, this 3.
+
+Rule 1: what is whole and plainly in order is read here; of anything else nothing is said, and paho reads it: rare
+packets, rare properties, and whatever is wrong.
 """
 
 from __future__ import annotations
@@ -10,7 +12,61 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from reconciler.transport.base import Message, Properties
-from reconciler.transport.packing import CONTENT_TYPE, CORRELATION_DATA, EXPIRY, RESPONSE_TOPIC
+
+EXPIRY, CONTENT_TYPE, RESPONSE_TOPIC, CORRELATION_DATA = b"\x02", b"\x03", b"\x08", b"\x09"
+
+
+NO_PROPERTIES = b"\0"
+"""What stands in MQTT 5 where there are none."""
+
+
+def pack_publish(
+    topic: str, payload: bytes, *, packet_id: int, retain: bool, properties: bytes = b""
+) -> bytes:
+    """A PUBLISH at QoS 1, or at QoS 0 if `packet_id` is 0. `properties`: as `pack`; empty for MQTT 3.1.1.
+
+    Raises:
+        OverflowError: the topic is longer than 65,535 bytes.
+    """
+    head = _sized(topic.encode())
+    if packet_id:
+        head += packet_id.to_bytes(2, "big")
+    head += properties
+    first = 0x30 | (0x02 if packet_id else 0) | retain
+    return b"".join((bytes((first,)), variable_length(len(head) + len(payload)), head, payload))
+
+
+def pack(properties: Properties) -> bytes:
+    """All that are set, with their length before them.
+
+    Raises:
+        OverflowError: longer than 65,535 bytes, or an expiry beyond four bytes.
+    """
+    fields = b""
+    if properties.expiry_s is not None:
+        fields += EXPIRY + properties.expiry_s.to_bytes(4, "big")
+    if properties.content_type is not None:
+        fields += CONTENT_TYPE + _sized(properties.content_type.encode())
+    if properties.response_topic is not None:
+        fields += RESPONSE_TOPIC + _sized(properties.response_topic.encode())
+    if properties.correlation_data is not None:
+        fields += CORRELATION_DATA + _sized(properties.correlation_data)
+    return variable_length(len(fields)) + fields
+
+
+def _sized(data: bytes) -> bytes:
+    return len(data).to_bytes(2, "big") + data
+
+
+def variable_length(number: int) -> bytes:
+    """A number in groups of seven bits, the lowest first (MQTT 5, 1.5.5)."""
+    encoded = bytearray()
+    while True:
+        number, group = divmod(number, 128)
+        encoded.append(group | (128 if number else 0))
+        if not number:
+            return bytes(encoded)
+
 
 PUBLISH, PUBACK = 0x30, 0x40
 RETAIN, QOS, QOS_1 = 0x01, 0x06, 0x02
@@ -23,7 +79,7 @@ _SIZED = frozenset({_CONTENT_TYPE, _RESPONSE_TOPIC, _CORRELATION})
 _SHIFTS = (7, 14, 21)
 
 
-class Published(NamedTuple):
+class PublishPacket(NamedTuple):
     """A PUBLISH. `packet_id`: the two bytes that its acknowledgement repeats; empty at QoS 0."""
 
     message: Message
@@ -58,7 +114,7 @@ def _length(data: bytes, at: int) -> tuple[int, int] | None:
     return None
 
 
-def unpack_publish(data: bytes, at: int, body: int, end: int, *, mqtt5: bool) -> Published | None:
+def unpack_publish(data: bytes, at: int, body: int, end: int, *, mqtt5: bool) -> PublishPacket | None:
     """The PUBLISH at `at`, framed by `body` and `end`; None if paho must read it."""
     first = data[at]
     payload = topic_end = body + 2 + int.from_bytes(data[body : body + 2], "big")
@@ -77,7 +133,7 @@ def unpack_publish(data: bytes, at: int, body: int, end: int, *, mqtt5: bool) ->
         topic = data[body + 2 : topic_end].decode()
     except ValueError:
         return None
-    return Published(Message(topic, data[payload:end], bool(first & RETAIN), properties), packet_id)
+    return PublishPacket(Message(topic, data[payload:end], bool(first & RETAIN), properties), packet_id)
 
 
 def _properties(data: bytes, at: int, end: int) -> tuple[Properties | None, int]:

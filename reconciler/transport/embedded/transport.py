@@ -19,9 +19,9 @@ import msgspec
 
 from reconciler.aio import Backoff
 from reconciler.errors import BrokerError
-from reconciler.transport.address import Address, Version
-from reconciler.transport.base import Client
-from reconciler.transport.broker_process import (
+from reconciler.transport.address import BrokerAddress, MqttVersion
+from reconciler.transport.base import ClientIdentity
+from reconciler.transport.embedded.broker import (
     HOST,
     READY_S,
     BrokerProcess,
@@ -31,23 +31,23 @@ from reconciler.transport.broker_process import (
     listens,
     start_broker,
 )
-from reconciler.transport.link import MqttTransport
 from reconciler.transport.listeners import report
+from reconciler.transport.mqtt.client import MqttTransport
 
 LOCK_S = 2 * READY_S
 """How long another process may take to start the broker."""
 
 
-class Running(msgspec.Struct, frozen=True):
+class BrokerRecord(msgspec.Struct, frozen=True):
     """What broker.json says."""
 
     pid: int
     port: int
-    versions: tuple[Version, ...]
+    versions: tuple[MqttVersion, ...]
 
     @property
-    def address(self) -> Address:
-        return Address(host=HOST, port=self.port, versions=self.versions)
+    def address(self) -> BrokerAddress:
+        return BrokerAddress(host=HOST, port=self.port, versions=self.versions)
 
 
 class EmbeddedBroker:
@@ -75,7 +75,7 @@ class EmbeddedBroker:
         """
         return str(await self.address())
 
-    async def address(self) -> Address:
+    async def address(self) -> BrokerAddress:
         """As `start`, with the versions of MQTT that it speaks."""
         running = await self._find() or await self._start_or_find()
         return running.address
@@ -96,7 +96,7 @@ class EmbeddedBroker:
         if self._process is not None:
             self._process.kill()
 
-    async def _start_or_find(self) -> Running:
+    async def _start_or_find(self) -> BrokerRecord:
         """Start it, unless another process was faster."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         async with _locked(self._lock):
@@ -105,10 +105,10 @@ class EmbeddedBroker:
                 running = await self._start()
         return running
 
-    async def _start(self) -> Running:
+    async def _start(self) -> BrokerRecord:
         former = self._read_note()
         process = await start_broker(self._folder, await self._choose_port(former), self._choose)
-        running = Running(process.pid, process.port, process.versions)
+        running = BrokerRecord(process.pid, process.port, process.versions)
         self._note.write_bytes(msgspec.json.encode(running))
         self._process = process
         if self._guard is None or self._guard.done():
@@ -116,7 +116,7 @@ class EmbeddedBroker:
             self._guard.add_done_callback(_report_bug)
         return running
 
-    async def _choose_port(self, former: Running | None) -> int:
+    async def _choose_port(self, former: BrokerRecord | None) -> int:
         """The one asked for; else the one it had, where clients look for it; else any."""
         if self._port is not None:
             return self._port
@@ -138,15 +138,15 @@ class EmbeddedBroker:
             if self._process is process and await self._find():
                 self._process = None  # somebody else's now
 
-    async def _find(self) -> Running | None:
+    async def _find(self) -> BrokerRecord | None:
         """The broker that runs already, if one does."""
         running = self._read_note()
         alive = running is not None and _exists(running.pid) and await listens(running.port)
         return running if alive else None
 
-    def _read_note(self) -> Running | None:
+    def _read_note(self) -> BrokerRecord | None:
         try:
-            return msgspec.json.decode(self._note.read_bytes(), type=Running)
+            return msgspec.json.decode(self._note.read_bytes(), type=BrokerRecord)
         except (FileNotFoundError, msgspec.DecodeError):
             return None
 
@@ -154,7 +154,9 @@ class EmbeddedBroker:
 class EmbeddedTransport(MqttTransport):
     """A transport that brings its broker along; `close` ends that too if we started it."""
 
-    def __init__(self, broker: EmbeddedBroker, who: Client, *, connect_timeout_s: float = 10.0) -> None:
+    def __init__(
+        self, broker: EmbeddedBroker, who: ClientIdentity, *, connect_timeout_s: float = 10.0
+    ) -> None:
         super().__init__(broker.address, who, connect_timeout_s=connect_timeout_s)
         self.broker = broker
 

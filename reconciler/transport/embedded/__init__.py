@@ -1,0 +1,1 @@
+"""`embedded:`: a broker that is started on this machine, and the transport to it."""
