@@ -179,9 +179,15 @@ def test_every_link_leads_somewhere(file: Path) -> None:
     assert [link for link in links if not (file.parent / link).exists()] == []
 
 
-def test_every_decision_has_a_number_of_its_own_and_a_title_with_it() -> None:
-    files = sorted((ROOT / "docs" / "decisions").glob("*.md"))
-    numbers = [file.name[:4] for file in files]
+def test_every_decision_record_has_its_parts_and_stands_in_the_index() -> None:
+    folder = ROOT / "docs" / "decisions"
+    index = (folder / "README.md").read_text()
+    records = [file for file in sorted(folder.glob("*.md")) if file.name != "README.md"]
+    parts = re.compile(
+        r"# [A-Z].*\n\n- Date: \d{4}-.*\n- Status: .+\n- Replaces: .+\n"
+        r".*^## Context$.*^## Decision$.*^## Consequences$",
+        re.MULTILINE | re.DOTALL,
+    )
 
-    assert len(set(numbers)) == len(numbers)
-    assert [f for f in files if not f.read_text().startswith(f"# {f.name[:4]}: ")] == []
+    assert [file.name for file in records if not parts.match(file.read_text())] == []
+    assert [file.name for file in records if f"]({file.name}) |" not in index] == []
