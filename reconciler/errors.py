@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class ExitCode(IntEnum):
-    """What every command's exit code means (design.md, Plan)."""
+    """What every command's exit code means (plan.md, Exit codes)."""
 
     OK = 0
     ERROR = 1

@@ -1,5 +1,5 @@
 """
-Which row of design.md's table a strategy is in: wanted or not, seen or not, ours or not.
+Which row of plan.md's table a strategy is in: wanted or not, seen or not, ours or not.
 
 Rule 1: a strategy that we cannot see gets no step; the one exception is protocol.md's for Basic peers.
 Rule 2: what is not ours is left alone until somebody says `adopt`.

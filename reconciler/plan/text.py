@@ -1,5 +1,5 @@
 """
-Plan → lines for people, as design.md shows them. Pure: width and colour are arguments.
+Plan → lines for people, as plan.md shows them. Pure: width and colour are arguments.
 
 A line is spans of text and style; the colours of a terminal are the last thing added (`to_text`).
 """

@@ -57,7 +57,7 @@ class TargetSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SyncSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How a pass behaves; brakes refuse whole plans (design.md, Plan, rule 6)."""
+    """How a pass behaves; brakes refuse whole plans (plan.md, Brakes)."""
 
     auto: bool = True
     prune: bool = True

@@ -1,4 +1,4 @@
-"""The plan that design.md shows, and builders for others to look at."""
+"""The plan that plan.md shows, and builders for others to look at."""
 
 from __future__ import annotations
 

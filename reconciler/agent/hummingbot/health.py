@@ -80,7 +80,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 BRAKES = ("kill switch threshold reached", "global drawdown reached", "reached max drawdown")
-"""What Hummingbot 20260922 logs when it stops by itself (core/utils/kill_switch.py, v2_with_controllers.py)."""
+"""What Hummingbot 20260922 logs when it stops by itself (hummingbot/core/utils/kill_switch.py, v2_with_controllers.py)."""
 
 
 def brake_in(message: str) -> str:

@@ -15,7 +15,7 @@ ANSWER_S = 10.0
 """A bot that runs answers within milliseconds; one that starts may be busy for seconds."""
 
 WORK_S = 40.0
-"""A bot gives its own commands 30 s (remote_iface/mqtt.py, MQTTCommands)."""
+"""A bot gives its own commands 30 s (hummingbot/remote_iface/mqtt.py, MQTTCommands)."""
 
 
 class Unanswered(Exception):

@@ -26,7 +26,7 @@ _NEWS = ("hb", "status_updates", "events", "log", "performance")
 _GOOD = 200
 _NO_STRATEGY = "no strategy is currently running"
 _NOT_READY = "not ready"
-"""What status says (remote_iface/mqtt.py, and each strategy's format_status)."""
+"""What status says (hummingbot/remote_iface/mqtt.py, and each strategy's format_status)."""
 
 
 class Switchboard:

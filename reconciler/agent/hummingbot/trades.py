@@ -1,7 +1,7 @@
 """
 A bot's trades database, read beside the bot that writes it. SQLite, never written to.
 
-The tables are those of Hummingbot 20260922 (model/order.py, model/trade_fill.py): decimals are integers of millionths.
+The tables are those of Hummingbot 20260922 (hummingbot/model/order.py, trade_fill.py): decimals are integers of millionths.
 """
 
 from __future__ import annotations

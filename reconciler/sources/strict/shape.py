@@ -10,7 +10,7 @@ import msgspec
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 32
 MAX_NODES = 50_000
-"""design.md, The strategy file. A whole fleet in one file stays far below; what a bomb unfolds to does not."""
+"""strategy-file.md, YAML. A whole fleet in one file stays far below; what a bomb unfolds to does not."""
 
 MAX_PROBLEMS = 1000
 """Told of one file. Whoever has more has one mistake many times."""

@@ -1,4 +1,4 @@
-"""Every row of the plan's table (design.md)."""
+"""Every row of the plan's table (plan.md)."""
 
 from __future__ import annotations
 

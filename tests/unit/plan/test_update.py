@@ -1,4 +1,4 @@
-"""Rows of the plan's table (design.md) about a config that differs: what is sent, at what cost, with which hash."""
+"""Rows of the plan's table (plan.md) about a config that differs: what is sent, at what cost, with which hash."""
 
 from __future__ import annotations
 
