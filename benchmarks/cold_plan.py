@@ -29,9 +29,9 @@ from yaml import cyaml
 from benchmarks.fleet import agent, git, make_repository, mosquitto, ratio_line, reconciler, workspace
 from reconciler.catalog.loading import HUMMINGBOT_VERSION, schema_text
 
-COLD_GOAL = 1.7
-NAIVE_GOAL = 15.0
-WARM_GOAL_S = 0.3
+COLD_GOAL = 3.2
+NAIVE_GOAL = 12.0
+WARM_GOAL_S = 0.75
 ROUNDS = 7
 
 

@@ -8,8 +8,6 @@ import hashlib
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
-from functools import cached_property
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -23,38 +21,24 @@ from reconciler.notify.notifier import Notifier
 from reconciler.plan.planner import PlanOptions
 from reconciler.protocol.times import format_time
 from reconciler.reconcile import Parts
-from reconciler.settings.model import PolicySettings, Settings, SourceSettings
+from reconciler.settings.model import Settings, SourceSettings
+from reconciler.sources.load import Loader
 from reconciler.sources.opening import catalog_of, open_loader, state_dir
 from reconciler.sources.revision import Revision
 from reconciler.store.base import Store
 from reconciler.store.sqlite import open_store
 from reconciler.transport.factory import open_transport
 
-if TYPE_CHECKING:
-    from reconciler.sources.load import Loader
-
 FEW = 100
 """Changed files up to here are worth a short cut; more are a change of the fleet."""
 
 
-class Session(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+class Session(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a command or the service holds while it works."""
 
     settings: Settings
     parts: Parts
-
-    @cached_property
-    def loader(self) -> Loader:
-        """The way from Git to checked files. Opened when first asked for: mostly a command's copy reads them."""
-        return open_loader(self.settings, self.parts.catalog)
-
-    def load(self) -> Revision:
-        """The newest revision, read here.
-
-        Raises:
-            SourceError: it cannot be read.
-        """
-        return self.loader.load()
+    loader: Loader
 
     @property
     def live(self) -> Live:
@@ -118,8 +102,7 @@ async def open_session(
         SettingsError, SchemaError: the settings ask for what there is not.
     """
     catalog = catalog_of(settings)
-    if settings.policy != PolicySettings():
-        open_loader(settings, catalog)  # a rule that names what there is not is told before anything is begun
+    loader = open_loader(settings, catalog)  # the first: a rule that names what there is not ends it here
     with contextlib.closing(open_store(settings.store.url)) as store:
         _check_roots(settings, store)
         live = make_live(settings, store)
@@ -130,6 +113,7 @@ async def open_session(
             await live.open(performance=performance, logs=logs, timeout_s=settings.broker.connect_timeout_s)
             yield Session(
                 settings=settings,
+                loader=loader,
                 parts=Parts(
                     live=live,
                     store=store,

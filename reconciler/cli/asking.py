@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 
 import click
@@ -25,8 +26,6 @@ def refuse_unasked(*, yes: bool) -> None:
 
 async def ask(question: str) -> bool:
     """Ask on stderr; anything but y or yes is a no. The event loop goes on meanwhile: the picture stays fresh."""
-    import asyncio
-
     loop = asyncio.get_running_loop()
     answered = asyncio.Event()
     click.echo(f"{question} [y/N]: ", nl=False, err=True)

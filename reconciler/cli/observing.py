@@ -25,7 +25,6 @@ from reconciler.protocol.messages import LogRecord, MalformedMessage, Performanc
 from reconciler.reconcile import plan_of
 from reconciler.session import Session, open_session
 from reconciler.settings.model import Settings
-from reconciler.sources.ahead import Ahead
 
 FIGURES_S = 6.0
 """How long `status` waits for performance: agents send each strategy's every 5 s."""
@@ -35,16 +34,14 @@ LOOK_EVERY_S = 0.1
 _COLOURS = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
 
 
-async def look_around(
-    settings: Settings, ahead: Ahead, wait_s: float | None, *, quick: bool
-) -> tuple[Plan, list[Row]]:
+async def look_around(settings: Settings, wait_s: float | None, *, quick: bool) -> tuple[Plan, list[Row]]:
     """The plan that would be made now, and a row for each strategy.
 
     Raises:
         ReconcilerError: the broker is out of reach, or nothing is known of what is wanted.
     """
     async with open_session(settings, stop=asyncio.Event(), performance=True) as session:
-        desired = await _desired(session, ahead, wait_s)
+        desired = await _desired(session, wait_s)
         if not quick:
             await _figures(session.live)
         observed = session.live.observe()
@@ -56,10 +53,10 @@ async def look_around(
         return plan, rows(Sides(plan, desired, observed, figures, datetime.now(UTC)))
 
 
-async def _desired(session: Session, ahead: Ahead, wait_s: float | None) -> Desired:
+async def _desired(session: Session, wait_s: float | None) -> Desired:
     """What Git wants; if it cannot be read or is wrong, what was last in force, and a note that says so."""
     try:
-        return await look(session, ahead, wait_s)
+        return await look(session, wait_s)
     except (SourceError, InvalidFiles) as error:
         last = session.parts.store.last_good()
         if last is None:

@@ -23,7 +23,6 @@ from reconciler.plan.saved import refuse_if_moved
 from reconciler.reconcile import plan_of, reconcile
 from reconciler.session import Session, open_session
 from reconciler.settings.model import Settings
-from reconciler.sources.ahead import Ahead
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,16 +38,14 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     command: str
 
 
-async def look_and_plan(
-    settings: Settings, ahead: Ahead, wait_s: float | None, *, adopt: bool, command: str
-) -> Made:
+async def look_and_plan(settings: Settings, wait_s: float | None, *, adopt: bool, command: str) -> Made:
     """What it would take now. `command`: what would apply it.
 
     Raises:
         ReconcilerError: Git or the broker is out of reach, or files are wrong.
     """
     async with open_session(settings, stop=asyncio.Event()) as session:
-        desired = await look(session, ahead, wait_s)
+        desired = await look(session, wait_s)
         tell(desired.problems)
         plan = plan_of(session.parts, desired, session.options(adopt=adopt))
         return Made(plan, _refusal(plan, session, desired, command))
@@ -62,7 +59,7 @@ def _refusal(plan: Plan, session: Session, desired: Desired, command: str) -> st
     return ""
 
 
-async def look_and_apply(settings: Settings, ahead: Ahead, wanted: Wanted) -> SyncReport:
+async def look_and_apply(settings: Settings, wanted: Wanted) -> SyncReport:
     """Show what it takes, ask if need be, and do it.
 
     Raises:
@@ -71,7 +68,7 @@ async def look_and_apply(settings: Settings, ahead: Ahead, wanted: Wanted) -> Sy
     """
     stop = asyncio.Event()
     async with open_session(settings, stop=stop) as session:
-        desired = await look(session, ahead, wanted.wait_s)
+        desired = await look(session, wanted.wait_s)
         tell(desired.problems)
         job = _Job(session, desired, wanted)
         plan = job.plan()

@@ -9,18 +9,16 @@ from reconciler.cli.progress import waiting
 from reconciler.model.state import Desired
 from reconciler.session import Session
 from reconciler.settings.model import Settings
-from reconciler.sources.ahead import Ahead
 
 HEAD_START_S = 1.0
-"""How long agents may report before this process does anything with files, be it only to take over what a copy
-of it has read: a broker drops what a busy reader leaves in its queue."""
+"""How long agents may report before this process reads files: a broker drops what a busy reader leaves in its queue."""
 
 SELDOM = (100_000, 10, 10)
 """For `gc.set_threshold`: looking through a fleet of 10,000 for garbage takes 15 ms each time, and a command gives
 back all that it holds at its end."""
 
 
-async def look(session: Session, ahead: Ahead, wait_s: float | None) -> Desired:
+async def look(session: Session, wait_s: float | None) -> Desired:
     """Take what is wanted while the picture of the bots comes in, for at most `wait_s`.
 
     None waits until the silence of a Basic peer means something (protocol.md, `basic_window`).
@@ -33,7 +31,7 @@ async def look(session: Session, ahead: Ahead, wait_s: float | None) -> Desired:
     settling = asyncio.ensure_future(session.live.settle(patience_s))
     try:
         await asyncio.wait({settling}, timeout=HEAD_START_S)
-        desired = session.desired_of(await asyncio.to_thread(ahead.revision, session.load))
+        desired = session.desired_of(await asyncio.to_thread(session.loader.load))
         with waiting("waiting for the bots: not all have reported yet …"):
             await settling
     finally:

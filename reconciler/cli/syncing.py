@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +23,6 @@ from reconciler.cli.options import (
 )
 from reconciler.cli.output import note, output_option, say, say_json
 from reconciler.errors import ExitCode, PlanRefused
-from reconciler.sources.ahead import reading_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,16 +59,13 @@ def plan(
     Marks: + create, ~ update, ± replace, - delete, ▶ start, ■ stop, ‖ pause, ▷ resume, ! blocked, … waiting,
     ? unknown, · unmanaged.
     """
+    from reconciler.cli.passes import look_and_plan
+    from reconciler.cli.plans import plan_exit_code, plan_text, save
+
     invocation.log()
     settings = invocation.settings()
-    with reading_ahead(settings) as ahead:
-        import asyncio
-
-        from reconciler.cli.passes import look_and_plan
-        from reconciler.cli.plans import plan_exit_code, plan_text, save
-
-        command = invocation.command("apply", "--adopt" if adopt else "")
-        made = asyncio.run(look_and_plan(settings, ahead, wait_s, adopt=adopt, command=command))
+    command = invocation.command("apply", "--adopt" if adopt else "")
+    made = asyncio.run(look_and_plan(settings, wait_s, adopt=adopt, command=command))
     if out is not None:
         save(made.plan, out)
     say(plan_text(made, output, tree=settings.source.path, verbose=invocation.verbosity > 0))
@@ -105,27 +102,24 @@ def apply(  # noqa: PLR0913, PLR0917  (click's: one for each option)
     With PLAN, a file that `plan --out` saved, exactly that plan is carried out; it is refused when the
     commit or the bots that it was made from are no longer as they were. Ctrl-C finishes the step in flight.
     """
+    from reconciler.cli.passes import Wanted, look_and_apply
+    from reconciler.cli.plans import load
+    from reconciler.cli.reports import report_document, report_exit_code, report_text
+
     refuse_unasked(yes=yes)
     invocation.log()
     settings = invocation.settings()
-    with reading_ahead(settings) as ahead:
-        import asyncio
-
-        from reconciler.cli.passes import Wanted, look_and_apply
-        from reconciler.cli.plans import load
-        from reconciler.cli.reports import report_document, report_exit_code, report_text
-
-        wanted = Wanted(
-            saved=load(saved) if saved else None,
-            adopt=adopt,
-            yes=yes,
-            wait_s=wait_s,
-            show=say if output == "text" else _beside(yes=yes),
-            command=invocation.command(
-                "apply", str(saved or ""), "--yes" if yes else "", "--adopt" if adopt else ""
-            ),
-        )
-        report = asyncio.run(look_and_apply(settings, ahead, wanted))
+    wanted = Wanted(
+        saved=load(saved) if saved else None,
+        adopt=adopt,
+        yes=yes,
+        wait_s=wait_s,
+        show=say if output == "text" else _beside(yes=yes),
+        command=invocation.command(
+            "apply", str(saved or ""), "--yes" if yes else "", "--adopt" if adopt else ""
+        ),
+    )
+    report = asyncio.run(look_and_apply(settings, wanted))
     if output == "json":
         say_json(report_document(report))
     elif report.results:

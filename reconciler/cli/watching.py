@@ -13,7 +13,6 @@ from reconciler.cli.invocation import Invocation, pass_invocation
 from reconciler.cli.options import StrategyKey, broker_option, source_options, wait_option
 from reconciler.cli.output import output_option, say, say_json
 from reconciler.errors import ExitCode
-from reconciler.sources.ahead import reading_ahead
 
 if TYPE_CHECKING:
     from reconciler.model.spec import Key
@@ -44,14 +43,12 @@ def status(
     Sync is one of in sync, pending (Git changed), drift (the bot changed), blocked, waiting, unknown and
     unmanaged (live, but in Git nowhere and not ours). Profits are in the quote asset of each pair.
     """
-    invocation.log()
-    settings = invocation.settings()
-    with reading_ahead(settings) as ahead:
-        from reconciler.cli.observing import look_around
-        from reconciler.cli.overview import overview_document, overview_exit_code
-        from reconciler.cli.table import table
+    from reconciler.cli.observing import look_around
+    from reconciler.cli.overview import overview_document, overview_exit_code
+    from reconciler.cli.table import table
 
-        plan, rows = asyncio.run(look_around(settings, ahead, wait_s, quick=quick))
+    invocation.log()
+    plan, rows = asyncio.run(look_around(invocation.settings(), wait_s, quick=quick))
     shown = [row for row in rows if not keys or row.key in keys]
     there = {row.key for row in rows}
     if missing := [key for key in keys if key not in there]:

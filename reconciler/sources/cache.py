@@ -13,9 +13,7 @@ import os
 import zlib
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from mmap import mmap
 from pathlib import Path
-from typing import Any, TypeVar
 
 import msgspec
 
@@ -33,22 +31,6 @@ class _Numbers(dict[str, Decimal]):
 
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
-
-T = TypeVar("T")
-
-
-def pack_all(value: Any) -> bytes:  # noqa: ANN401  (whatever holds results)
-    """`value` in one piece, for a process that reads it at once."""
-    return _encoder.encode(value)
-
-
-def unpack_all(data: bytes | mmap, kind: type[T]) -> T:
-    """What `pack_all` packed.
-
-    Raises:
-        msgspec.MsgspecError: it did not.
-    """
-    return msgspec.json.Decoder(kind, float_hook=_Numbers().__getitem__).decode(data)
 
 
 def pack(results: Mapping[str, Checked], seed: int = 0) -> bytes:

@@ -118,22 +118,16 @@ class Git:
             SourceError: one is missing or broken, or git falls silent or ends too early.
         """
         wanted, given = list(ids), 0
-        with self.batch(wanted) as output:
-            for found in parse_batch(lambda: _read(output), MAX_BYTES):
-                given += 1
-                yield found
+        with tempfile.TemporaryFile() as listed:
+            listed.writelines(f"{blob}\n".encode() for blob in wanted)
+            listed.seek(0)
+            with self._process(("cat-file", "--batch"), listed) as process:
+                for found in parse_batch(lambda: _read(process.stdout), MAX_BYTES):
+                    given += 1
+                    yield found
         if given < len(wanted):
             what = f"git gave {given:,} of {len(wanted):,} files and ended"
             raise SourceError(what, fix="repair the repository: git fsck; a partial clone lacks files")
-
-    @contextlib.contextmanager
-    def batch(self, ids: Iterable[str]) -> Iterator[IO[bytes]]:
-        """`cat-file --batch` over `ids`: its output, to be read or handed to another process."""
-        with tempfile.TemporaryFile() as wanted:
-            wanted.writelines(f"{blob}\n".encode() for blob in ids)
-            wanted.seek(0)
-            with self._process(("cat-file", "--batch"), wanted) as process:
-                yield process.stdout
 
     @contextlib.contextmanager
     def _process(

@@ -10,9 +10,7 @@ Rule 3: a symbolic link is followed within the strategies' folder and nowhere el
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO
 
 from reconciler.errors import SourceError
 from reconciler.settings.model import SourceSettings
@@ -181,10 +179,6 @@ class GitSource:
         except SourceError:
             self._distrust()
             raise
-
-    def batch(self, ids: Iterable[str]) -> AbstractContextManager[IO[bytes]]:
-        """`git cat-file --batch` over `ids`: its output, for another process to read."""
-        return self._opened().batch(ids)
 
     def describe(self, commit: str) -> str:
         """Short id, author and subject of a commit, for people."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -20,14 +19,13 @@ from reconciler.catalog import Catalog
 from reconciler.errors import Location, Problem
 from reconciler.settings.model import SourceSettings
 from reconciler.sources.cache import SLACK, ResultCache
-from reconciler.sources.documents import is_strategy_file
+from reconciler.sources.check import check
+from reconciler.sources.documents import MAX_BYTES, is_strategy_file
 from reconciler.sources.git_source import GitSource
+from reconciler.sources.policy import Rules, judged
 from reconciler.sources.revision import Checked, Files, Revision
 from reconciler.sources.tree import Head, Source, TreeFile
-from reconciler.sources.workers import check_blobs
-
-if TYPE_CHECKING:
-    from reconciler.sources.policy import Rules
+from reconciler.sources.worktree import WorktreeSource
 
 __all__ = ["Loader", "Revision", "open_source", "placed"]
 
@@ -35,8 +33,6 @@ __all__ = ["Loader", "Revision", "open_source", "placed"]
 def open_source(settings: SourceSettings, cache_dir: Path) -> Source:
     """The source that the settings name; touches nothing yet."""
     if settings.worktree:
-        from reconciler.sources.worktree import WorktreeSource
-
         return WorktreeSource(Path(settings.repository), settings.path)
     return GitSource(settings, cache_dir)
 
@@ -57,28 +53,13 @@ class Loader:
         self._files: dict[str, tuple[str, Checked]] = {}
         self._head: Head | None = None
         self._revision = Revision("", "", ())
-        self._unkept: dict[str, str] = {}
 
-    def load(self, *, keep: bool = True) -> Revision:
+    def load(self) -> Revision:
         """The newest revision; while nothing changes, at the cost of one git call, the same object.
-
-        `keep`: write new results to the cache, too; else that waits for `keep()`.
 
         Raises:
             SourceError: it cannot be read; the next call tries again.
         """
-        revision = self._load()
-        if keep:
-            self.keep()
-        return revision
-
-    def keep(self) -> None:
-        """Write to the cache what is new since it was read or written."""
-        if self._unkept and self._results is not None:
-            self._cache.write(self._results, self._unkept.keys() & self._results.keys())
-        self._unkept = {}
-
-    def _load(self) -> Revision:
         head = self.source.refresh()
         if head != self._head:
             changed = self.source.changed(self._head, head) if self._head is not None else None
@@ -116,8 +97,6 @@ class Loader:
         files = tuple(self._files.values())
         if self._rules is None:
             return files
-        from reconciler.sources.policy import judged
-
         return judged(files, self._rules, self._texts)
 
     def _texts(self, paths: Collection[str]) -> Mapping[str, bytes]:
@@ -144,11 +123,13 @@ class Loader:
         results = self._cache.read() if self._results is None else self._results
         new = {blob: path for blob, path in wanted.items() if blob not in results}
         if new:
-            results |= check_blobs(self.source, new, self._catalog)
+            fresh = {blob: _check(text, new[blob], self._catalog) for blob, text in self.source.blobs(new)}
+            results |= fresh
         if len(results) > 2 * (len(self._tree) + len(wanted)) + SLACK:
             used = {file.blob for file in self._tree.values()} | wanted.keys()
             results = {blob: checked for blob, checked in results.items() if blob in used}
-        self._unkept |= new
+        if new:
+            self._cache.write(results, new)
         self._results = results
         return results
 
@@ -156,6 +137,15 @@ class Loader:
 def _rows(files: dict[str, Checked]) -> dict[str, tuple[str, Checked]]:
     """The files by their paths as a revision has them: made once, and not for each revision anew."""
     return {row[0]: row for row in files.items()}
+
+
+def _check(text: bytes | None, path: str, catalog: Catalog) -> Checked:
+    """Check one file; None stands for one that is too large to be read."""
+    if text is not None:
+        return check(text, path, catalog)
+    what = f"more than the {MAX_BYTES:,} bytes that a strategy file may have"
+    problem = Problem(Location(path), "", what, "split it into several files")
+    return Checked(problems=(problem,), broken=(None,))
 
 
 def _refused(path: str, file: TreeFile) -> Checked:

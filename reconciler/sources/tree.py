@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
-from contextlib import AbstractContextManager
-from typing import IO, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -44,6 +43,3 @@ class Source(Protocol):
 
     def blobs(self, ids: Iterable[str]) -> Generator[tuple[str, bytes | None]]:
         """The contents of files by id, in that order; None for one larger than a strategy file may be."""
-
-    def batch(self, ids: Iterable[str]) -> AbstractContextManager[IO[bytes]] | None:
-        """The contents of files as one stream in the form of `git cat-file --batch`; None if it has none."""

@@ -98,10 +98,6 @@ class WorktreeSource:
         """Nothing can tell but `tree`, which costs nothing here."""
         del old, new
 
-    def batch(self, ids: Iterable[str]) -> None:
-        """There is no such stream of files."""
-        del ids
-
     def blobs(self, ids: Iterable[str]) -> Generator[tuple[str, bytes | None]]:
         """The contents of files by id; None for one larger than a strategy file may be.
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Generator, Iterable
 from pathlib import Path
-from typing import IO
 
 import pytest
 
@@ -15,13 +11,8 @@ from reconciler.catalog import Catalog
 from reconciler.catalog.loading import HUMMINGBOT_VERSION, load_catalog, schema_text
 from reconciler.errors import SourceError
 from reconciler.settings.model import SourceSettings
-from reconciler.sources import workers
-from reconciler.sources.ahead import Ahead
-from reconciler.sources.check import check
 from reconciler.sources.documents import MAX_BYTES
-from reconciler.sources.forked import can_fork, forked
 from reconciler.sources.git_source import GitSource
-from reconciler.sources.handover import give
 from reconciler.sources.load import Loader, Revision
 from reconciler.sources.tree import Head
 from tests.support.repositories import Repository, strategy
@@ -43,11 +34,6 @@ class Counting(GitSource):
         wanted = list(ids)
         self.read += wanted
         return super().blobs(wanted)
-
-    def batch(self, ids: Iterable[str]) -> AbstractContextManager[IO[bytes]]:
-        wanted = list(ids)
-        self.read += wanted
-        return super().batch(wanted)
 
 
 class Fleet:
@@ -223,153 +209,3 @@ def test_what_counts_for_nothing_may_be_a_link_anywhere(fleet, path) -> None:
     fleet.repository.commit()
 
     assert path not in dict(fleet.load().files)
-
-
-# -- with a second process
-
-
-@pytest.fixture
-def many(tmp_path: Path) -> Fleet:
-    fleet = Fleet(tmp_path)
-    files = {f"strategies/m{n}.yaml": strategy(amount=f"1.{n + 1}") for n in range(workers.MANY + 100)}
-    fleet.repository.commit({**files, "strategies/m7.yaml": "a: 1\na: 2\n", "strategies/m8.yaml": "[]"})
-    return fleet
-
-
-HOW = {
-    "in copies of this process": lambda load: load(),
-    "in fresh interpreters": lambda load: asyncio.run(asyncio.to_thread(load)),
-}
-"""A process with a thread beside its main one, as a service is, cannot be copied."""
-
-
-@pytest.mark.parametrize("how", HOW)
-def test_two_processes_find_what_one_finds(many, how: str) -> None:
-    found = HOW[how](many.load)
-    catalog = load_catalog()
-
-    one = {path: check(text, path, catalog) for path, text in _texts(many)}
-
-    assert dict(found.files) == one
-
-
-def _texts(fleet: Fleet) -> Iterator[tuple[str, bytes]]:
-    for path in sorted((fleet.repository.folder / "strategies").iterdir()):
-        yield f"strategies/{path.name}", path.read_bytes()
-
-
-def test_what_a_fresh_interpreter_fails_to_do_is_done_here(many) -> None:
-    many.restart(other_catalog())
-
-    found = HOW["in fresh interpreters"](many.load)
-
-    assert len(found.files) == workers.MANY + 105
-    assert not [path for path, checked in found.files if not (checked.specs or checked.problems)]
-
-
-class AtHome(Counting):
-    """A source that only the process that made it can read."""
-
-    def __init__(self, settings: SourceSettings, cache: Path) -> None:
-        super().__init__(settings, cache)
-        self._home = os.getpid()
-
-    def blobs(self, ids: Iterable[str]) -> Generator[tuple[str, bytes | None]]:
-        if os.getpid() != self._home:
-            raise SourceError("not here")
-        return super().blobs(ids)
-
-
-def test_what_a_copy_fails_to_do_is_done_here(many) -> None:
-    source = AtHome(many.source._settings, many.cache)
-
-    found = Loader(source, load_catalog(), many.cache).load()
-
-    assert len(found.files) == workers.MANY + 105
-    assert not [path for path, checked in found.files if not (checked.specs or checked.problems)]
-
-
-class Marking(GitSource):
-    """A source that notes in a file who reads which blob, in whichever process."""
-
-    def __init__(self, fleet: Fleet) -> None:
-        super().__init__(fleet.source._settings, fleet.cache)
-        self._file = fleet.cache.parent / "marks"
-
-    def blobs(self, ids: Iterable[str]) -> Generator[tuple[str, bytes | None]]:
-        with self._file.open("a", buffering=1) as file:
-            for blob, text in super().blobs(ids):
-                file.write(f"{os.getpid()} {blob}\n")
-                yield blob, text
-
-    def marks(self) -> list[list[str]]:
-        return [line.split() for line in self._file.read_text().splitlines()]
-
-
-def test_processes_that_begin_at_both_ends_read_no_file_twice_but_where_they_meet(many) -> None:
-    if not can_fork() or (os.cpu_count() or 1) == 1:
-        pytest.skip("this process cannot be copied")
-    source = Marking(many)
-
-    Loader(source, load_catalog(), many.cache).load()
-
-    marks = source.marks()
-    assert len({blob for _, blob in marks}) == workers.MANY + 105
-    assert len({pid for pid, _ in marks}) > 1
-    assert len(marks) <= workers.MANY + 105 + workers.MOST_PROCESSES
-
-
-# -- ahead
-
-
-def ahead(fleet: Fleet, source: GitSource | None = None) -> tuple[Revision, list[str]]:
-    """The revision that a copy of this process hands over, and what was done here instead, if anything."""
-    if not can_fork():
-        pytest.skip("this process has other threads")
-    here: list[str] = []
-
-    def load_here() -> Revision:
-        here.append("loaded")
-        return fleet.loader.load()
-
-    loader = Loader(source or fleet.source, load_catalog(), fleet.cache)
-    with forked(lambda hand_over: give(loader, hand_over)) as collect:
-        return Ahead(collect).revision(load_here), here
-
-
-def test_a_revision_that_was_read_ahead_is_the_one_that_is_read_here(fleet) -> None:
-    fleet.repository.commit({"strategies/bad.yaml": "a: 1\na: 2\n", "strategies/eu/x.yaml": strategy()})
-
-    found, _ = ahead(fleet)
-
-    assert found == fleet.load()
-    assert len(found.files) == 7
-
-
-def test_what_was_read_ahead_is_not_read_again_by_the_next_command(fleet) -> None:
-    ahead(fleet)
-    fleet.restart()
-
-    fleet.load()
-
-    assert fleet.source.read == []
-
-
-def test_why_nothing_could_be_read_ahead_is_said_here(fleet, tmp_path: Path) -> None:
-    gone = GitSource(SourceSettings(repository=str(tmp_path / "gone")), fleet.cache)
-
-    with pytest.raises(SourceError, match="there is no folder") as caught:
-        ahead(fleet, gone)
-
-    assert caught.value.fix == "set source.repository"
-
-
-def test_what_fails_ahead_is_done_here(fleet) -> None:
-    class Broken(GitSource):
-        def refresh(self) -> Head:
-            raise RuntimeError("a bug")
-
-    found, here = ahead(fleet, Broken(fleet.source._settings, fleet.cache))
-
-    assert here == ["loaded"]
-    assert found == fleet.load()

@@ -37,7 +37,7 @@ def revision(commit: str, **files: str) -> Revision:
     ],
 )
 def test_the_short_cut_leads_where_the_long_way_leads(old: str, new: str) -> None:
-    session = Session(settings=Settings(), parts=cast("Any", None))
+    session = Session(settings=Settings(), parts=cast("Any", None), loader=cast("Any", None))
     before, after = revision("1", changed=old), revision("2", changed=new)
 
     assert session.amended(session.desired_of(before), before, after) == session.desired_of(after)
