@@ -10,7 +10,7 @@ import secrets
 from reconciler.agent.agent import Agent, AgentComponents
 from reconciler.agent.discovery import Discovery
 from reconciler.agent.hummingbot.credentials import load_credentials
-from reconciler.agent.hummingbot.installed import Installed
+from reconciler.agent.hummingbot.launch import HummingbotBackend
 from reconciler.agent.hummingbot.runner import HummingbotRunner
 from reconciler.agent.install.installer import hummingbot_python
 from reconciler.agent.journal import Journal
@@ -133,7 +133,7 @@ def _hummingbot(settings: AgentSettings, catalog: Catalog) -> HummingbotRunner:
             f"Hummingbot {settings.hummingbot_version} is not installed for this agent",
             fix="run: reconciler agent install  (with this agent's options before the word install)",
         )
-    inside = Installed(
+    backend = HummingbotBackend(
         python.absolute(),
         settings.bots,
         catalog=catalog,
@@ -147,4 +147,4 @@ def _hummingbot(settings: AgentSettings, catalog: Catalog) -> HummingbotRunner:
         tls=settings.broker.tls,
         scope=f"{settings.root.replace('/', '.')}.{settings.name}",
     )
-    return HummingbotRunner(settings.folder, catalog=catalog, inside=inside, options=settings.bots)
+    return HummingbotRunner(settings.folder, catalog=catalog, backend=backend, options=settings.bots)

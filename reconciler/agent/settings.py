@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from reconciler.agent.faults import Faults
-from reconciler.agent.hummingbot.options import Options
+from reconciler.agent.hummingbot.options import BotOptions
 from reconciler.catalog.loading import HUMMINGBOT_VERSION
 from reconciler.model.spec import DEFAULT_ACCOUNT
 from reconciler.settings.model import BrokerSettings
@@ -29,7 +29,7 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
     runner: str = "simulated"
     hummingbot_version: str = HUMMINGBOT_VERSION
     schemas: Path | None = None
-    bots: Options = Options()
+    bots: BotOptions = BotOptions()
     accounts: tuple[str, ...] = (DEFAULT_ACCOUNT,)
     api_keys: dict[str, str] = {}
     heartbeat_s: float = 10.0

@@ -16,7 +16,7 @@ from reconciler.cli.signals import reload_on_signal, stop_on_signals
 from reconciler.errors import ExitCode, SettingsError
 
 if TYPE_CHECKING:
-    from reconciler.agent.hummingbot.options import Options
+    from reconciler.agent.hummingbot.options import BotOptions
     from reconciler.agent.settings import AgentSettings
     from reconciler.settings.model import Settings
 
@@ -170,11 +170,11 @@ def settings_of_agent(ours: Settings, faults: tuple[str, ...], **options: object
     return msgspec.structs.replace(settings, faults=parse_faults(dict(map(_fault, faults))))
 
 
-def _bots(options: dict[str, object]) -> Options:
+def _bots(options: dict[str, object]) -> BotOptions:
     """Take the options of real bots out of `options`."""
     import msgspec
 
-    from reconciler.agent.hummingbot.options import Options
+    from reconciler.agent.hummingbot.options import BotOptions
 
     names = ("python", "controllers", "accounts_file", "any_version")
     given = {name: options.pop(name) for name in names if name in options}
@@ -184,7 +184,7 @@ def _bots(options: dict[str, object]) -> Options:
             given["endpoints"] = msgspec.json.decode(file.read_bytes(), type=dict[str, dict[str, str]])
         except (OSError, msgspec.MsgspecError) as error:
             raise SettingsError(f"{file}: {error}", fix='write {"MODULE": {"CONSTANT": "VALUE"}}') from error
-    return msgspec.structs.replace(Options(), **given)
+    return msgspec.structs.replace(BotOptions(), **given)
 
 
 def _fault(text: str) -> tuple[str, str]:

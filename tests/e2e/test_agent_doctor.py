@@ -14,7 +14,7 @@ import pytest
 
 from reconciler.agent.doctor.checks import examine
 from reconciler.agent.doctor.verdicts import CheckVerdict
-from reconciler.agent.hummingbot.options import Options
+from reconciler.agent.hummingbot.options import BotOptions
 from reconciler.agent.install.environment import probe
 from reconciler.agent.install.installer import InstallRequest, default_folder, install
 from reconciler.settings.model import BrokerSettings
@@ -104,7 +104,7 @@ def test_secrets_are_counted_and_never_shown(tmp_path: Path) -> None:
 
 
 async def test_an_interpreter_without_hummingbot_is_told_apart_from_none(tmp_path: Path) -> None:
-    bare = subject(tmp_path, options=Options(python=Path(sys.executable)))
+    bare = subject(tmp_path, options=BotOptions(python=Path(sys.executable)))
 
     findings = {
         finding.check: finding for finding in await examine(bare, frozenset({"interpreter", "package"}))
@@ -119,7 +119,7 @@ async def test_an_interpreter_that_is_none_does_not_answer(tmp_path: Path) -> No
     (tmp_path / "python").chmod(0o755)
 
     for path in (tmp_path / "python", tmp_path / "gone"):
-        finding = await found("interpreter", subject(tmp_path, options=Options(python=path)))
+        finding = await found("interpreter", subject(tmp_path, options=BotOptions(python=path)))
         assert finding.verdict is CheckVerdict.MISSING
         assert "does not answer" in finding.seen
 

@@ -16,7 +16,7 @@ import pytest
 
 from reconciler.agent.doctor.probes import ahead_of, kept_by_ntp
 from reconciler.agent.doctor.verdicts import CheckVerdict
-from reconciler.agent.hummingbot.options import Options
+from reconciler.agent.hummingbot.options import BotOptions
 from reconciler.agent.journal import Entry, Journal
 from reconciler.agent.model import Strategy
 from tests.support.brokers import free_port, scripted_broker
@@ -67,9 +67,9 @@ async def test_an_accounts_file_that_others_can_read_is_not_taken(tmp_path: Path
     file.write_text(f"accounts: {{default: {{binance: {{api_key: {SECRET}}}}}}}\n")
 
     file.chmod(0o644)
-    open_to_all = await found("credentials", subject(tmp_path, options=Options(accounts_file=file)))
+    open_to_all = await found("credentials", subject(tmp_path, options=BotOptions(accounts_file=file)))
     file.chmod(0o600)
-    closed = await found("credentials", subject(tmp_path, options=Options(accounts_file=file)))
+    closed = await found("credentials", subject(tmp_path, options=BotOptions(accounts_file=file)))
 
     assert open_to_all.verdict is CheckVerdict.MISSING
     assert "chmod 600" in open_to_all.fix
@@ -82,11 +82,11 @@ async def test_the_controllers_folder_is_missed_when_a_strategy_needs_it(tmp_pat
     folder = tmp_path / "controllers"
 
     nowhere = await found("controllers", subject(tmp_path))
-    gone = await found("controllers", subject(tmp_path, options=Options(controllers=folder)))
+    gone = await found("controllers", subject(tmp_path, options=BotOptions(controllers=folder)))
     folder.mkdir()
-    empty = await found("controllers", subject(tmp_path, options=Options(controllers=folder)))
+    empty = await found("controllers", subject(tmp_path, options=BotOptions(controllers=folder)))
     (folder / "pmm_simple.py").touch()
-    there = await found("controllers", subject(tmp_path, options=Options(controllers=folder)))
+    there = await found("controllers", subject(tmp_path, options=BotOptions(controllers=folder)))
 
     assert [one.verdict for one in (nowhere, gone, empty, there)] == [CheckVerdict.MISSING] * 3 + [
         CheckVerdict.OK

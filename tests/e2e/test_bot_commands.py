@@ -33,7 +33,7 @@ async def team(tmp_path: Path, mosquitto: Mosquitto) -> AsyncIterator[Team]:
 
 
 async def test_a_bot_that_ignores_sigterm_is_killed(team) -> None:
-    await team.reopen(patience=msgspec.structs.replace(QUICK.patience, term_s=0.3))
+    await team.reopen(timeouts=msgspec.structs.replace(QUICK.timeouts, term_s=0.3))
     pid = await team.start(stubborn=True)
 
     await team.runner.stop("mm")
@@ -56,7 +56,7 @@ async def test_a_stop_that_may_leave_orders_says_loudly_which(team) -> None:
 
 
 async def test_a_bot_that_had_to_be_killed_with_orders_open_says_both(team) -> None:
-    await team.reopen(patience=msgspec.structs.replace(QUICK.patience, term_s=0.3))
+    await team.reopen(timeouts=msgspec.structs.replace(QUICK.timeouts, term_s=0.3))
     await team.start(stubborn=True, leaves_orders=True)
 
     with pytest.raises(CommandRejected, match="it had to be killed; 2 orders may be open"):
@@ -74,8 +74,8 @@ async def test_a_bot_that_dies_while_it_stops_may_have_left_orders(team) -> None
 
 
 async def test_a_stop_ends_the_wait_for_a_restart(team) -> None:
-    tolerance = msgspec.structs.replace(QUICK.tolerance, first_s=600.0, longest_s=600.0)
-    await team.reopen(tolerance=tolerance)
+    restarts = msgspec.structs.replace(QUICK.restarts, first_s=600.0, longest_s=600.0)
+    await team.reopen(restarts=restarts)
     os.kill(await team.start(), signal.SIGKILL)
     await team.moved_to(STARTING)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from reconciler.agent.hummingbot.process import Birth, Process, begin, find, find_by_argument
+from reconciler.agent.hummingbot.process import Process, ProcessIdentity, begin, find, find_by_argument
 from tests.support.conditions import until
 
 PATIENCE_S = 30.0
@@ -116,7 +116,7 @@ async def test_two_can_wait_for_one(start) -> None:
 
 def test_it_is_found_again_by_its_birth(start) -> None:
     process = start(SLEEP)
-    written = msgspec.json.decode(msgspec.json.encode(process.birth), type=Birth)
+    written = msgspec.json.decode(msgspec.json.encode(process.identity), type=ProcessIdentity)
 
     again = find(written)
 
@@ -126,17 +126,17 @@ def test_it_is_found_again_by_its_birth(start) -> None:
 
 
 def test_another_process_of_the_same_id_is_not_taken_for_it(start) -> None:
-    birth = start(SLEEP).birth
+    identity = start(SLEEP).identity
 
-    assert find(msgspec.structs.replace(birth, started=birth.started - 1)) is None
-    assert find(msgspec.structs.replace(birth, boot="another boot")) is None
+    assert find(msgspec.structs.replace(identity, started=identity.started - 1)) is None
+    assert find(msgspec.structs.replace(identity, boot="another boot")) is None
 
 
 async def test_one_that_ended_is_not_found(start) -> None:
     process = start("pass")
     await process.wait(PATIENCE_S)
 
-    assert find(process.birth) is None
+    assert find(process.identity) is None
     assert find_by_argument("pass") is None
 
 
@@ -146,7 +146,7 @@ def test_it_is_found_by_an_argument_that_only_it_has(start, tmp_path: Path) -> N
     again = find_by_argument(str(tmp_path))
 
     assert again is not None
-    assert again.birth == process.birth
+    assert again.identity == process.identity
     again.close()
     assert find_by_argument(str(tmp_path / "other")) is None
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from reconciler.agent.hummingbot.inside import Unanswered
-from reconciler.agent.hummingbot.options import Options
+from reconciler.agent.hummingbot.bridge import Unanswered
+from reconciler.agent.hummingbot.options import BotOptions
 from reconciler.agent.hummingbot.runner import HummingbotRunner
 from reconciler.agent.model import StateChanged
 from reconciler.agent.runner import Event
@@ -33,7 +33,7 @@ class Team:
         self.events: list[Event] = []
         self.runner: HummingbotRunner
 
-    async def open(self, options: Options = QUICK) -> None:
+    async def open(self, options: BotOptions = QUICK) -> None:
         self.runner = stand_in_runner(self.folder, self.bots, options)
         await self.runner.open(self.events.append)
 
@@ -80,7 +80,7 @@ class Team:
 
 
 class Deaf:
-    """Somebody else at a bot's bridge, who only asks (inside.Ear)."""
+    """Somebody else at a bot's bridge, who only asks (bridge.BotListener)."""
 
     def on_alive(self) -> None: ...
 

@@ -6,8 +6,8 @@ import secrets
 from pathlib import Path
 
 from reconciler.agent.hummingbot.credentials import Credentials
-from reconciler.agent.hummingbot.installed import Installed
-from reconciler.agent.hummingbot.options import Options
+from reconciler.agent.hummingbot.launch import HummingbotBackend
+from reconciler.agent.hummingbot.options import BotOptions
 from reconciler.agent.hummingbot.runner import HummingbotRunner
 from reconciler.catalog.loading import load_catalog
 from reconciler.settings.model import BrokerSettings, TlsSettings
@@ -23,10 +23,10 @@ def real_runner(folder: Path, broker_url: str, exchange: ExchangeProcess) -> Hum
     interpreter = python()
     assert interpreter is not None
     spot = {name: exchange.addresses[name] for name in ("REST_URL", "WSS_URL", "WSS_API_URL")}
-    options = Options(python=interpreter, endpoints={BINANCE: spot})
+    options = BotOptions(python=interpreter, endpoints={BINANCE: spot})
     broker = BrokerSettings(url=broker_url)
     keys = {"api_key": "test-key", "api_secret": "test-secret"}
-    inside = Installed(
+    backend = HummingbotBackend(
         interpreter,
         options,
         catalog=load_catalog(),
@@ -36,4 +36,4 @@ def real_runner(folder: Path, broker_url: str, exchange: ExchangeProcess) -> Hum
         tls=TlsSettings(),
         scope=f"suite-{secrets.token_hex(3)}",
     )
-    return HummingbotRunner(folder, catalog=load_catalog(), inside=inside, options=options)
+    return HummingbotRunner(folder, catalog=load_catalog(), backend=backend, options=options)

@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from reconciler.agent.hummingbot.crashes import Tolerance
-from reconciler.agent.hummingbot.health import Limits
-from reconciler.agent.hummingbot.inside import ANSWER_S, Bridge, Ear, Launch
-from reconciler.agent.hummingbot.options import Options, Patience
+from reconciler.agent.hummingbot.bridge import ANSWER_S, BotListener, Bridge, BridgeClient
+from reconciler.agent.hummingbot.health import HealthLimits, RestartPolicy
+from reconciler.agent.hummingbot.launch import Launch
+from reconciler.agent.hummingbot.options import BotOptions, Timeouts
 from reconciler.agent.hummingbot.runner import HummingbotRunner
-from reconciler.agent.hummingbot.switchboard import Switchboard
 from reconciler.agent.model import Strategy
 from reconciler.catalog.loading import load_catalog
 from reconciler.catalog.mapping import to_hummingbot
@@ -26,13 +25,13 @@ NAMESPACE = "hbot"
 
 
 class StandIns:
-    """Begins stand-in bots (inside.Inside). `moods`: by name, how a bot is to misbehave from its start."""
+    """Begins stand-in bots (launch.BotBackend). `moods`: by name, how a bot is to misbehave from its start."""
 
     def __init__(self, url: str, moods: Mapping[str, Mapping[str, Any]] | None = None) -> None:
         self._url = url
         self.moods = dict(moods or {})
         self.launches: list[str] = []
-        self._board = Switchboard(
+        self._board = BridgeClient(
             open_transport(BrokerSettings(url=url), client_id=f"runner-{os.urandom(4).hex()}"), NAMESPACE
         )
 
@@ -74,7 +73,7 @@ class StandIns:
         )
         (root / "strategy.json").write_text(json.dumps(dict(file.data), default=float))
 
-    def connect(self, name: str, ear: Ear) -> Bridge:
+    def connect(self, name: str, ear: BotListener) -> Bridge:
         return self._board.connect(_instance(name), name, ear)
 
     async def mood(self, name: str, **mood: Any) -> dict[str, Any]:
@@ -86,15 +85,15 @@ def _instance(name: str) -> str:
     return f"{name}@tests"
 
 
-QUICK = Options(
+QUICK = BotOptions(
     starts_at_once=8,
     least_free=1,
-    limits=Limits(silent_s=60.0, strategy_s=3.0, ready_s=3.0, lost_s=3.0),
-    tolerance=Tolerance(limit=3, first_s=0.05, longest_s=0.1),
-    patience=Patience(look_s=0.2, settle_s=0.05, term_s=20.0, kill_s=10.0, orders_s=0.5, taken_s=1.0),
+    limits=HealthLimits(silent_s=60.0, strategy_s=3.0, ready_s=3.0, lost_s=3.0),
+    restarts=RestartPolicy(limit=3, first_s=0.05, longest_s=0.1),
+    timeouts=Timeouts(look_s=0.2, settle_s=0.05, term_s=20.0, kill_s=10.0, orders_s=0.5, taken_s=1.0),
 )
 """Short where a test waits for the end of it, long where a busy machine must not fail it."""
 
 
-def stand_in_runner(state_dir: Path, inside: StandIns, options: Options = QUICK) -> HummingbotRunner:
-    return HummingbotRunner(state_dir, catalog=load_catalog(), inside=inside, options=options)
+def stand_in_runner(state_dir: Path, backend: StandIns, options: BotOptions = QUICK) -> HummingbotRunner:
+    return HummingbotRunner(state_dir, catalog=load_catalog(), backend=backend, options=options)

@@ -33,8 +33,8 @@ from reconciler.agent.doctor.facts import (
 )
 from reconciler.agent.doctor.verdicts import REACHABLE
 from reconciler.agent.hummingbot.credentials import Credentials, load_credentials
-from reconciler.agent.hummingbot.options import Options
-from reconciler.agent.hummingbot.taken import is_controller
+from reconciler.agent.hummingbot.options import BotOptions
+from reconciler.agent.hummingbot.reconfigure import is_controller
 from reconciler.agent.install.environment import Probe, default_folder, digest, probe, read_marker
 from reconciler.agent.install.installer import hummingbot_python
 from reconciler.agent.journal import holder_of, read_strategies
@@ -59,7 +59,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     time_from: str = ""
 
     @property
-    def options(self) -> Options:
+    def options(self) -> BotOptions:
         """What is set for real bots."""
         return self.settings.bots
 

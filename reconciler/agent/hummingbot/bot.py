@@ -12,13 +12,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from reconciler.agent.hummingbot.health import Answer, Signals, brake_in
-from reconciler.agent.hummingbot.home import Home, Record
-from reconciler.agent.hummingbot.inside import WORK_S, Bridge, Launch, Unanswered
-from reconciler.agent.hummingbot.options import Patience
+from reconciler.agent.hummingbot.bridge import WORK_S, Bridge, Unanswered
+from reconciler.agent.hummingbot.directory import BotDirectory, BotRecord, TradeHistory
+from reconciler.agent.hummingbot.health import BotStatus, HealthSignals, brake_in
+from reconciler.agent.hummingbot.launch import Launch
+from reconciler.agent.hummingbot.options import Timeouts
 from reconciler.agent.hummingbot.performance import of_fills, of_report
 from reconciler.agent.hummingbot.process import Process, begin
-from reconciler.agent.hummingbot.trades import Trades
 from reconciler.agent.model import StateChanged
 from reconciler.agent.runner import Listener
 from reconciler.model.state import Lifecycle
@@ -33,19 +33,21 @@ _COMPLAINT = 300
 
 
 class Bot:
-    """What is known of one bot. It hears its bridge (inside.Ear).
+    """What is known of one bot. It hears its bridge (bridge.BotListener).
 
     `restart_at`: it crashed, and is begun again then. `state`: as it was last told. `watch`: who looks after it.
     """
 
-    def __init__(self, home: Home, record: Record, clock: Callable[[], float], listener: Listener) -> None:
-        self.home = home
+    def __init__(
+        self, directory: BotDirectory, record: BotRecord, clock: Callable[[], float], listener: Listener
+    ) -> None:
+        self.directory = directory
         self.record = record
         self.process: Process | None = None
         self.bridge: Bridge | None = None
         self.restart_at: float | None = None
         self.state = Lifecycle.STARTING
-        self.answer = Answer.SILENT
+        self.answer = BotStatus.SILENT
         self.watch: asyncio.Task[None] | None = None
         self.began_at = clock()
         self._clock = clock
@@ -55,16 +57,16 @@ class Bot:
         self._complaint = ""
         self._brake = ""
         self._report: Mapping[str, Any] | None = None
-        self._trades = Trades(home.database)
+        self._trades = TradeHistory(directory.database)
 
     @property
     def name(self) -> str:
-        return self.home.name
+        return self.directory.name
 
     @property
     def up(self) -> bool:
         """Whether there is a process that can be commanded."""
-        return self.restart_at is None and not self.record.doom and self.lives
+        return self.restart_at is None and not self.record.shutdown_reason and self.lives
 
     @property
     def lives(self) -> bool:
@@ -76,7 +78,7 @@ class Bot:
         changed = msgspec.structs.replace(self.record, **fields)
         if changed != self.record:
             self.record = changed
-            self.home.write(changed)
+            self.directory.write(changed)
 
     # What it says.
 
@@ -111,7 +113,7 @@ class Bot:
             self.on_alive()
             if answer is not self.answer:
                 self.answer, self._answer_since = answer, self._clock()
-            if answer is Answer.RUNS:
+            if answer is BotStatus.RUNS:
                 self.note(ran=True)
 
     async def while_it_lives(self, work: Coroutine[Any, Any, T]) -> T:
@@ -136,16 +138,16 @@ class Bot:
 
     def forget_answers(self) -> None:
         """What it said before a command means nothing after it."""
-        self.answer, self._answer_since = Answer.SILENT, self._clock()
+        self.answer, self._answer_since = BotStatus.SILENT, self._clock()
         self._complaint = self._brake = ""
 
-    def signals(self, *, line: bool) -> Signals:
+    def signals(self, *, line: bool) -> HealthSignals:
         """All that is known now. `line`: whether our own connection stands."""
         now = self._clock()
         if not line:
             self._heard_at = now  # silence begins anew when we can hear again
         process = self.process
-        return Signals(
+        return HealthSignals(
             alive=self.lives,
             line=line,
             paused=self.record.paused,
@@ -165,7 +167,7 @@ class Bot:
         if self.lives or self.process is None:
             return ""
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, IndexError):
-            last = self.home.output.read_text(errors="replace").strip().splitlines()[-1]
+            last = self.directory.output.read_text(errors="replace").strip().splitlines()[-1]
             return str(json.loads(last)["reason"])[:_COMPLAINT]
         return ""
 
@@ -181,24 +183,24 @@ class Bot:
         self.forget_answers()
         self.began_at = self._heard_at = self._clock()
         self._heard = False
-        process = begin(launch.argv, launch.env, secret=launch.secret, output=self.home.output)
+        process = begin(launch.argv, launch.env, secret=launch.secret, output=self.directory.output)
         self.process = process
         try:
-            self.note(birth=process.birth, ran=False)
+            self.note(identity=process.identity, ran=False)
         except OSError:
             process.send(signal.SIGKILL)
             raise
 
-    async def end(self, patience: Patience) -> bool:
+    async def end(self, timeouts: Timeouts) -> bool:
         """End its process in good order: SIGTERM, and SIGKILL to one that will not; whether that was needed."""
         process = self.process
         if process is None or not process.alive:
             return False
         process.send(signal.SIGTERM)
-        if await process.wait(patience.term_s):
+        if await process.wait(timeouts.term_s):
             return False
         process.send(signal.SIGKILL)
-        await process.wait(patience.kill_s)
+        await process.wait(timeouts.kill_s)
         return True
 
     def let_go(self) -> None:

@@ -16,7 +16,7 @@ import msgspec
 from reconciler.model.state import Lifecycle
 
 
-class Answer(StrEnum):
+class BotStatus(StrEnum):
     """What a bot said when asked for its status."""
 
     SILENT = "no answer"
@@ -25,7 +25,7 @@ class Answer(StrEnum):
     RUNS = "runs"
 
 
-class Signals(msgspec.Struct, frozen=True, kw_only=True):
+class HealthSignals(msgspec.Struct, frozen=True, kw_only=True):
     """All that is known of one bot at one moment. Ages and lengths in seconds.
 
     `heard_age_s`: since its last sign of life, or since it began. `answer_age_s`: for how long its answer has been
@@ -39,7 +39,7 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True):
     paused: bool = False
     ran: bool = False
     before: Lifecycle = Lifecycle.STARTING
-    answer: Answer = Answer.SILENT
+    answer: BotStatus = BotStatus.SILENT
     answer_age_s: float = 0.0
     heard_age_s: float = 0.0
     exit_code: int | None = None
@@ -48,7 +48,7 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True):
     brake: str = ""
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
+class HealthLimits(msgspec.Struct, frozen=True, kw_only=True):
     """How long a bot may be so before it counts. Lengths in seconds; `memory_bytes` 0: as much as it likes.
 
     `silent_s`: six heartbeats of 10 s, since bots reconnect every 5 s and a busy machine starts slowly.
@@ -63,7 +63,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     memory_bytes: int = 0
 
 
-class Care(StrEnum):
+class RecoveryAction(StrEnum):
     """What is to be done about a bot."""
 
     LEAVE = "leave"
@@ -71,12 +71,12 @@ class Care(StrEnum):
     BRING_DOWN = "bring down"
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class HealthVerdict(msgspec.Struct, frozen=True):
     """How a bot is, why, and what to do."""
 
     state: Lifecycle
     reason: str = ""
-    care: Care = Care.LEAVE
+    care: RecoveryAction = RecoveryAction.LEAVE
 
 
 BRAKES = ("kill switch threshold reached", "global drawdown reached", "reached max drawdown")
@@ -88,58 +88,64 @@ def brake_in(message: str) -> str:
     return message.strip() if any(words in message.casefold() for words in BRAKES) else ""
 
 
-Row = tuple[Callable[[Signals, Limits], bool], Callable[[Signals, Limits], Verdict]]
+Row = tuple[
+    Callable[[HealthSignals, HealthLimits], bool], Callable[[HealthSignals, HealthLimits], HealthVerdict]
+]
 
 
-def judge(signals: Signals, limits: Limits) -> Verdict:
+def judge(signals: HealthSignals, limits: HealthLimits) -> HealthVerdict:
     """Say how a bot is."""
     return next(verdict(signals, limits) for fits, verdict in ROWS if fits(signals, limits))
 
 
-def _down(reason: Callable[[Signals, Limits], str]) -> Callable[[Signals, Limits], Verdict]:
-    return lambda s, limits: Verdict(Lifecycle.ERROR, reason(s, limits), Care.BRING_DOWN)
+def _down(
+    reason: Callable[[HealthSignals, HealthLimits], str],
+) -> Callable[[HealthSignals, HealthLimits], HealthVerdict]:
+    return lambda s, limits: HealthVerdict(Lifecycle.ERROR, reason(s, limits), RecoveryAction.BRING_DOWN)
 
 
-def _again(reason: Callable[[Signals, Limits], str]) -> Callable[[Signals, Limits], Verdict]:
-    return lambda s, limits: Verdict(Lifecycle.STARTING, reason(s, limits), Care.RESTART)
+def _again(
+    reason: Callable[[HealthSignals, HealthLimits], str],
+) -> Callable[[HealthSignals, HealthLimits], HealthVerdict]:
+    return lambda s, limits: HealthVerdict(Lifecycle.STARTING, reason(s, limits), RecoveryAction.RESTART)
 
 
-def _is(state: Lifecycle, reason: str = "") -> Callable[[Signals, Limits], Verdict]:
-    return lambda s, _: Verdict(state, _with_complaint(reason, s) if reason else "")
+def _is(state: Lifecycle, reason: str = "") -> Callable[[HealthSignals, HealthLimits], HealthVerdict]:
+    return lambda s, _: HealthVerdict(state, _with_complaint(reason, s) if reason else "")
 
 
-def _with_complaint(reason: str, s: Signals) -> str:
+def _with_complaint(reason: str, s: HealthSignals) -> str:
     return f"{reason}; its log says: {s.complaint}" if s.complaint else reason
 
 
-def _ended(s: Signals, _: Limits) -> str:
+def _ended(s: HealthSignals, _: HealthLimits) -> str:
     how = "" if s.exit_code is None else f" with exit code {s.exit_code}"
     if s.exit_code is not None and s.exit_code < 0:
         how = f" by signal {-s.exit_code}"
     return _with_complaint(f"its process ended{how}", s)
 
 
-def _swollen(s: Signals, limits: Limits) -> str:
+def _swollen(s: HealthSignals, limits: HealthLimits) -> str:
     return f"it holds {s.memory_bytes >> 20} MiB, more than the {limits.memory_bytes >> 20} MiB that it may"
 
 
-def _silent(s: Signals, _: Limits) -> str:
+def _silent(s: HealthSignals, _: HealthLimits) -> str:
     return f"nothing was heard of it for {s.heard_age_s:.0f} s"
 
 
-def _halted(s: Signals, _: Limits) -> str:
+def _halted(s: HealthSignals, _: HealthLimits) -> str:
     return f"it stopped its strategy by itself: {s.brake}" if s.brake else _stopped_itself(s)
 
 
-def _stopped_itself(s: Signals) -> str:
+def _stopped_itself(s: HealthSignals) -> str:
     return _with_complaint("it stopped its strategy by itself", s)
 
 
-def _empty(s: Signals, _: Limits) -> str:
+def _empty(s: HealthSignals, _: HealthLimits) -> str:
     return _with_complaint("it came up without a strategy", s)
 
 
-def _unready(s: Signals, _: Limits) -> str:
+def _unready(s: HealthSignals, _: HealthLimits) -> str:
     return _with_complaint(f"its exchange is out of reach for {s.answer_age_s:.0f} s", s)
 
 
@@ -147,23 +153,50 @@ ROWS: tuple[Row, ...] = (
     (lambda s, _: not s.alive, _again(_ended)),
     (lambda s, limits: 0 < limits.memory_bytes < s.memory_bytes, _again(_swollen)),
     (lambda s, _: bool(s.brake), _down(_halted)),
-    (lambda s, _: not s.line, lambda s, _: Verdict(s.before)),
+    (lambda s, _: not s.line, lambda s, _: HealthVerdict(s.before)),
     (lambda s, limits: s.heard_age_s > limits.silent_s, _again(_silent)),
-    (lambda s, _: s.answer is Answer.RUNS, _is(Lifecycle.RUNNING)),
+    (lambda s, _: s.answer is BotStatus.RUNS, _is(Lifecycle.RUNNING)),
     (lambda s, _: s.paused, _is(Lifecycle.PAUSED)),
-    (lambda s, _: s.answer is Answer.NO_STRATEGY and s.ran, _down(_halted)),
+    (lambda s, _: s.answer is BotStatus.NO_STRATEGY and s.ran, _down(_halted)),
     (
-        lambda s, limits: s.answer is Answer.NO_STRATEGY and s.answer_age_s > limits.strategy_s,
+        lambda s, limits: s.answer is BotStatus.NO_STRATEGY and s.answer_age_s > limits.strategy_s,
         _down(_empty),
     ),
     (
         lambda s, limits: (
-            s.answer is Answer.NOT_READY and s.answer_age_s > (limits.lost_s if s.ran else limits.ready_s)
+            s.answer is BotStatus.NOT_READY and s.answer_age_s > (limits.lost_s if s.ran else limits.ready_s)
         ),
         _down(_unready),
     ),
-    (lambda s, _: s.answer is Answer.NO_STRATEGY, _is(Lifecycle.STARTING, "it has no strategy yet")),
-    (lambda s, _: s.answer is Answer.NOT_READY, _is(Lifecycle.STARTING, "it waits for its exchange")),
+    (lambda s, _: s.answer is BotStatus.NO_STRATEGY, _is(Lifecycle.STARTING, "it has no strategy yet")),
+    (lambda s, _: s.answer is BotStatus.NOT_READY, _is(Lifecycle.STARTING, "it waits for its exchange")),
     (lambda *_: True, _is(Lifecycle.STARTING, "it has not said yet how it is")),
 )
 """A bot that was paused and runs was resumed by hand: the row that says so stands before the one for pauses."""
+
+
+# Crashes.
+
+
+class RestartPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """`limit` crashes in a row, none after a life of `healthy_s`, and a bot is not restarted any more.
+
+    Pauses double from `first_s` up to `longest_s`. Seconds; the defaults give a bot's exchange a minute.
+    """
+
+    limit: int = 5
+    healthy_s: float = 600.0
+    first_s: float = 2.0
+    longest_s: float = 60.0
+
+
+def crashes_now(before: int, lived_s: float, restarts: RestartPolicy) -> int:
+    """Count one more crash in a row; a long life begins a new row."""
+    return 1 if lived_s >= restarts.healthy_s else before + 1
+
+
+def pause_s(crashes: int, restarts: RestartPolicy) -> float | None:
+    """How long to wait before the restart after so many crashes in a row; None: no restart."""
+    if crashes >= restarts.limit:
+        return None
+    return float(min(restarts.longest_s, restarts.first_s * 2 ** (crashes - 1)))

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import msgspec
 
-from reconciler.agent.hummingbot.crashes import Tolerance
-from reconciler.agent.hummingbot.health import Limits
+from reconciler.agent.hummingbot.health import HealthLimits, RestartPolicy
 
 _MIB = 1 << 20
 
 
-class Patience(msgspec.Struct, frozen=True, kw_only=True):
+class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
     """How long things may take. `term_s`: hummingbot.md, "allow 30 s"; then a bot is killed.
 
     `look_s`: between two looks at a bot. `orders_s`: until cancelled orders are seen cancelled. `taken_s`: until a new
@@ -29,7 +28,7 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True):
     taken_s: float = 25.0
 
 
-class Options(msgspec.Struct, frozen=True, kw_only=True):
+class BotOptions(msgspec.Struct, frozen=True, kw_only=True):
     """`python`: Hummingbot's interpreter. `controllers`: folder of v2 controllers, None: none are to be had.
 
     `any_version`: also a Hummingbot that the launcher was never tried with. `endpoints`: addresses of exchanges instead
@@ -49,6 +48,6 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     least_free: int = 512 * _MIB
     largest_output: int = 10 * _MIB
     largest_logs: int = 200 * _MIB
-    limits: Limits = Limits()
-    tolerance: Tolerance = Tolerance()
-    patience: Patience = Patience()
+    limits: HealthLimits = HealthLimits()
+    restarts: RestartPolicy = RestartPolicy()
+    timeouts: Timeouts = Timeouts()

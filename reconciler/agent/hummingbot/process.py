@@ -31,7 +31,7 @@ _LARGEST_INPUT = 60_000
 _PAGE = os.sysconf("SC_PAGESIZE")
 
 
-class Birth(msgspec.Struct, frozen=True):
+class ProcessIdentity(msgspec.Struct, frozen=True):
     """Which process: `started` in clock ticks since boot, `boot` the machine's boot id."""
 
     pid: int
@@ -42,14 +42,14 @@ class Birth(msgspec.Struct, frozen=True):
 class Process:
     """One process, ours or a stranger's child. `close` lets go of it; it lives on."""
 
-    def __init__(self, birth: Birth, handle: int) -> None:
-        self.birth = birth
+    def __init__(self, identity: ProcessIdentity, handle: int) -> None:
+        self.identity = identity
         self._handle = handle
         self._ended: int | None = None
 
     @property
     def pid(self) -> int:
-        return self.birth.pid
+        return self.identity.pid
 
     @property
     def exit_code(self) -> int | None:
@@ -146,14 +146,14 @@ def begin(argv: Sequence[str], env: Mapping[str, str], *, secret: bytes, output:
 def _held(pid: int) -> Process:
     """Our own child, which keeps its id until we take its end."""
     handle = os.pidfd_open(pid)
-    return Process(Birth(pid, _started(pid) or 0, _boot()), handle)
+    return Process(ProcessIdentity(pid, _started(pid) or 0, _boot()), handle)
 
 
-def find(birth: Birth) -> Process | None:
+def find(identity: ProcessIdentity) -> Process | None:
     """The process that was born so, if it lives."""
-    if birth.boot != _boot():
+    if identity.boot != _boot():
         return None
-    return _open(birth.pid, birth.started)
+    return _open(identity.pid, identity.started)
 
 
 def find_by_argument(argument: str) -> Process | None:
@@ -172,7 +172,7 @@ def _open(pid: int, started: int | None) -> Process | None:
     if started is None or _started(pid) != started or _is_readable(handle):
         os.close(handle)
         return None
-    return Process(Birth(pid, started, _boot()), handle)
+    return Process(ProcessIdentity(pid, started, _boot()), handle)
 
 
 def _pids() -> Iterator[int]:

@@ -1,4 +1,4 @@
-"""What is left of a bot, and room for those that run (archive.py, limits.py of reconciler/agent/hummingbot)."""
+"""What is left of a bot, and room for those that run (reconciler/agent/hummingbot/directory.py)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.agent.hummingbot.archive import pack, pack_and_remove
-from reconciler.agent.hummingbot.limits import check_room, prune, rotate
+from reconciler.agent.hummingbot.directory import check_room, pack, pack_and_remove, prune, rotate
 from reconciler.errors import CommandRejected
 
 NOW = datetime(2026, 11, 23, 20, 5, 6, tzinfo=UTC)

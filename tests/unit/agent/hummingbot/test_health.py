@@ -6,20 +6,29 @@ from itertools import product
 
 import pytest
 
-from reconciler.agent.hummingbot.crashes import Tolerance, crashes_now, pause_s
-from reconciler.agent.hummingbot.health import Answer, Care, Limits, Signals, Verdict, judge
+from reconciler.agent.hummingbot.health import (
+    BotStatus,
+    HealthLimits,
+    HealthSignals,
+    HealthVerdict,
+    RecoveryAction,
+    RestartPolicy,
+    crashes_now,
+    judge,
+    pause_s,
+)
 from reconciler.model.state import Lifecycle
 
-LIMITS = Limits(silent_s=60.0, strategy_s=45.0, ready_s=90.0, lost_s=900.0, memory_bytes=1 << 30)
+LIMITS = HealthLimits(silent_s=60.0, strategy_s=45.0, ready_s=90.0, lost_s=900.0, memory_bytes=1 << 30)
 LONG = 10_000.0
 
 
-def verdict(**signals) -> Verdict:
-    return judge(Signals(**signals), LIMITS)
+def verdict(**signals) -> HealthVerdict:
+    return judge(HealthSignals(**signals), LIMITS)
 
 
 def test_a_bot_that_says_its_strategy_runs_is_running() -> None:
-    assert verdict(answer=Answer.RUNS) == Verdict(Lifecycle.RUNNING)
+    assert verdict(answer=BotStatus.RUNS) == HealthVerdict(Lifecycle.RUNNING)
 
 
 def test_a_process_that_lives_proves_nothing() -> None:
@@ -27,101 +36,105 @@ def test_a_process_that_lives_proves_nothing() -> None:
 
 
 def test_a_bot_that_came_up_without_a_strategy_is_an_error_with_its_reason() -> None:
-    found = verdict(answer=Answer.NO_STRATEGY, answer_age_s=46.0, complaint="no such exchange: bynance")
+    found = verdict(answer=BotStatus.NO_STRATEGY, answer_age_s=46.0, complaint="no such exchange: bynance")
 
     assert found.state is Lifecycle.ERROR
-    assert found.care is Care.BRING_DOWN
+    assert found.care is RecoveryAction.BRING_DOWN
     assert found.reason == "it came up without a strategy; its log says: no such exchange: bynance"
 
 
 def test_it_has_time_to_load_its_strategy() -> None:
-    found = verdict(answer=Answer.NO_STRATEGY, answer_age_s=44.0)
+    found = verdict(answer=BotStatus.NO_STRATEGY, answer_age_s=44.0)
 
-    assert (found.state, found.care) == (Lifecycle.STARTING, Care.LEAVE)
+    assert (found.state, found.care) == (Lifecycle.STARTING, RecoveryAction.LEAVE)
 
 
 def test_a_bot_without_exchange_is_starting_and_then_an_error_with_the_reason() -> None:
-    early = verdict(answer=Answer.NOT_READY, answer_age_s=89.0, complaint="cannot connect to host")
-    late = verdict(answer=Answer.NOT_READY, answer_age_s=91.0, complaint="cannot connect to host")
+    early = verdict(answer=BotStatus.NOT_READY, answer_age_s=89.0, complaint="cannot connect to host")
+    late = verdict(answer=BotStatus.NOT_READY, answer_age_s=91.0, complaint="cannot connect to host")
 
-    assert (early.state, early.care) == (Lifecycle.STARTING, Care.LEAVE)
-    assert (late.state, late.care) == (Lifecycle.ERROR, Care.BRING_DOWN)
+    assert (early.state, early.care) == (Lifecycle.STARTING, RecoveryAction.LEAVE)
+    assert (late.state, late.care) == (Lifecycle.ERROR, RecoveryAction.BRING_DOWN)
     assert late.reason == "its exchange is out of reach for 91 s; its log says: cannot connect to host"
 
 
 def test_a_bot_that_ran_waits_longer_for_its_exchange() -> None:
-    assert verdict(answer=Answer.NOT_READY, answer_age_s=899.0, ran=True).state is Lifecycle.STARTING
-    assert verdict(answer=Answer.NOT_READY, answer_age_s=901.0, ran=True).state is Lifecycle.ERROR
+    assert verdict(answer=BotStatus.NOT_READY, answer_age_s=899.0, ran=True).state is Lifecycle.STARTING
+    assert verdict(answer=BotStatus.NOT_READY, answer_age_s=901.0, ran=True).state is Lifecycle.ERROR
 
 
 def test_a_bot_that_stopped_its_strategy_by_itself_stays_down() -> None:
-    found = verdict(answer=Answer.NO_STRATEGY, ran=True)
+    found = verdict(answer=BotStatus.NO_STRATEGY, ran=True)
 
-    assert (found.state, found.care) == (Lifecycle.ERROR, Care.BRING_DOWN)
+    assert (found.state, found.care) == (Lifecycle.ERROR, RecoveryAction.BRING_DOWN)
     assert found.reason == "it stopped its strategy by itself"
 
 
-@pytest.mark.parametrize("answer", Answer)
-def test_a_limit_that_it_reached_counts_whatever_it_answers(answer: Answer) -> None:
+@pytest.mark.parametrize("answer", BotStatus)
+def test_a_limit_that_it_reached_counts_whatever_it_answers(answer: BotStatus) -> None:
     found = verdict(answer=answer, ran=True, brake="Global drawdown reached.")
 
-    assert (found.state, found.care) == (Lifecycle.ERROR, Care.BRING_DOWN)
+    assert (found.state, found.care) == (Lifecycle.ERROR, RecoveryAction.BRING_DOWN)
     assert found.reason == "it stopped its strategy by itself: Global drawdown reached."
 
 
 def test_a_paused_bot_has_no_strategy_and_is_fine() -> None:
-    assert verdict(answer=Answer.NO_STRATEGY, paused=True, ran=True) == Verdict(Lifecycle.PAUSED)
-    assert verdict(answer=Answer.SILENT, paused=True) == Verdict(Lifecycle.PAUSED)
+    assert verdict(answer=BotStatus.NO_STRATEGY, paused=True, ran=True) == HealthVerdict(Lifecycle.PAUSED)
+    assert verdict(answer=BotStatus.SILENT, paused=True) == HealthVerdict(Lifecycle.PAUSED)
 
 
 def test_a_paused_bot_that_runs_was_resumed_by_hand() -> None:
-    assert verdict(answer=Answer.RUNS, paused=True) == Verdict(Lifecycle.RUNNING)
+    assert verdict(answer=BotStatus.RUNS, paused=True) == HealthVerdict(Lifecycle.RUNNING)
 
 
 @pytest.mark.parametrize(
     ("exit_code", "how"), [(0, " with exit code 0"), (-9, " by signal 9"), (None, "")], ids=str
 )
 def test_a_process_that_ended_is_restarted(exit_code: int | None, how: str) -> None:
-    found = verdict(alive=False, exit_code=exit_code, answer=Answer.RUNS)
+    found = verdict(alive=False, exit_code=exit_code, answer=BotStatus.RUNS)
 
-    assert found == Verdict(Lifecycle.STARTING, f"its process ended{how}", Care.RESTART)
+    assert found == HealthVerdict(Lifecycle.STARTING, f"its process ended{how}", RecoveryAction.RESTART)
 
 
 def test_a_bot_that_is_not_heard_of_is_restarted() -> None:
-    found = verdict(answer=Answer.RUNS, heard_age_s=61.0)
+    found = verdict(answer=BotStatus.RUNS, heard_age_s=61.0)
 
-    assert found == Verdict(Lifecycle.STARTING, "nothing was heard of it for 61 s", Care.RESTART)
+    assert found == HealthVerdict(
+        Lifecycle.STARTING, "nothing was heard of it for 61 s", RecoveryAction.RESTART
+    )
 
 
 def test_a_paused_bot_that_is_not_heard_of_is_restarted_too() -> None:
-    assert verdict(paused=True, heard_age_s=61.0).care is Care.RESTART
+    assert verdict(paused=True, heard_age_s=61.0).care is RecoveryAction.RESTART
 
 
 @pytest.mark.parametrize("before", [Lifecycle.RUNNING, Lifecycle.PAUSED, Lifecycle.STARTING])
 def test_while_our_own_line_is_broken_nothing_is_concluded(before: Lifecycle) -> None:
-    found = verdict(line=False, before=before, heard_age_s=LONG, answer=Answer.NO_STRATEGY, answer_age_s=LONG)
+    found = verdict(
+        line=False, before=before, heard_age_s=LONG, answer=BotStatus.NO_STRATEGY, answer_age_s=LONG
+    )
 
-    assert found == Verdict(before)
+    assert found == HealthVerdict(before)
 
 
 def test_a_bot_that_holds_too_much_memory_is_restarted_and_told_both_numbers() -> None:
-    found = verdict(answer=Answer.RUNS, memory_bytes=3 << 30)
+    found = verdict(answer=BotStatus.RUNS, memory_bytes=3 << 30)
 
-    assert found == Verdict(
-        Lifecycle.STARTING, "it holds 3072 MiB, more than the 1024 MiB that it may", Care.RESTART
+    assert found == HealthVerdict(
+        Lifecycle.STARTING, "it holds 3072 MiB, more than the 1024 MiB that it may", RecoveryAction.RESTART
     )
 
 
 def test_without_a_limit_memory_is_nobody_s_business() -> None:
-    found = judge(Signals(answer=Answer.RUNS, memory_bytes=1 << 40), Limits())
+    found = judge(HealthSignals(answer=BotStatus.RUNS, memory_bytes=1 << 40), HealthLimits())
 
-    assert found == Verdict(Lifecycle.RUNNING)
+    assert found == HealthVerdict(Lifecycle.RUNNING)
 
 
 def test_every_combination_has_a_verdict_with_a_reason_where_something_is_wrong() -> None:
     flags = (True, False)
     for alive, line, paused, ran in product(flags, flags, flags, flags):
-        for answer, age_s, brake in product(Answer, (0.0, LONG), ("", "drawdown")):
+        for answer, age_s, brake in product(BotStatus, (0.0, LONG), ("", "drawdown")):
             found = verdict(
                 alive=alive,
                 line=line,
@@ -132,28 +145,28 @@ def test_every_combination_has_a_verdict_with_a_reason_where_something_is_wrong(
                 heard_age_s=age_s,
                 brake=brake,
             )
-            assert found.reason or found.care is Care.LEAVE
-            assert (found.care is Care.BRING_DOWN) == (found.state is Lifecycle.ERROR)
+            assert found.reason or found.care is RecoveryAction.LEAVE
+            assert (found.care is RecoveryAction.BRING_DOWN) == (found.state is Lifecycle.ERROR)
             assert found.state not in {Lifecycle.STOPPED, Lifecycle.STOPPING}
 
 
 def test_only_an_answer_makes_a_bot_running() -> None:
-    for answer, paused, age_s in product(Answer, (True, False), (0.0, LONG)):
+    for answer, paused, age_s in product(BotStatus, (True, False), (0.0, LONG)):
         found = verdict(answer=answer, paused=paused, answer_age_s=age_s)
-        assert (found.state is Lifecycle.RUNNING) == (answer is Answer.RUNS)
+        assert (found.state is Lifecycle.RUNNING) == (answer is BotStatus.RUNS)
 
 
 # Crashes.
 
 
 def test_pauses_between_restarts_double_up_to_a_limit_and_end() -> None:
-    tolerance = Tolerance(limit=5, first_s=2.0, longest_s=10.0)
+    restarts = RestartPolicy(limit=5, first_s=2.0, longest_s=10.0)
 
-    assert [pause_s(n, tolerance) for n in range(1, 6)] == [2.0, 4.0, 8.0, 10.0, None]
+    assert [pause_s(n, restarts) for n in range(1, 6)] == [2.0, 4.0, 8.0, 10.0, None]
 
 
 def test_a_long_life_forgives_earlier_crashes() -> None:
-    tolerance = Tolerance(healthy_s=600.0)
+    restarts = RestartPolicy(healthy_s=600.0)
 
-    assert crashes_now(3, 599.0, tolerance) == 4
-    assert crashes_now(3, 600.0, tolerance) == 1
+    assert crashes_now(3, 599.0, restarts) == 4
+    assert crashes_now(3, 600.0, restarts) == 1

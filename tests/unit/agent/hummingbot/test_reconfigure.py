@@ -1,4 +1,4 @@
-"""What is sent to a bot against what it runs with, and what is written down of it (taken.py, home.py)."""
+"""What is sent to a bot against what it runs with, and what is written down of it (reconfigure.py, directory.py)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.agent.hummingbot.directory import BotDirectory, BotRecord, bot_directories
 from reconciler.agent.hummingbot.health import brake_in
-from reconciler.agent.hummingbot.home import Home, Record, homes
-from reconciler.agent.hummingbot.process import Birth
-from reconciler.agent.hummingbot.taken import changed_fields, is_controller, is_same, not_taken
+from reconciler.agent.hummingbot.process import ProcessIdentity
+from reconciler.agent.hummingbot.reconfigure import changed_fields, is_controller, is_same, not_taken
 from reconciler.catalog.loading import load_catalog
 from tests.support.agent_builders import CONFIG, strategy
 
@@ -76,42 +76,42 @@ def test_controllers_are_told_from_other_strategies() -> None:
 
 
 def test_what_is_written_down_is_read_again(tmp_path: Path) -> None:
-    home = Home(tmp_path / "bots" / "mm")
-    record = Record(strategy=strategy(), birth=Birth(1, 2, "boot"), ran=True, crashes=2)
+    directory = BotDirectory(tmp_path / "bots" / "mm")
+    record = BotRecord(strategy=strategy(), identity=ProcessIdentity(1, 2, "boot"), ran=True, crashes=2)
 
-    home.write(record)
+    directory.write(record)
 
-    assert home.read() == record
-    assert [found.name for found in homes(tmp_path / "bots")] == ["mm"]
+    assert directory.read() == record
+    assert [found.name for found in bot_directories(tmp_path / "bots")] == ["mm"]
 
 
 def test_nobody_else_can_read_it(tmp_path: Path) -> None:
-    home = Home(tmp_path / "mm")
-    home.write(Record(strategy=strategy()))
+    directory = BotDirectory(tmp_path / "mm")
+    directory.write(BotRecord(strategy=strategy()))
 
-    assert (home.folder / "bot.json").stat().st_mode & 0o077 == 0
-    assert home.folder.stat().st_mode & 0o077 == 0
+    assert (directory.folder / "bot.json").stat().st_mode & 0o077 == 0
+    assert directory.folder.stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"strategy": 1}'])
 def test_what_cannot_be_read_is_nothing(tmp_path: Path, text: str) -> None:
     (tmp_path / "bot.json").write_text(text)
 
-    assert Home(tmp_path).read() is None
+    assert BotDirectory(tmp_path).read() is None
 
 
 def test_a_write_that_was_cut_off_leaves_the_former_one(tmp_path: Path) -> None:
-    home = Home(tmp_path)
-    home.write(Record(strategy=strategy()))
+    directory = BotDirectory(tmp_path)
+    directory.write(BotRecord(strategy=strategy()))
     (tmp_path / ".bot.json.new").write_text("ha")
 
-    assert home.read() == Record(strategy=strategy())
-    home.write(Record(strategy=strategy(), crashes=1))
-    assert home.read() == Record(strategy=strategy(), crashes=1)
+    assert directory.read() == BotRecord(strategy=strategy())
+    directory.write(BotRecord(strategy=strategy(), crashes=1))
+    assert directory.read() == BotRecord(strategy=strategy(), crashes=1)
 
 
 def test_without_a_folder_there_are_no_bots(tmp_path: Path) -> None:
-    assert list(homes(tmp_path / "nowhere")) == []
+    assert list(bot_directories(tmp_path / "nowhere")) == []
 
 
 # Brakes.

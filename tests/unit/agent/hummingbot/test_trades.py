@@ -1,4 +1,4 @@
-"""A bot's trades database, read beside the bot (reconciler/agent/hummingbot/trades.py)."""
+"""A bot's trades database, read beside the bot (reconciler/agent/hummingbot/directory.py)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.agent.hummingbot.trades import Trades, open_orders
+from reconciler.agent.hummingbot.directory import TradeHistory, open_orders
 from tests.support.bot_database import Database
 
 
@@ -19,7 +19,7 @@ def database(tmp_path: Path) -> Database:
 
 def test_fills_are_read_with_their_prices_and_fees(database: Database) -> None:
     database.fill("t1", "BUY", price="60000.5", amount="0.01", fee="0.6")
-    trades = Trades(database.file)
+    trades = TradeHistory(database.file)
 
     trades.take(trades.read())
 
@@ -32,7 +32,7 @@ def test_fills_are_read_with_their_prices_and_fees(database: Database) -> None:
 
 
 def test_a_second_look_takes_only_what_is_new(database: Database) -> None:
-    trades = Trades(database.file)
+    trades = TradeHistory(database.file)
     database.fill("t1", "BUY", price="100", amount="1")
     trades.take(trades.read())
     trades.take(trades.read())
@@ -77,7 +77,7 @@ def test_a_database_that_is_none_is_no_knowledge(tmp_path: Path) -> None:
 
 def test_a_database_that_is_locked_is_read_at_the_next_look(database: Database) -> None:
     database.fill("t1", "BUY", price="100", amount="1")
-    trades = Trades(database.file, patience_s=0.01)
+    trades = TradeHistory(database.file, patience_s=0.01)
     blocker = sqlite3.connect(database.file, isolation_level=None)
     blocker.execute("BEGIN EXCLUSIVE")
     trades.take(trades.read())
@@ -94,6 +94,6 @@ def test_reading_changes_nothing(database: Database) -> None:
     database.order("o1", "BuyOrderCreated")
     before = database.file.read_bytes()
 
-    Trades(database.file).read()
+    TradeHistory(database.file).read()
 
     assert database.file.read_bytes() == before

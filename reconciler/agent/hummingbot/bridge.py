@@ -11,12 +11,11 @@ import asyncio
 import json
 import secrets
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
-from reconciler.agent.hummingbot.health import Answer
-from reconciler.agent.hummingbot.inside import ANSWER_S, WORK_S, Ear, Unanswered
+from reconciler.agent.hummingbot.health import BotStatus
 from reconciler.errors import BrokerError
 from reconciler.transport.base import Message, Transport
 
@@ -29,7 +28,53 @@ _NOT_READY = "not ready"
 """What status says (hummingbot/remote_iface/mqtt.py, and each strategy's format_status)."""
 
 
-class Switchboard:
+ANSWER_S = 10.0
+"""A bot that runs answers within milliseconds; one that starts may be busy for seconds."""
+
+WORK_S = 40.0
+"""A bot gives its own commands 30 s (hummingbot/remote_iface/mqtt.py, MQTTCommands)."""
+
+
+class Unanswered(Exception):
+    """A bot did not answer in time, could not be asked, or refused; the message says which."""
+
+
+class BotListener(Protocol):
+    """Who hears what a bot tells by itself. Called in the loop's thread; quick, never raises."""
+
+    def on_alive(self) -> None:
+        """A sign of life."""
+
+    def on_log(self, level: str, logger: str, message: str) -> None:
+        """A log record of this moment."""
+
+    def on_report(self, report: Mapping[str, Any]) -> None:
+        """A report of its controllers' performance."""
+
+
+class Bridge(Protocol):
+    """The line to one bot. Everything that asks raises Unanswered when it has no good answer."""
+
+    async def status(self) -> BotStatus:
+        """How it is; never SILENT."""
+
+    async def begin(self) -> None:
+        """Load the strategy from its file and start it."""
+
+    async def halt(self) -> None:
+        """Cancel its orders and stop the strategy; the process stays up."""
+
+    async def configure(self, fields: Mapping[str, Any]) -> None:
+        """Set fields of a v1 strategy that runs."""
+
+    async def config(self) -> Mapping[str, Any]:
+        """The config that its strategy runs with, in Hummingbot's own form."""
+
+    def close(self) -> None:
+        """Hear and ask no more."""
+
+
+class BridgeClient:
     """All bots' lines. `namespace`: first level of their topics."""
 
     def __init__(self, transport: Transport, namespace: str) -> None:
@@ -38,7 +83,7 @@ class Switchboard:
         self._replies = f"{namespace}/reply/{secrets.token_hex(6)}"
         self._asked = 0
         self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
-        self._ears: dict[str, Ear] = {}
+        self._ears: dict[str, BotListener] = {}
 
     @property
     def line(self) -> bool:
@@ -62,7 +107,7 @@ class Switchboard:
             waiting.cancel()
         await self._transport.close()
 
-    def connect(self, instance: str, name: str, ear: Ear) -> MqttBridge:
+    def connect(self, instance: str, name: str, ear: BotListener) -> MqttBridge:
         """Listen to a bot. `instance`: its id on the broker; `name`: of its strategy's file."""
         self._ears[instance] = ear
         return MqttBridge(self, instance, name)
@@ -117,7 +162,7 @@ class Switchboard:
             _hear(ear, kind, body)
 
 
-def _hear(ear: Ear, kind: str, body: Mapping[str, Any]) -> None:
+def _hear(ear: BotListener, kind: str, body: Mapping[str, Any]) -> None:
     match kind:
         case "status_updates" if body.get("msg") == "offline":
             return  # its will, or its farewell: whether its process ended is seen at the process
@@ -134,9 +179,9 @@ def _hear(ear: Ear, kind: str, body: Mapping[str, Any]) -> None:
 
 
 class MqttBridge:
-    """The line to one bot (inside.Bridge). `name`: of its strategy's file, without the ending."""
+    """The line to one bot. `name`: of its strategy's file, without the ending."""
 
-    def __init__(self, board: Switchboard, instance: str, name: str) -> None:
+    def __init__(self, board: BridgeClient, instance: str, name: str) -> None:
         self._board = board
         self._instance = instance
         self._name = name
@@ -144,13 +189,13 @@ class MqttBridge:
     def close(self) -> None:
         self._board.disconnect(self._instance)
 
-    async def status(self) -> Answer:
+    async def status(self) -> BotStatus:
         answer = await self._ask("status", {"async_backend": False}, ANSWER_S)
         text = str(answer.get("msg", "")).casefold()
         if answer.get("status") == _GOOD:
-            return Answer.NOT_READY if _NOT_READY in text else Answer.RUNS
+            return BotStatus.NOT_READY if _NOT_READY in text else BotStatus.RUNS
         if _NO_STRATEGY in text:
-            return Answer.NO_STRATEGY
+            return BotStatus.NO_STRATEGY
         raise Unanswered(f"status: {answer.get('msg')}")
 
     async def begin(self) -> None:

@@ -31,7 +31,7 @@ AS_FRACTIONS = {
 """Fields in percent which the market making strategies keep as fractions (their start.py divides by 100)."""
 
 
-class Steering:
+class StrategyControl:
     """Begins and halts the one strategy, says how it is, and changes it while it runs."""
 
     def __init__(self, name: str, *, is_controller: bool) -> None:

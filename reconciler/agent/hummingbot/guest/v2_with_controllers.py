@@ -21,7 +21,7 @@ class ControllersConfig(StrategyV2ConfigBase):
     script_file_name: str = os.path.basename(__file__)  # noqa: PTH119  (what Hummingbot compares it with)
 
 
-class Controllers(StrategyV2Base):
+class ControllersScript(StrategyV2Base):
     """All controllers that the config lists."""
 
     _reported_at = 0.0

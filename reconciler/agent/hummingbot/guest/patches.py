@@ -10,10 +10,10 @@ import json
 import time
 from typing import Any
 
-from steering import Steering
+from control import StrategyControl
 
 
-def mend_will(tls: dict[str, Any]) -> None:
+def patch_will(tls: dict[str, Any]) -> None:
     """Mends: the bridge sets no will, so that nobody hears of a bot that was killed; and it knows no CA of our own.
 
     `tls`: ca_file, cert_file, key_file, each a path or None.
@@ -39,14 +39,14 @@ def mend_will(tls: dict[str, Any]) -> None:
     mqtt.MQTTGateway._create_client = create_client
 
 
-def mend_notifier() -> None:
+def patch_notifier() -> None:
     """Mends: the trading core calls add_message_to_queue, which the bridge's notifier calls add_msg_to_queue."""
     from hummingbot.remote_iface import mqtt
 
     mqtt.MQTTNotifier.add_message_to_queue = mqtt.MQTTNotifier.add_msg_to_queue
 
 
-def mend_database(name: str) -> None:
+def patch_database(name: str) -> None:
     """Mends: the database is named after the file's name up to its first dot: two strategies could share one."""
     from hummingbot.core.trading_core import TradingCore
 
@@ -54,16 +54,16 @@ def mend_database(name: str) -> None:
     TradingCore.initialize_markets_recorder = lambda self, db_name=None: begin(self, db_name or name)
 
 
-def mend_commands(steering: Steering) -> None:
+def patch_commands(control: StrategyControl) -> None:
     """Mends: as shipped these commands fail on parts of the terminal that are not there, or do nothing and say success."""
     from hummingbot.remote_iface import mqtt
 
     commands = mqtt.MQTTCommands
-    commands._on_cmd_import = _answering(steering.look_for)
-    commands._on_cmd_start = _answering(steering.begin)
-    commands._on_cmd_stop = _answering(steering.halt)
-    commands._on_cmd_status = _answering(steering.status)
-    commands._on_cmd_config = _answering(steering.config)
+    commands._on_cmd_import = _answering(control.look_for)
+    commands._on_cmd_start = _answering(control.begin)
+    commands._on_cmd_stop = _answering(control.halt)
+    commands._on_cmd_status = _answering(control.status)
+    commands._on_cmd_config = _answering(control.config)
 
 
 def _answering(work: Any) -> Any:

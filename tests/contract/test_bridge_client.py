@@ -1,4 +1,4 @@
-"""One connection to the broker for all bots (reconciler/agent/hummingbot/switchboard.py), over a real Mosquitto."""
+"""One connection to the broker for all bots (reconciler/agent/hummingbot/bridge.py), over a real Mosquitto."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.agent.hummingbot.health import Answer
-from reconciler.agent.hummingbot.inside import Unanswered
-from reconciler.agent.hummingbot.switchboard import Switchboard
+from reconciler.agent.hummingbot.bridge import BridgeClient, Unanswered
+from reconciler.agent.hummingbot.health import BotStatus
 from reconciler.settings.model import BrokerSettings
 from reconciler.transport.base import Message, Transport
 from reconciler.transport.factory import open_transport
@@ -47,7 +46,7 @@ class Peer:
         await self.transport.publish(f"hbot/mm@a/{kind}", payload)
 
 
-class Ear:
+class BotListener:
     def __init__(self) -> None:
         self.alive = 0
         self.logs: list[tuple[str, str, str]] = []
@@ -64,8 +63,8 @@ class Ear:
 
 
 @pytest.fixture
-async def board(mosquitto: Mosquitto) -> AsyncIterator[Switchboard]:
-    built = Switchboard(open_transport(BrokerSettings(url=mosquitto.url), client_id="board"), "hbot")
+async def board(mosquitto: Mosquitto) -> AsyncIterator[BridgeClient]:
+    built = BridgeClient(open_transport(BrokerSettings(url=mosquitto.url), client_id="board"), "hbot")
     await built.open()
     yield built
     await built.close()
@@ -85,25 +84,25 @@ async def peer(mosquitto: Mosquitto) -> AsyncIterator[Peer]:
 @pytest.mark.parametrize(
     ("status", "text", "answer"),
     [
-        (400, "No strategy is currently running!", Answer.NO_STRATEGY),
-        (200, "\nMarket connectors are not ready.", Answer.NOT_READY),
-        (200, "\n  Markets:\n", Answer.RUNS),
+        (400, "No strategy is currently running!", BotStatus.NO_STRATEGY),
+        (200, "\nMarket connectors are not ready.", BotStatus.NOT_READY),
+        (200, "\n  Markets:\n", BotStatus.RUNS),
     ],
 )
-async def test_what_status_says_is_understood(board, peer, status: int, text: str, answer: Answer) -> None:
+async def test_what_status_says_is_understood(board, peer, status: int, text: str, answer: BotStatus) -> None:
     peer.answers("status", status=status, msg=text)
 
-    assert await board.connect("mm@a", "mm", Ear()).status() is answer
+    assert await board.connect("mm@a", "mm", BotListener()).status() is answer
 
 
 async def test_two_questions_at_once_get_their_own_answers(board, peer) -> None:
     peer.answers("status", status=200, msg="fine")
     peer.answers("config", status=200, config={"strategy": {"bid_spread": 0.1}})
-    bridge = board.connect("mm@a", "mm", Ear())
+    bridge = board.connect("mm@a", "mm", BotListener())
 
     config, status = await asyncio.gather(bridge.config(), bridge.status())
 
-    assert (config, status) == ({"bid_spread": 0.1}, Answer.RUNS)
+    assert (config, status) == ({"bid_spread": 0.1}, BotStatus.RUNS)
 
 
 @pytest.mark.parametrize("answer", [b"{}", b'{"data": []}', b'{"data": "x"}', b'{"data": {"status": 500}}'])
@@ -111,7 +110,7 @@ async def test_an_answer_that_says_nothing_is_none(board, peer, answer: bytes) -
     peer.says["status"] = answer
 
     with pytest.raises(Unanswered):
-        await board.connect("mm@a", "mm", Ear()).status()
+        await board.connect("mm@a", "mm", BotListener()).status()
 
 
 @pytest.mark.parametrize("answer", [b"[]", b"{", b"\xff"])
@@ -144,13 +143,13 @@ async def test_a_command_that_failed_says_why(board, peer) -> None:
     peer.answers("stop", status=400, msg="an order cannot be cancelled")
 
     with pytest.raises(Unanswered, match="stop: an order cannot be cancelled"):
-        await board.connect("mm@a", "mm", Ear()).halt()
+        await board.connect("mm@a", "mm", BotListener()).halt()
 
 
 async def test_a_stop_cancels_orders_and_waits_for_it(board, peer) -> None:
     peer.answers("stop", status=200)
 
-    await board.connect("mm@a", "mm", Ear()).halt()
+    await board.connect("mm@a", "mm", BotListener()).halt()
 
     assert peer.asked == [("stop", {"async_backend": False, "skip_order_cancellation": False})]
 
@@ -159,14 +158,14 @@ async def test_a_strategy_is_loaded_from_its_file_before_it_is_started(board, pe
     peer.answers("import", status=200)
     peer.answers("start", status=200)
 
-    await board.connect("mm@a", "mm", Ear()).begin()
+    await board.connect("mm@a", "mm", BotListener()).begin()
 
     assert [command for command, _ in peer.asked] == ["import", "start"]
     assert peer.asked[0][1] == {"strategy": "mm"}
 
 
 async def test_news_reach_the_ear_of_their_bot_alone(board, peer) -> None:
-    ear, other = Ear(), Ear()
+    ear, other = BotListener(), BotListener()
     board.connect("mm@a", "mm", ear)
     board.connect("other@a", "other", other)
 
@@ -180,7 +179,7 @@ async def test_news_reach_the_ear_of_their_bot_alone(board, peer) -> None:
 
 
 async def test_a_report_with_a_number_that_is_none_is_a_report(board, peer) -> None:
-    ear = Ear()
+    ear = BotListener()
     board.connect("mm@a", "mm", ear)
 
     await peer.tell("performance", b'{"mm": {"performance": {"volume_traded": 3, "global_pnl_quote": NaN}}}')
@@ -190,7 +189,7 @@ async def test_a_report_with_a_number_that_is_none_is_a_report(board, peer) -> N
 
 
 async def test_a_farewell_is_no_sign_of_life(board, peer) -> None:
-    ear = Ear()
+    ear = BotListener()
     board.connect("mm@a", "mm", ear)
 
     await peer.tell("status_updates", b'{"type": "availability", "msg": "offline"}')
@@ -201,7 +200,7 @@ async def test_a_farewell_is_no_sign_of_life(board, peer) -> None:
 
 
 async def test_who_was_left_is_heard_no_more(board, peer) -> None:
-    ear, later = Ear(), Ear()
+    ear, later = BotListener(), BotListener()
     board.connect("mm@a", "mm", ear).close()
     await peer.tell("hb", b"{}")
     board.connect("mm@a", "mm", later)
@@ -213,7 +212,7 @@ async def test_who_was_left_is_heard_no_more(board, peer) -> None:
 
 @pytest.mark.parametrize("payload", [b"", b"NaN", b"[1]", b'"x"', b"\xff"])
 async def test_news_that_are_none_are_passed_over(board, peer, payload: bytes) -> None:
-    ear = Ear()
+    ear = BotListener()
     board.connect("mm@a", "mm", ear)
 
     await peer.tell("log", payload)

@@ -2,7 +2,7 @@
 Runs inside Hummingbot's interpreter: one headless Hummingbot that can be steered. `launcher.py ROOT`, by file path.
 
 Only the standard library and what Hummingbot brings may be imported. What it is to do comes on stdin, as JSON
-(`Order`): secrets are in no argument, no file that we write and no environment. hummingbot 20260922 needs mending
+(`LaunchOrder`): secrets are in no argument, no file that we write and no environment. hummingbot 20260922 needs mending
 before it can be steered without a terminal; each mend says what it mends, and another version is refused unless the
 order allows it.
 
@@ -24,8 +24,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from mends import mend_commands, mend_database, mend_notifier, mend_will
-from steering import Steering
+from control import StrategyControl
+from patches import patch_commands, patch_database, patch_notifier, patch_will
 
 KNOWN_VERSIONS = {"20260922"}
 
@@ -36,7 +36,7 @@ BROKER_S = 30.0
 """To reach the broker before anything is traded: a bot that cannot be steered does not begin."""
 
 
-class Order:
+class LaunchOrder:
     """What came on stdin: `name` of the strategy's file, `kind` v1 or controller, `paused`, `broker` (username, password, tls),
     `password` of the keystore, `keys` by connector, `endpoints` (module → constants, for tests), `any_version`.
     """
@@ -52,7 +52,7 @@ class Order:
         self.any_version: bool = told["any_version"]
 
 
-class GiveUp(Exception):
+class LaunchFailed(Exception):
     """The process ends; `code` is its exit code."""
 
     def __init__(self, code: int, why: str) -> None:
@@ -60,18 +60,20 @@ class GiveUp(Exception):
         self.code = code
 
 
-def read_order() -> Order:
+def read_order() -> LaunchOrder:
     try:
-        return Order(json.load(sys.stdin))
+        return LaunchOrder(json.load(sys.stdin))
     except (ValueError, KeyError, TypeError) as error:
-        raise GiveUp(BAD_ORDER, f"what came on stdin is no order: {type(error).__name__}") from None
+        raise LaunchFailed(BAD_ORDER, f"what came on stdin is no order: {type(error).__name__}") from None
 
 
-def check_version(order: Order) -> None:
+def check_version(order: LaunchOrder) -> None:
     found = version("hummingbot")
     if found not in KNOWN_VERSIONS and not order.any_version:
         known = ", ".join(sorted(KNOWN_VERSIONS))
-        raise GiveUp(BAD_VERSION, f"hummingbot {found} was never tried with these mends; known: {known}")
+        raise LaunchFailed(
+            BAD_VERSION, f"hummingbot {found} was never tried with these mends; known: {known}"
+        )
 
 
 def take_root(root: Path) -> None:
@@ -87,7 +89,7 @@ def take_root(root: Path) -> None:
     os.chdir(root)
 
 
-def use_endpoints(order: Order) -> None:
+def use_endpoints(order: LaunchOrder) -> None:
     """Point connectors to other addresses than the exchange's own: that is how tests trade."""
     for module, constants in order.endpoints.items():
         found = importlib.import_module(module)
@@ -95,7 +97,7 @@ def use_endpoints(order: Order) -> None:
             setattr(found, name, value)
 
 
-async def boot(order: Order, steering: Steering) -> Any:
+async def boot(order: LaunchOrder, control: StrategyControl) -> Any:
     """Make the application, with its bridge connected."""
     from hummingbot.client.config.config_crypt import ETHKeyFileSecretManger, store_password_verification
     from hummingbot.client.config.config_helpers import load_client_config_map_from_file
@@ -114,14 +116,14 @@ async def boot(order: Order, steering: Steering) -> Any:
         settings, secrets, strategy_file_name=order.name, headless=True, mqtt_autostart=True
     )
     if app is None:
-        raise GiveUp(BAD_PASSWORD, "the keystore does not open with this password")
+        raise LaunchFailed(BAD_PASSWORD, "the keystore does not open with this password")
     hold_keys(order)
-    steering.attach(app)
+    control.attach(app)
     await until_connected(app)
     return app
 
 
-def hold_keys(order: Order) -> None:
+def hold_keys(order: LaunchOrder) -> None:
     """Give each connector its keys, in memory only: as after `connect`, but nothing is written."""
     from hummingbot.client.config.config_helpers import ClientConfigAdapter
     from hummingbot.client.config.security import Security
@@ -141,37 +143,37 @@ async def until_connected(app: Any) -> None:
     deadline = time.monotonic() + BROKER_S
     while app._mqtt is None or not app._mqtt.health:
         if time.monotonic() > deadline:
-            raise GiveUp(NO_BROKER, f"the broker is out of reach for {BROKER_S:.0f} s")
+            raise LaunchFailed(NO_BROKER, f"the broker is out of reach for {BROKER_S:.0f} s")
         await asyncio.sleep(0.05)
 
 
-async def run(order: Order, root: Path) -> int:
+async def run(order: LaunchOrder, root: Path) -> int:
     """Be a bot until SIGTERM; the exit code."""
     check_version(order)
     take_root(root)
     use_endpoints(order)
-    steering = Steering(order.name, is_controller=order.is_controller)
-    mend_will(order.broker["tls"])
-    mend_notifier()
-    mend_database(order.name)
-    mend_commands(steering)
+    control = StrategyControl(order.name, is_controller=order.is_controller)
+    patch_will(order.broker["tls"])
+    patch_notifier()
+    patch_database(order.name)
+    patch_commands(control)
     over = asyncio.Event()
     for one in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(one, over.set)
-    app = await boot(order, steering)
+    app = await boot(order, control)
     if not order.paused:
         with contextlib.suppress(
             RuntimeError
         ):  # it stays up without a strategy, and says so when it is asked
-            await steering.begin()
+            await control.begin()
     await over.wait()
-    return await leave(app, steering)
+    return await leave(app, control)
 
 
-async def leave(app: Any, steering: Steering) -> int:
+async def leave(app: Any, control: StrategyControl) -> int:
     """Mends: as shipped SIGTERM ends the process at once, and its orders stay at the exchange."""
     try:
-        await steering.halt()
+        await control.halt()
         code = 0
     except Exception as error:  # noqa: BLE001  (it ends in any case, and says how)
         print(json.dumps({"reason": str(error)}), file=sys.stderr, flush=True)
@@ -184,7 +186,7 @@ async def leave(app: Any, steering: Steering) -> int:
 def main() -> int:
     try:
         return asyncio.run(run(read_order(), Path(sys.argv[1]).resolve()))
-    except GiveUp as end:
+    except LaunchFailed as end:
         print(json.dumps({"reason": str(end)}), file=sys.stderr, flush=True)
         return end.code
 

@@ -1,5 +1,5 @@
 """
-Real Hummingbot behind a bot (inside.Inside): its root folder, what its process is told, and the line to it.
+Real Hummingbot behind a bot (launch.BotBackend): its root folder, what its process is told, and the line to it.
 
 Rule 1: keys and passwords go over a pipe and are written nowhere.
 Rule 2: a folder can be made again at any time and is then as new; logs and data stay.
@@ -11,16 +11,15 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import orjson
 import yaml
 
+from reconciler.agent.hummingbot.bridge import BotListener, Bridge, BridgeClient
 from reconciler.agent.hummingbot.credentials import PAPER, Credentials
-from reconciler.agent.hummingbot.inside import Bridge, Ear, Launch
-from reconciler.agent.hummingbot.options import Options
-from reconciler.agent.hummingbot.switchboard import Switchboard
+from reconciler.agent.hummingbot.options import BotOptions
 from reconciler.agent.model import Strategy
 from reconciler.catalog import Catalog
 from reconciler.catalog.catalog import CONTROLLER
@@ -31,7 +30,7 @@ from reconciler.settings.model import TlsSettings
 from reconciler.transport.address import BrokerAddress
 from reconciler.transport.base import Transport
 
-WITHIN = Path(__file__).parent / "inner"
+WITHIN = Path(__file__).parent / "guest"
 """What runs inside Hummingbot's interpreter."""
 
 FOLDERS = (
@@ -52,7 +51,47 @@ PASSED_ON = ("PATH", "LANG", "TZ", "TMPDIR", "HTTPS_PROXY", "HTTP_PROXY", "NO_PR
 """Of the agent's environment: a bot is not told the agent's secrets, which stand there too."""
 
 
-class Installed:
+class Launch(msgspec.Struct, frozen=True, kw_only=True):
+    """How to begin one process. `secret`: what it reads on stdin; in none of the rest is anything secret."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    secret: bytes = b""
+
+    def __repr__(self) -> str:
+        """Without `secret`, since it may come into a traceback."""
+        return f"{type(self).__name__}({self.argv!r})"
+
+
+class BotBackend(Protocol):
+    """Makes both, for all bots of one agent."""
+
+    async def open(self) -> None:
+        """Connect. Raises BrokerError."""
+
+    async def close(self) -> None:
+        """Let go of every bot."""
+
+    @property
+    def line(self) -> bool:
+        """Whether our own connection stands."""
+
+    def prepare(self, root: Path, strategy: Strategy, *, paused: bool) -> Launch:
+        """Make or renew the root folder; a bot begun `paused` loads no strategy. Touches files.
+
+        Raises:
+            CommandRejected: the strategy cannot be put into Hummingbot's form, or its account lacks keys.
+            OSError: the folder cannot be written.
+        """
+
+    def rewrite(self, root: Path, strategy: Strategy) -> None:
+        """Write the strategy's own file anew, for a bot that is up."""
+
+    def connect(self, name: str, ear: BotListener) -> Bridge:
+        """A line to the bot of this name."""
+
+
+class HummingbotBackend:
     """Bots of one agent on one installed Hummingbot.
 
     `address`: of the broker; `scope`: sets these bots apart from those of other agents on it.
@@ -61,7 +100,7 @@ class Installed:
     def __init__(  # noqa: PLR0913  (what every bot is made from)
         self,
         python: Path,
-        options: Options,
+        options: BotOptions,
         *,
         catalog: Catalog,
         credentials: Credentials,
@@ -77,7 +116,7 @@ class Installed:
         self._address = address
         self._tls = tls
         self._scope = scope
-        self._board = Switchboard(transport, options.namespace)
+        self._board = BridgeClient(transport, options.namespace)
 
     async def open(self) -> None:
         await self._board.open()
@@ -89,7 +128,7 @@ class Installed:
     def line(self) -> bool:
         return self._board.line
 
-    def connect(self, name: str, ear: Ear) -> Bridge:
+    def connect(self, name: str, ear: BotListener) -> Bridge:
         return self._board.connect(self._instance(name), name, ear)
 
     def _instance(self, name: str) -> str:
