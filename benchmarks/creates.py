@@ -19,10 +19,10 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from benchmarks.fleet import agent, file_text, make_repository, mosquitto, workspace
+from reconciler.app import open_app
 from reconciler.model.change import Change, Step
 from reconciler.model.report import Outcome, StepResult
 from reconciler.reconcile import reconcile
-from reconciler.session import open_session
 from reconciler.settings.model import BrokerSettings, Settings, SourceSettings, StoreSettings, SyncSettings
 
 GOAL = 0.40
@@ -78,7 +78,7 @@ async def creates(folder: Path, port: int, count: int) -> tuple[float, float]:
         store=StoreSettings(url=str(folder / ".reconciler" / "state.db")),
     )
     span = Span()
-    async with open_session(settings, stop=asyncio.Event()) as session:
+    async with open_app(settings, stop=asyncio.Event()) as session:
         desired = session.desired_of(session.loader.load())
         await session.live.settle(30.0)
         started = time.perf_counter()

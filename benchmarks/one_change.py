@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.fleet import agent, file_text, git, make_repository, mosquitto, workspace
+from reconciler.app import App, open_app
 from reconciler.model.spec import Key
 from reconciler.reconcile import reconcile
 from reconciler.service import Service
-from reconciler.session import Session, open_session
 from reconciler.settings.model import BrokerSettings, Settings, SourceSettings, StoreSettings, SyncSettings
 
 ROUNDS = 15
@@ -63,7 +63,7 @@ class Author:
         return key, Decimal(spread) / 10_000, git(self._work, "rev-parse", "HEAD").strip()
 
 
-async def confirmed(session: Session, key: Key, wanted: Decimal) -> None:
+async def confirmed(session: App, key: Key, wanted: Decimal) -> None:
     while True:
         live = session.live.strategy(key)
         if live is not None and (live.config or {}).get("bid_spread") == wanted:
@@ -71,7 +71,7 @@ async def confirmed(session: Session, key: Key, wanted: Decimal) -> None:
         await asyncio.sleep(0.0005)
 
 
-async def rounds(session: Session, service: Service, place: Place, author: Author) -> list[float]:
+async def rounds(session: App, service: Service, place: Place, author: Author) -> list[float]:
     took = []
     for _ in range(ROUNDS):
         key, wanted, commit = await asyncio.to_thread(author.prepare, place)
@@ -102,7 +102,7 @@ async def measure(place: Place, author: Author, port: int, state: Path) -> tuple
         sync=SyncSettings(max_change_fraction=1.0),
         store=StoreSettings(url=str(state / "state.db")),
     )
-    async with open_session(settings, stop=stop) as session:
+    async with open_app(settings, stop=stop) as session:
         await session.live.settle(30.0)
         desired = session.desired_of(session.loader.load())
         await reconcile(session.parts, desired, session.options(adopt=True))

@@ -16,10 +16,10 @@ from typing import NamedTuple
 import msgspec
 
 from reconciler.aio import backoff_s, jittered_s
-from reconciler.asking import Ask, Order
-from reconciler.confirm import Next, Verdict, judge
 from reconciler.errors import BrokerError, CommandRejected
-from reconciler.live import Live
+from reconciler.fleet.client import FleetClient
+from reconciler.fleet.commands import CommandContext, PendingCommand
+from reconciler.fleet.confirm import Next, StepVerdict, judge
 from reconciler.model.change import Change, Op, Plan, Step
 from reconciler.model.report import ChangeResult, Outcome, StepResult
 from reconciler.model.spec import Key, StrategySpec
@@ -56,9 +56,9 @@ class Job(NamedTuple):
 
 
 class Applier:
-    """Sends the steps of plans over one `Live` and records in `store` what they led to."""
+    """Sends the steps of plans over one `FleetClient` and records in `store` what they led to."""
 
-    def __init__(self, live: Live, store: Store, sync: SyncSettings, *, stop: asyncio.Event) -> None:
+    def __init__(self, live: FleetClient, store: Store, sync: SyncSettings, *, stop: asyncio.Event) -> None:
         self._live = live
         self._store = store
         self._sync = sync
@@ -122,8 +122,8 @@ class Applier:
         fresh = step.op is Op.CREATE and key not in self._store.inventory()
         if step.op is Op.CREATE:
             self._claim(job, step)  # before it is sent: if we die then, the bot is still ours
-        order = Order(idempotency_key, job.commit, self._sync.step_timeout_s)
-        verdict = Verdict(Next.WAIT)
+        order = CommandContext(idempotency_key, job.commit, self._sync.step_timeout_s)
+        verdict = StepVerdict(Next.WAIT)
         attempt = 0
         for attempt in range(1, self._sync.retries + 2):
             verdict = await self._attempt(key, step, order)
@@ -135,7 +135,7 @@ class Applier:
             step.op, _outcome(verdict), attempt, self._clock() - started, verdict.code, verdict.message
         )
 
-    async def _attempt(self, key: Key, step: Step, order: Order) -> Verdict:
+    async def _attempt(self, key: Key, step: Step, order: CommandContext) -> StepVerdict:
         """Send once and listen until there is a verdict or the step's time is up."""
         try:
             async with self._live.ask(key, step, order) as ask:
@@ -144,11 +144,11 @@ class Applier:
                     self._live.believe(key, step)
                 return verdict
         except BrokerError as error:
-            return Verdict(Next.LOOK_AGAIN, "", str(error))
+            return StepVerdict(Next.LOOK_AGAIN, "", str(error))
         except CommandRejected as error:
-            return Verdict(Next.FAILED, error.code, error.reason)
+            return StepVerdict(Next.FAILED, error.code, error.reason)
 
-    async def _listen(self, key: Key, step: Step, ask: Ask) -> Verdict:
+    async def _listen(self, key: Key, step: Step, ask: PendingCommand) -> StepVerdict:
         """Judge at every news of `key`.
 
         Raises:
@@ -174,7 +174,7 @@ class Applier:
             if self._clock() - started >= self._sync.step_timeout_s * patience:
                 return _out_of_time(ask)
 
-    def _again(self, key: Key, verdict: Verdict) -> bool:
+    def _again(self, key: Key, verdict: StepVerdict) -> bool:
         """Whether sending the same step again is safe and of use.
 
         After a timeout only an Extended peer may be asked again: it knows the idempotency key.
@@ -185,7 +185,7 @@ class Applier:
 
     # -- what the store learns
 
-    def _settle(self, job: Job, step: Step, verdict: Verdict, *, fresh: bool) -> None:
+    def _settle(self, job: Job, step: Step, verdict: StepVerdict, *, fresh: bool) -> None:
         """Close the step in the outbox when its fate is known, and record a new spec when it took."""
         if verdict.next is Next.WAIT or (verdict.next is Next.LOOK_AGAIN and not verdict.code):
             return
@@ -219,16 +219,18 @@ class Applier:
         self._store.put(msgspec.structs.replace(entry, reached=desired.state, retry=False, claims=()))
 
 
-def _out_of_time(ask: Ask) -> Verdict:
+def _out_of_time(ask: PendingCommand) -> StepVerdict:
     """No verdict in time: unknown. An answer that the status contradicts has had its effect and lost it
     again, so its idempotency key is spent; without an answer the key stays good for the next try.
     """
     if ask.reply is not None and ask.reply.ok:
-        return Verdict(Next.LOOK_AGAIN, "NOT_SEEN", "answered with success, but the status does not show it")
-    return Verdict(Next.WAIT, "", UNHEARD if ask.unheard else "no answer and no new status in time")
+        return StepVerdict(
+            Next.LOOK_AGAIN, "NOT_SEEN", "answered with success, but the status does not show it"
+        )
+    return StepVerdict(Next.WAIT, "", UNHEARD if ask.unheard else "no answer and no new status in time")
 
 
-def _outcome(verdict: Verdict) -> Outcome:
+def _outcome(verdict: StepVerdict) -> Outcome:
     """A retry that ran out is a failure: the bot said no each time."""
     return Outcome.FAILED if verdict.next is Next.RETRY else verdict.outcome
 

@@ -20,7 +20,7 @@ import msgspec
 from reconciler.apply import Applier, Progress, entry_of, is_entry_of, quiet
 from reconciler.catalog import Catalog
 from reconciler.errors import PlanRefused, StoreBusy
-from reconciler.live import Live
+from reconciler.fleet.client import FleetClient
 from reconciler.model.change import Plan
 from reconciler.model.report import SyncReport
 from reconciler.model.spec import Key
@@ -40,7 +40,7 @@ LOCK_POLL_S = 0.2
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What a pass works with. `stop` is set when the process is asked to leave."""
 
-    live: Live
+    live: FleetClient
     store: Store
     catalog: Catalog
     notifier: Notifier
@@ -120,7 +120,7 @@ async def _alone(parts: Parts) -> AsyncIterator[None]:
         await asyncio.sleep(LOCK_POLL_S)
 
 
-def _highest_epoch(live: Live) -> int:
+def _highest_epoch(live: FleetClient) -> int:
     """The highest epoch that an agent has announced: another machine's clock may be ahead of ours."""
     agents = (agent for view in live.observe().values() for agent in view.agents)
     return max((agent.highest_epoch for agent in agents), default=0)

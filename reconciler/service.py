@@ -14,6 +14,7 @@ import random
 from collections.abc import Coroutine
 
 from reconciler.aio import background
+from reconciler.app import App
 from reconciler.errors import InvalidFiles, SourceError, StoreError
 from reconciler.model.change import Action
 from reconciler.model.report import Event, EventKind, Level, Outcome, SyncReport
@@ -25,7 +26,6 @@ from reconciler.plan.planner import PlanOptions
 from reconciler.protocol.canonical import spec_hash
 from reconciler.protocol.codes import ErrorCode
 from reconciler.reconcile import Parts, plan_of, reconcile
-from reconciler.session import Session
 from reconciler.sources.load import Revision
 from reconciler.sources.watch import watch_source
 from reconciler.triggers import Triggers, changed_keys
@@ -56,7 +56,7 @@ log = logging.getLogger("reconciler")
 class Service:
     """One session's control loop: keeps the last good revision in force and the bots equal to it."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: App) -> None:
         self._session = session
         self._parts: Parts = session.parts
         self._triggers = Triggers()

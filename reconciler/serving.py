@@ -11,10 +11,10 @@ import logging
 from collections.abc import Callable
 
 from reconciler.aio import background, first_of, wait_for_event
+from reconciler.app import open_app
 from reconciler.errors import BrokerError, BrokerRefused, SchemaError, SettingsError
 from reconciler.redact import masked_url
 from reconciler.service import AGAIN_S, Service
-from reconciler.session import open_session
 from reconciler.settings.model import Settings
 from reconciler.sources.opening import catalog_of, open_loader
 
@@ -77,7 +77,7 @@ async def _serve_once(settings: Settings, leave: asyncio.Event) -> None:
     pause_s = AGAIN_S[0]
     while not leave.is_set():
         try:
-            async with open_session(settings, stop=leave) as session:
+            async with open_app(settings, stop=leave) as session:
                 log.info("%s", _what_it_does(settings))
                 await Service(session).run()
         except BrokerRefused:

@@ -31,7 +31,7 @@ from reconciler.agent.validation import Validator
 from reconciler.catalog import Catalog
 from reconciler.errors import BrokerError, CommandRejected, ReconcilerError
 from reconciler.model.state import Lifecycle
-from reconciler.protocol.identifiers import Identifiers
+from reconciler.protocol.correlation import Identifiers
 from reconciler.protocol.messages import LogRecord, MalformedMessage, decode_presence
 from reconciler.protocol.topics import Kind, Topics
 from reconciler.transport.base import Message, Transport

@@ -10,20 +10,20 @@ import click
 import msgspec
 
 from reconciler.aio import wait_for_event
+from reconciler.app import App, open_app
 from reconciler.cli.output import note, say
 from reconciler.cli.overview import Row, Sides, rows
 from reconciler.cli.picture import look, patience_of
 from reconciler.cli.progress import waiting
 from reconciler.cli.signals import stop_on_signals
 from reconciler.errors import InvalidFiles, ReconcilerError, SourceError
-from reconciler.live import Live
+from reconciler.fleet.client import FleetClient
 from reconciler.model.change import Plan
 from reconciler.model.spec import Key
 from reconciler.model.state import Desired, Lifecycle, Observed
 from reconciler.plan.values import printable
 from reconciler.protocol.messages import LogRecord, MalformedMessage, Performance, decode_log
 from reconciler.reconcile import plan_of
-from reconciler.session import Session, open_session
 from reconciler.settings.model import Settings
 
 FIGURES_S = 6.0
@@ -40,7 +40,7 @@ async def look_around(settings: Settings, wait_s: float | None, *, quick: bool) 
     Raises:
         ReconcilerError: the broker is out of reach, or nothing is known of what is wanted.
     """
-    async with open_session(settings, stop=asyncio.Event(), performance=True) as session:
+    async with open_app(settings, stop=asyncio.Event(), performance=True) as session:
         desired = await _desired(session, wait_s)
         if not quick:
             await _figures(session.live)
@@ -53,7 +53,7 @@ async def look_around(settings: Settings, wait_s: float | None, *, quick: bool) 
         return plan, rows(Sides(plan, desired, observed, figures, datetime.now(UTC)))
 
 
-async def _desired(session: Session, wait_s: float | None) -> Desired:
+async def _desired(session: App, wait_s: float | None) -> Desired:
     """What Git wants; if it cannot be read or is wrong, what was last in force, and a note that says so."""
     try:
         return await look(session, wait_s)
@@ -66,7 +66,7 @@ async def _desired(session: Session, wait_s: float | None) -> Desired:
     return last
 
 
-async def _figures(live: Live) -> None:
+async def _figures(live: FleetClient) -> None:
     """Listen until every running strategy has sent its performance, within limits."""
     clock = asyncio.get_running_loop().time
     deadline = clock() + FIGURES_S
@@ -75,7 +75,7 @@ async def _figures(live: Live) -> None:
             await asyncio.sleep(LOOK_EVERY_S)
 
 
-def _all_told(live: Live, observed: Mapping[str, Observed]) -> bool:
+def _all_told(live: FleetClient, observed: Mapping[str, Observed]) -> bool:
     return all(
         live.state(target).performance(name) is not None
         for target, view in observed.items()
@@ -94,7 +94,7 @@ async def listen(settings: Settings, keys: frozenset[Key], for_s: float | None, 
     stop = asyncio.Event()
     stop_on_signals(stop)
     printer = _Printer(keys, output, stop)
-    async with open_session(settings, stop=stop, logs=True) as session:
+    async with open_app(settings, stop=stop, logs=True) as session:
         session.live.on_logs(printer.take)
         if for_s is None:
             await stop.wait()

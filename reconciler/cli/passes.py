@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from reconciler.app import App, open_app
 from reconciler.cli.asking import ask
 from reconciler.cli.failure import tell
 from reconciler.cli.picture import look
@@ -21,7 +22,6 @@ from reconciler.plan.guard import check
 from reconciler.plan.planner import PlanOptions
 from reconciler.plan.saved import refuse_if_moved
 from reconciler.reconcile import plan_of, reconcile
-from reconciler.session import Session, open_session
 from reconciler.settings.model import Settings
 
 
@@ -44,14 +44,14 @@ async def look_and_plan(settings: Settings, wait_s: float | None, *, adopt: bool
     Raises:
         ReconcilerError: Git or the broker is out of reach, or files are wrong.
     """
-    async with open_session(settings, stop=asyncio.Event()) as session:
+    async with open_app(settings, stop=asyncio.Event()) as session:
         desired = await look(session, wait_s)
         tell(desired.problems)
         plan = plan_of(session.parts, desired, session.options(adopt=adopt))
         return Made(plan, _refusal(plan, session, desired, command))
 
 
-def _refusal(plan: Plan, session: Session, desired: Desired, command: str) -> str:
+def _refusal(plan: Plan, session: App, desired: Desired, command: str) -> str:
     try:
         check(plan, session.settings.sync, fleet=len(desired.specs), command=command)
     except PlanRefused as refusal:
@@ -67,7 +67,7 @@ async def look_and_apply(settings: Settings, wanted: Wanted) -> SyncReport:
         ReconcilerError: Git or the broker is out of reach, files are wrong, or the answer was no.
     """
     stop = asyncio.Event()
-    async with open_session(settings, stop=stop) as session:
+    async with open_app(settings, stop=stop) as session:
         desired = await look(session, wanted.wait_s)
         tell(desired.problems)
         job = _Job(session, desired, wanted)
@@ -86,7 +86,7 @@ async def look_and_apply(settings: Settings, wanted: Wanted) -> SyncReport:
 class _Job:
     """One `apply`: the same plan each time that it is worked out, or a refusal."""
 
-    def __init__(self, session: Session, desired: Desired, wanted: Wanted) -> None:
+    def __init__(self, session: App, desired: Desired, wanted: Wanted) -> None:
         self._session = session
         self._desired = desired
         self._wanted = wanted

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 
+from reconciler.app import App
 from reconciler.cli.progress import waiting
 from reconciler.model.state import Desired
-from reconciler.session import Session
 from reconciler.settings.model import Settings
 
 HEAD_START_S = 1.0
@@ -18,7 +18,7 @@ SELDOM = (100_000, 10, 10)
 back all that it holds at its end."""
 
 
-async def look(session: Session, wait_s: float | None) -> Desired:
+async def look(session: App, wait_s: float | None) -> Desired:
     """Take what is wanted while the picture of the bots comes in, for at most `wait_s`.
 
     None waits until the silence of a Basic peer means something (protocol.md, `basic_window`).

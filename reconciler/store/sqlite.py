@@ -19,7 +19,7 @@ from reconciler.files import FileLock, FileLocked
 from reconciler.model.change import Op
 from reconciler.model.spec import Key
 from reconciler.model.state import Desired, Inventory, InventoryEntry
-from reconciler.protocol.identifiers import Identifiers
+from reconciler.protocol.correlation import Identifiers
 from reconciler.store.database import connect, transaction, usable
 from reconciler.store.wishes import Wishes
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 
-from reconciler.asking import LATE_ANSWER_S, Ask, Identity, Order
-from reconciler.listening import subscriptions
-from reconciler.live import Live
+from reconciler.fleet.client import FleetClient
+from reconciler.fleet.commands import LATE_ANSWER_S, CommandContext, ControllerIdentity, PendingCommand
+from reconciler.fleet.target import subscriptions
 from reconciler.model.change import Op, Step
 from reconciler.model.spec import Key
 from reconciler.protocol.topics import Topics
@@ -50,21 +50,21 @@ class Host:
         await self._transport.publish(f"hummingbot/{level}", json.dumps(body).encode())
 
 
-async def meet(late_s: float | None) -> tuple[Live, Host]:
+async def meet(late_s: float | None) -> tuple[FleetClient, Host]:
     hub = Hub()
     host = Host(hub, late_s)
     await host.open()
-    identity = Identity(controller="ctl", owner="us", epoch=1)
-    live = Live(
+    identity = ControllerIdentity(controller="ctl", owner="us", epoch=1)
+    live = FleetClient(
         MemoryTransport(hub, ClientIdentity("ctl")), {"default": TargetSettings(profile="basic")}, identity
     )
     await live.open()
     return live, host
 
 
-async def send(live: Live, op: Op, state: str) -> Ask:
+async def send(live: FleetClient, op: Op, state: str) -> PendingCommand:
     """Send one command and go on as soon as its status shows it, as a step does."""
-    async with live.ask(KEY, Step(op), Order("k", "c", PATIENCE_S)) as ask:
+    async with live.ask(KEY, Step(op), CommandContext("k", "c", PATIENCE_S)) as ask:
         while (seen := live.strategy(KEY)) is None or seen.state != state:
             await asyncio.wait_for(ask.news.wait(), PATIENCE_S)
     return ask

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from reconciler.agent.main import AgentSettings, run_agent
-from reconciler.asking import Ask, Identity, Order
 from reconciler.errors import BrokerError, StoreError
-from reconciler.live import Live
+from reconciler.fleet.client import FleetClient
+from reconciler.fleet.commands import CommandContext, ControllerIdentity, PendingCommand
 from reconciler.model.change import Op, Step
 from reconciler.model.spec import Key, StrategySpec
 from reconciler.model.state import Lifecycle
@@ -66,9 +66,9 @@ async def tap(broker: BrokerSettings) -> AsyncIterator[Wiretap]:
     await tap.transport.close()
 
 
-async def reconciler(broker: BrokerSettings, *, profile: str = "auto") -> Live:
-    identity = Identity(controller="ctl", owner="us", epoch=1)
-    live = Live(
+async def reconciler(broker: BrokerSettings, *, profile: str = "auto") -> FleetClient:
+    identity = ControllerIdentity(controller="ctl", owner="us", epoch=1)
+    live = FleetClient(
         open_transport(broker, client_id="ctl"), {"default": TargetSettings(profile=profile)}, identity
     )
     await live.open()
@@ -76,7 +76,7 @@ async def reconciler(broker: BrokerSettings, *, profile: str = "auto") -> Live:
 
 
 @pytest.fixture
-async def live(broker: BrokerSettings) -> AsyncIterator[Live]:
+async def live(broker: BrokerSettings) -> AsyncIterator[FleetClient]:
     live = await reconciler(broker)
     yield live
     await live.close()
@@ -97,10 +97,10 @@ def create_of(name: str) -> Step:
     return Step(Op.CREATE, spec=spec, spec_hash=spec_hash(spec))
 
 
-async def ask(live: Live, name: str, step: Step | None = None) -> Ask:
+async def ask(live: FleetClient, name: str, step: Step | None = None) -> PendingCommand:
     """Send one command and wait for its answer, or for the news that it was lost."""
     step = step or create_of(name)
-    order = Order(f"key-{name}-{step.op}", "c0ffee", PATIENCE_S)
+    order = CommandContext(f"key-{name}-{step.op}", "c0ffee", PATIENCE_S)
     async with live.ask(Key("default", name), step, order) as asked:
         async with asyncio.timeout(PATIENCE_S):
             while asked.reply is None and asked.lost is None:
@@ -108,12 +108,14 @@ async def ask(live: Live, name: str, step: Step | None = None) -> Ask:
     return asked
 
 
-async def ask_all(live: Live, names: Iterable[str] = NAMES) -> list[Ask]:
+async def ask_all(live: FleetClient, names: Iterable[str] = NAMES) -> list[PendingCommand]:
     return await asyncio.gather(*(ask(live, name) for name in names))
 
 
 @pytest.mark.usefixtures("agent")
-async def test_commands_of_one_turn_travel_together_and_so_do_their_answers(live: Live, tap: Wiretap) -> None:
+async def test_commands_of_one_turn_travel_together_and_so_do_their_answers(
+    live: FleetClient, tap: Wiretap
+) -> None:
     await until(lambda: live.observe()["default"].extended)
 
     asked = await ask_all(live)
@@ -126,7 +128,7 @@ async def test_commands_of_one_turn_travel_together_and_so_do_their_answers(live
 
 
 @pytest.mark.usefixtures("agent")
-async def test_a_lone_command_travels_alone(live: Live, tap: Wiretap) -> None:
+async def test_a_lone_command_travels_alone(live: FleetClient, tap: Wiretap) -> None:
     await until(lambda: live.observe()["default"].extended)
 
     asked = await ask(live, "mm")
@@ -138,7 +140,7 @@ async def test_a_lone_command_travels_alone(live: Live, tap: Wiretap) -> None:
 
 
 @pytest.mark.usefixtures("agent")
-async def test_each_in_a_batch_hears_its_own_answer(live: Live) -> None:
+async def test_each_in_a_batch_hears_its_own_answer(live: FleetClient) -> None:
     await until(lambda: live.observe()["default"].extended)
     await ask(live, "mm-00")
 
@@ -151,7 +153,7 @@ async def test_each_in_a_batch_hears_its_own_answer(live: Live) -> None:
 
 @pytest.mark.parametrize("capabilities", [(), ("idempotency", "epoch")])
 async def test_an_agent_that_announces_no_batches_gets_each_alone(
-    live: Live, tap: Wiretap, capabilities: tuple[str, ...]
+    live: FleetClient, tap: Wiretap, capabilities: tuple[str, ...]
 ) -> None:
     await announce(tap.transport, "other", capabilities)
     await until(lambda: live.observe()["default"].extended)
@@ -164,7 +166,7 @@ async def test_an_agent_that_announces_no_batches_gets_each_alone(
 
 
 @pytest.mark.usefixtures("agent")
-async def test_one_agent_without_batches_is_enough_to_send_none(live: Live, tap: Wiretap) -> None:
+async def test_one_agent_without_batches_is_enough_to_send_none(live: FleetClient, tap: Wiretap) -> None:
     await until(lambda: live.observe()["default"].extended)
     await announce(tap.transport, "other", ())
     await until(lambda: len(live.observe()["default"].agents) == 2)
@@ -214,7 +216,7 @@ async def test_what_is_too_long_together_for_the_broker_leaves_alone_and_is_answ
 
 
 @pytest.mark.usefixtures("agent")
-async def test_nothing_leaves_before_it_is_written_down(live: Live, tap: Wiretap) -> None:
+async def test_nothing_leaves_before_it_is_written_down(live: FleetClient, tap: Wiretap) -> None:
     await until(lambda: live.observe()["default"].extended)
     sent_when_written: list[int] = []
     live.record_first(lambda: sent_when_written.append(len(tap.topics)))
@@ -225,7 +227,7 @@ async def test_nothing_leaves_before_it_is_written_down(live: Live, tap: Wiretap
 
 
 @pytest.mark.usefixtures("agent")
-async def test_what_cannot_be_written_down_does_not_leave(live: Live, tap: Wiretap) -> None:
+async def test_what_cannot_be_written_down_does_not_leave(live: FleetClient, tap: Wiretap) -> None:
     await until(lambda: live.observe()["default"].extended)
 
     def fail() -> None:
@@ -239,7 +241,7 @@ async def test_what_cannot_be_written_down_does_not_leave(live: Live, tap: Wiret
     assert not tap.topics
 
 
-async def test_without_a_connection_each_is_told_that_nothing_was_sent(live: Live) -> None:
+async def test_without_a_connection_each_is_told_that_nothing_was_sent(live: FleetClient) -> None:
     await live.close()
 
     asked = await ask_all(live)
@@ -248,7 +250,7 @@ async def test_without_a_connection_each_is_told_that_nothing_was_sent(live: Liv
 
 
 @pytest.mark.usefixtures("agent")
-async def test_a_batch_of_answers_that_cannot_be_read_answers_nobody(live: Live, tap: Wiretap) -> None:
+async def test_a_batch_of_answers_that_cannot_be_read_answers_nobody(live: FleetClient, tap: Wiretap) -> None:
     await until(lambda: live.observe()["default"].extended)
 
     for payload in (b"", b"{}", b'{"responses":[{"status":"perhaps"}]}'):
@@ -269,7 +271,7 @@ async def announce(transport: Transport, name: str, capabilities: tuple[str, ...
     await transport.publish(TOPICS.presence(name), encode(presence), retain=True)
 
 
-async def cancel(tasks: list[asyncio.Task[Ask]]) -> None:
+async def cancel(tasks: list[asyncio.Task[PendingCommand]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -8,9 +8,9 @@ import itertools
 from datetime import UTC, datetime
 from pathlib import Path
 
-from reconciler.asking import Identity
 from reconciler.catalog.loading import load_catalog
-from reconciler.live import Live
+from reconciler.fleet.client import FleetClient
+from reconciler.fleet.commands import ControllerIdentity
 from reconciler.model.change import Plan
 from reconciler.model.report import SyncReport
 from reconciler.model.spec import Key
@@ -42,7 +42,7 @@ class Controller:
 
     def __init__(self, file: Path, hub: Broker, weather: Weather, *, name: str, basic: bool) -> None:
         self.line: Line | None = None
-        self.live: Live | None = None
+        self.live: FleetClient | None = None
         self.store: SqliteStore | None = None
         self.sync = SYNC
         self.stop = asyncio.Event()
@@ -64,11 +64,11 @@ class Controller:
         self.renews = True
         self.store = open_store(str(self.file))
         self.line = Line(self._hub, ClientIdentity(f"{self.name}-{next(_processes)}"), self._weather)
-        identity = Identity(controller=self.name, owner=OWNER, epoch=self.store.epoch)
+        identity = ControllerIdentity(controller=self.name, owner=OWNER, epoch=self.store.epoch)
         target = TargetSettings(
             root=ROOT, profile="basic" if self._basic else "auto", basic_window_s=WINDOW_S
         )
-        self.live = Live(self.line, {TARGET: target}, identity)
+        self.live = FleetClient(self.line, {TARGET: target}, identity)
         await self.live.open()
 
     async def kill(self) -> None:

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from reconciler.app import App, open_app
 from reconciler.model.change import Action, Reason
 from reconciler.model.report import Outcome, SyncReport
 from reconciler.reconcile import reconcile
-from reconciler.session import Session, open_session
 from reconciler.settings.model import (
     BrokerSettings,
     Settings,
@@ -79,11 +79,11 @@ class Team:
         self._git("commit", "-qam", "remove")
 
     @contextlib.asynccontextmanager
-    async def session(self) -> AsyncIterator[Session]:
-        async with open_session(self.settings, stop=asyncio.Event()) as session:
+    async def session(self) -> AsyncIterator[App]:
+        async with open_app(self.settings, stop=asyncio.Event()) as session:
             yield session
 
-    async def _hear_all(self, session: Session) -> None:
+    async def _hear_all(self, session: App) -> None:
         """On a busy machine a host that reports may take longer; one that is never heard is not waited for."""
         deadline = asyncio.get_running_loop().time() + 10.0
         while (

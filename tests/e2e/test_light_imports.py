@@ -15,7 +15,7 @@ WORK = (
     "yaml",
     "paho",
     "jsonschema_rs",
-    "reconciler.session",
+    "reconciler.app",
     "reconciler.sources",
     "reconciler.transport",
 )

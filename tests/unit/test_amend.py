@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import pytest
 
+from reconciler.app import App
 from reconciler.catalog.loading import load_catalog
-from reconciler.session import Session
 from reconciler.settings.model import Settings
 from reconciler.sources.check import check
 from reconciler.sources.load import Revision
@@ -37,7 +37,7 @@ def revision(commit: str, **files: str) -> Revision:
     ],
 )
 def test_the_short_cut_leads_where_the_long_way_leads(old: str, new: str) -> None:
-    session = Session(settings=Settings(), parts=cast("Any", None), loader=cast("Any", None))
+    session = App(settings=Settings(), parts=cast("Any", None), loader=cast("Any", None))
     before, after = revision("1", changed=old), revision("2", changed=new)
 
     assert session.amended(session.desired_of(before), before, after) == session.desired_of(after)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from reconciler.confirm import GOAL_STATE, Next, judge
+from reconciler.fleet.confirm import GOAL_STATE, Next, judge
 from reconciler.model.change import Op, Step
 from reconciler.model.report import Outcome
 from reconciler.model.spec import StrategySpec

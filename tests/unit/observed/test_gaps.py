@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.listening import has_holes, is_outdated
+from reconciler.fleet.target import is_incomplete, is_outdated
 from reconciler.model.state import Presence
 from reconciler.observed import LiveState
 from reconciler.observed.agents import NUMBERED
@@ -51,7 +51,7 @@ class Ear:
 
     @property
     def holes(self) -> bool:
-        return has_holes(self.state.observe(1.0))
+        return is_incomplete(self.state.observe(1.0))
 
 
 def test_a_snapshot_in_any_order_has_no_gap() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from reconciler.model.change import Op
-from reconciler.protocol.matching import Pending
+from reconciler.protocol.correlation import ResponseMatcher
 from reconciler.protocol.messages import Reply, ReplyMeta
 from reconciler.protocol.topics import Topics
 
@@ -13,8 +13,8 @@ ROOT = Topics("hummingbot")
 OTHER = Topics("desk")
 
 
-def pending(*, basic: bool = False, request_id: str = "r1", topics: Topics = ROOT) -> Pending:
-    registry = Pending()
+def pending(*, basic: bool = False, request_id: str = "r1", topics: Topics = ROOT) -> ResponseMatcher:
+    registry = ResponseMatcher()
     registry.register(request_id, Op.CREATE, "mm", basic=basic, response=topics.response)
     return registry
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from reconciler.protocol.identifiers import Identifiers
+from reconciler.protocol.correlation import Identifiers
 
 
 def test_names_differ_and_come_in_the_order_of_the_alphabet() -> None:

@@ -7,10 +7,10 @@ from typing import Any, cast
 
 import pytest
 
+from reconciler.app import App
 from reconciler.desired import make_desired
 from reconciler.errors import InvalidFiles, Severity
 from reconciler.model.spec import Key
-from reconciler.session import Session
 from reconciler.settings.model import FeeRow, Settings
 from reconciler.sources.check import Checked
 from reconciler.sources.load import Revision
@@ -139,7 +139,7 @@ def revision(files: dict[str, Checked]) -> Revision:
 
 
 def test_the_short_cut_for_small_commits_sees_what_a_change_does_to_others() -> None:
-    session = Session(settings=Settings(), parts=cast("Any", None), loader=cast("Any", None))
+    session = App(settings=Settings(), parts=cast("Any", None), loader=cast("Any", None))
     apart, alike = Fleet({"a": maker(), "b": maker("ETH-USDT")}), Fleet({"a": maker(), "b": maker()})
     before = revision(apart.judged(exclusive_markets="error"))
     after = revision(alike.judged(exclusive_markets="error"))
@@ -149,7 +149,7 @@ def test_the_short_cut_for_small_commits_sees_what_a_change_does_to_others() -> 
 
 
 def test_a_finding_that_went_away_is_gone_by_the_short_cut_too() -> None:
-    session = Session(settings=Settings(), parts=cast("Any", None), loader=cast("Any", None))
+    session = App(settings=Settings(), parts=cast("Any", None), loader=cast("Any", None))
     low, wide = Fleet({"a": maker(bid_spread="0.1%")}), Fleet({"a": maker()})
     fees = {"default": FeeRow(maker=Decimal("0.4"))}
     before, after = revision(low.judged(fees=fees)), revision(wide.judged(fees=fees))

@@ -1,7 +1,7 @@
 """
 What is asked of the bots: who asks, the commands in flight, and which answer belongs to which.
 
-Rule 1: nothing here waits for one strategy's sake: a command is posted, and what becomes of it is news to its `Ask`.
+Rule 1: nothing here waits for one strategy's sake: a command is posted, and what becomes of it is news to its `PendingCommand`.
 Rule 2: to a Basic peer one command is in flight per root; its late answer would be taken for the next one's.
 """
 
@@ -16,15 +16,14 @@ from types import TracebackType
 import msgspec
 
 from reconciler.errors import BrokerError, StoreError
-from reconciler.listening import TargetLink
+from reconciler.fleet.batching import Batcher, OutgoingCommand
+from reconciler.fleet.target import Target
 from reconciler.model.change import Step
 from reconciler.model.spec import Key
 from reconciler.model.state import ObservedStrategy
-from reconciler.posting import Courier, Letter
 from reconciler.protocol.batches import unpack_responses
 from reconciler.protocol.commands import build
-from reconciler.protocol.identifiers import Identifiers
-from reconciler.protocol.matching import Pending
+from reconciler.protocol.correlation import Identifiers, ResponseMatcher
 from reconciler.protocol.messages import Command, CommandMeta, MalformedMessage, Reply, decode_reply, encode
 from reconciler.protocol.signing import sign
 from reconciler.protocol.times import format_second
@@ -38,7 +37,7 @@ LOOK_EVERY_S = 0.25
 """How often whoever asked looks again without news: ageing and the Basic window pass without a message."""
 
 
-class Order(msgspec.Struct, frozen=True, gc=False):
+class CommandContext(msgspec.Struct, frozen=True, gc=False):
     """What goes with a command. `idempotency_key`: the same for every attempt at one step."""
 
     idempotency_key: str
@@ -46,7 +45,7 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     timeout_s: float
 
 
-class Identity(msgspec.Struct, frozen=True, kw_only=True):
+class ControllerIdentity(msgspec.Struct, frozen=True, kw_only=True):
     """Who we are on the wire: `owner` marks whose strategies these are, `epoch` fences out older controllers."""
 
     controller: str
@@ -55,7 +54,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     api_key: str | None = None
     api_secret: str | None = None
 
-    def meta(self, topics: Topics, request_id: str, order: Order) -> CommandMeta:
+    def meta(self, topics: Topics, request_id: str, order: CommandContext) -> CommandMeta:
         """What every Extended command carries; what the step itself knows is added by `commands.build`."""
         return CommandMeta(
             v=1,
@@ -96,7 +95,7 @@ class News:
         self._there = False
 
 
-class Ask:
+class PendingCommand:
     """One command in flight: its newest answer, and `news` at every answer or change of status, and every
     `LOOK_EVERY_S`.
 
@@ -127,26 +126,28 @@ class Ask:
             self.news.set()
 
 
-class Asks:
+class CommandTracker:
     """All commands in flight over one transport."""
 
-    def __init__(self, transport: Transport, identity: Identity) -> None:
+    def __init__(self, transport: Transport, identity: ControllerIdentity) -> None:
         self.identity = identity
-        self.courier = Courier(transport, identity.controller)
-        self._pending = Pending()
-        self._asks: dict[str, Ask] = {}
-        self._by_key: dict[Key, list[Ask]] = {}
+        self.courier = Batcher(transport, identity.controller)
+        self._pending = ResponseMatcher()
+        self._asks: dict[str, PendingCommand] = {}
+        self._by_key: dict[Key, list[PendingCommand]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._ids = Identifiers(secrets.token_hex(12))
 
-    def begin(self, target: TargetLink, key: Key, step: Step, order: Order, *, extended: bool) -> Ask:
+    def begin(
+        self, target: Target, key: Key, step: Step, order: CommandContext, *, extended: bool
+    ) -> PendingCommand:
         """Send the command that carries out `step`, and expect its answer from now on.
 
         Raises:
             CommandRejected: this peer cannot be told so.
         """
         before = target.state.believed(key.name)
-        ask = Ask(key, self._ids.new(), extended=extended, before=before)
+        ask = PendingCommand(key, self._ids.new(), extended=extended, before=before)
         self._send(target, ask, step, order)
         self._pending.register(
             ask.request_id, step.op, key.name, basic=not extended, response=target.topics.response
@@ -157,15 +158,17 @@ class Asks:
             self._timer = asyncio.get_running_loop().call_later(LOOK_EVERY_S, self._look)
         return ask
 
-    def _send(self, target: TargetLink, ask: Ask, step: Step, order: Order) -> None:
+    def _send(self, target: Target, ask: PendingCommand, step: Step, order: CommandContext) -> None:
         meta = self.identity.meta(target.topics, ask.request_id, order) if ask.extended else None
         _, command = build(step, ask.key.name, meta)
         if meta is not None:
             command = self.identity.signed(target.topics.command(step.op), command)
         request_id = ask.request_id if ask.extended else ""
-        self.courier.put(target, Letter(step.op, encode(command), request_id, order.timeout_s, ask.sent))
+        self.courier.put(
+            target, OutgoingCommand(step.op, encode(command), request_id, order.timeout_s, ask.sent)
+        )
 
-    def end(self, ask: Ask) -> None:
+    def end(self, ask: PendingCommand) -> None:
         """Expect nothing any more; an answer that comes late is not matched."""
         self._pending.forget(ask.request_id)
         del self._asks[ask.request_id]
@@ -208,14 +211,16 @@ class Asks:
             ask.news.set()
 
 
-class Asking:
+class Exchange:
     """`async with` it: sends one command, and listens for its answer and for news while the block runs.
 
     Raises:
         CommandRejected: this peer cannot be told so.
     """
 
-    def __init__(self, asks: Asks, target: TargetLink, key: Key, step: Step, order: Order) -> None:
+    def __init__(
+        self, asks: CommandTracker, target: Target, key: Key, step: Step, order: CommandContext
+    ) -> None:
         self._asks = asks
         self._target = target
         self._key = key
@@ -223,7 +228,7 @@ class Asking:
         self._order = order
         self._extended = target.extended
 
-    async def __aenter__(self) -> Ask:
+    async def __aenter__(self) -> PendingCommand:
         if not self._extended:
             await self._target.one_at_a_time.acquire()
         try:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from reconciler.errors import BrokerError, StoreError
-from reconciler.listening import TargetLink
+from reconciler.fleet.target import Target
 from reconciler.model.change import Op
 from reconciler.protocol.batches import batched, pack_commands
 from reconciler.transport.base import Properties, PublishResult, Transport
@@ -22,7 +22,7 @@ from reconciler.transport.base import Properties, PublishResult, Transport
 CONTENT_TYPE = "application/json"
 
 
-class Letter(msgspec.Struct, frozen=True, gc=False):
+class OutgoingCommand(msgspec.Struct, frozen=True, gc=False):
     """One command, encoded. `request_id` empty: to a Basic peer. `told`: hears what the broker said of it."""
 
     op: Op
@@ -32,24 +32,24 @@ class Letter(msgspec.Struct, frozen=True, gc=False):
     told: Callable[[PublishResult | BrokerError | StoreError], None]
 
 
-class Courier:
+class Batcher:
     """Posts letters over one transport; answers come back to `controller`."""
 
     def __init__(self, transport: Transport, controller: str) -> None:
         self._transport = transport
         self._controller = controller
-        self._due: dict[str, list[Letter]] = {}
+        self._due: dict[str, list[OutgoingCommand]] = {}
         self.record: Callable[[], None] | None = None
         """Writes down what was decided; raises StoreError."""
 
-    def put(self, target: TargetLink, letter: Letter) -> None:
+    def put(self, target: Target, letter: OutgoingCommand) -> None:
         """Post `letter` at the end of this turn of the loop."""
         due = self._due.setdefault(target.name, [])
         due.append(letter)
         if len(due) == 1:
             asyncio.get_running_loop().call_soon(self._send, target)
 
-    def _send(self, target: TargetLink) -> None:
+    def _send(self, target: Target) -> None:
         letters = self._due.pop(target.name)
         try:
             if self.record is not None:
@@ -63,7 +63,7 @@ class Courier:
         for some in batched(letters, lambda letter: len(letter.payload)):
             self._together(target, some)
 
-    def _together(self, target: TargetLink, letters: Sequence[Letter]) -> None:
+    def _together(self, target: Target, letters: Sequence[OutgoingCommand]) -> None:
         timeout_s = max(letter.timeout_s for letter in letters)
         try:
             self._transport.post(
@@ -76,7 +76,7 @@ class Courier:
         except BrokerError:
             self._alone(target, letters)
 
-    def _alone(self, target: TargetLink, letters: Sequence[Letter]) -> None:
+    def _alone(self, target: Target, letters: Sequence[OutgoingCommand]) -> None:
         for letter in letters:
             try:
                 self._transport.post(
@@ -89,7 +89,7 @@ class Courier:
             except BrokerError as error:
                 letter.told(error)
 
-    def _properties(self, target: TargetLink, letter: Letter) -> Properties:
+    def _properties(self, target: Target, letter: OutgoingCommand) -> Properties:
         """What `meta` says of the answer, for the envelope of MQTT 5."""
         return Properties(
             response_topic=target.topics.reply_to(self._controller),
@@ -103,6 +103,6 @@ def _expiry_s(timeout_s: float) -> int:
     return max(1, round(timeout_s))
 
 
-def _tell(letters: Sequence[Letter], outcome: PublishResult | BrokerError | StoreError) -> None:
+def _tell(letters: Sequence[OutgoingCommand], outcome: PublishResult | BrokerError | StoreError) -> None:
     for letter in letters:
         letter.told(outcome)

@@ -44,7 +44,7 @@ class Next(StrEnum):
 _ENDS = {Next.DONE: Outcome.CONFIRMED, Next.FAILED: Outcome.FAILED}
 
 
-class Verdict(msgspec.Struct, frozen=True, gc=False):
+class StepVerdict(msgspec.Struct, frozen=True, gc=False):
     """`code` and `message` are the peer's own; `retry_after_s` its wish, None if it has none."""
 
     next: Next
@@ -58,8 +58,8 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
         return _ENDS.get(self.next, Outcome.UNKNOWN)
 
 
-_DONE = Verdict(Next.DONE)
-_WAIT = Verdict(Next.WAIT)
+_DONE = StepVerdict(Next.DONE)
+_WAIT = StepVerdict(Next.WAIT)
 
 
 def judge(  # noqa: PLR0913  (everything that bears on a step, by name)
@@ -70,7 +70,7 @@ def judge(  # noqa: PLR0913  (everything that bears on a step, by name)
     presence: Presence,
     reply: Reply | None,
     extended: bool,
-) -> Verdict:
+) -> StepVerdict:
     """Say how `step` stands. `before`: as seen when it was sent; `now`, `presence`: as seen at this moment.
 
     `presence` counts for a DELETE only.
@@ -87,11 +87,11 @@ def judge(  # noqa: PLR0913  (everything that bears on a step, by name)
     if answered and not extended:
         return _DONE
     if newer and step.op in GOAL_STATE and now is not None and now.state is Lifecycle.ERROR:
-        return Verdict(Next.FAILED, "", now.message or "the bot reports an error")
+        return StepVerdict(Next.FAILED, "", now.message or "the bot reports an error")
     return _WAIT
 
 
-def _on_error(step: Step, now: ObservedStrategy | None, reply: Reply) -> Verdict:
+def _on_error(step: Step, now: ObservedStrategy | None, reply: Reply) -> StepVerdict:
     same_hash = now is not None and now.spec_hash is not None and now.spec_hash == step.spec_hash
     match reaction(step.op, reply.error_code, same_hash=same_hash):
         case Reaction.CONVERGED:
@@ -103,7 +103,7 @@ def _on_error(step: Step, now: ObservedStrategy | None, reply: Reply) -> Verdict
         case Reaction.TERMINAL:
             next_ = Next.FAILED
     after_s = reply.meta.retry_after_s if reply.meta else None
-    return Verdict(next_, reply.error_code, _explain(reply), after_s)
+    return StepVerdict(next_, reply.error_code, _explain(reply), after_s)
 
 
 def _explain(reply: Reply) -> str:

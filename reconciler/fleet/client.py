@@ -15,11 +15,11 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from reconciler.aio import wait_for_event
-from reconciler.asking import Asking, Asks, Identity, Order
 from reconciler.errors import BrokerError
-from reconciler.listening import (
-    TargetLink,
-    has_holes,
+from reconciler.fleet.commands import CommandContext, CommandTracker, ControllerIdentity, Exchange
+from reconciler.fleet.target import (
+    Target,
+    is_incomplete,
     is_outdated,
     is_settled,
     state_filters,
@@ -41,33 +41,33 @@ ASK_AGAIN_S = 0.3
 
 log = logging.getLogger("reconciler")
 
-Listener = Callable[[str, Fold], None]
+PictureListener = Callable[[str, Fold], None]
 """Called with a target and what a message changed there."""
 
 
-class Live:
+class FleetClient:
     """See the bots of all targets, and send them commands, over one transport."""
 
     def __init__(
         self,
         transport: Transport,
         targets: Mapping[str, TargetSettings],
-        identity: Identity,
+        identity: ControllerIdentity,
     ) -> None:
         self._transport = transport
         self._clock = asyncio.get_running_loop().time
-        self._targets = {name: TargetLink(name, settings) for name, settings in targets.items()}
-        self._asks = Asks(transport, identity)
+        self._targets = {name: Target(name, settings) for name, settings in targets.items()}
+        self._asks = CommandTracker(transport, identity)
         self._news = asyncio.Event()
         self._asked_at = self._clock()
-        self._listeners: list[Listener] = []
+        self._listeners: list[PictureListener] = []
         self._on_link: list[Callable[[bool, str], None]] = []
         self._on_logs: Callable[[str, bytes], None] | None = None
         transport.on_message(self._on_message)
         transport.on_connection(self._on_connection)
 
     @property
-    def identity(self) -> Identity:
+    def identity(self) -> ControllerIdentity:
         """Who we are on the wire now."""
         return self._asks.identity
 
@@ -100,7 +100,7 @@ class Live:
     def connected(self) -> bool:
         return self._transport.connected
 
-    def on_change(self, listener: Listener) -> None:
+    def on_change(self, listener: PictureListener) -> None:
         """Tell `listener` of every change in the picture; it must be quick and must not raise."""
         self._listeners.append(listener)
 
@@ -200,7 +200,7 @@ class Live:
             return
         self._asked_at = now
         for name, target in self._targets.items():
-            if self.connected and has_holes(target.state.observe(now)):
+            if self.connected and is_incomplete(target.state.observe(now)):
                 log.debug("the picture of %s has holes: asking for it again", name)
                 await self._look_anew(name, target, forget=is_outdated(target.state.observe(now)))
 
@@ -212,7 +212,7 @@ class Live:
             if self.connected and target.extended:
                 await self._look_anew(name, target, forget=True)
 
-    async def _look_anew(self, name: str, target: TargetLink, *, forget: bool) -> None:
+    async def _look_anew(self, name: str, target: Target, *, forget: bool) -> None:
         if forget:
             self._spread(name, target.state.start_over())
         with contextlib.suppress(BrokerError):
@@ -220,12 +220,12 @@ class Live:
 
     # -- asking
 
-    def ask(self, key: Key, step: Step, order: Order) -> Asking:
+    def ask(self, key: Key, step: Step, order: CommandContext) -> Exchange:
         """Send one command and keep listening for its answer and for news of `key` while the block runs.
 
         To a Basic peer only one command is in flight per root, so the block may have to wait its turn.
         """
-        return Asking(self._asks, self._targets[key.target], key, step, order)
+        return Exchange(self._asks, self._targets[key.target], key, step, order)
 
     async def notify(self, target: str, channel: str, payload: bytes, *, timeout_s: float = 5.0) -> None:
         """Publish one notification under `target`'s root.

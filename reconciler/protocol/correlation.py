@@ -1,5 +1,5 @@
 """
-Which command a response answers. Pure.
+Names of requests, and which command a response answers. Pure.
 
 In this order: MQTT 5 Correlation Data; `meta.request_id`; and for an answer that has neither, the one
 command that is in flight to the Basic peer of that root. An answer that names another request or another
@@ -8,13 +8,30 @@ strategy is never taken: it is late, double or somebody else's.
 
 from __future__ import annotations
 
+from itertools import count
+
 import msgspec
 
 from reconciler.model.change import Op
 from reconciler.protocol.messages import Reply
 
 
-class InFlight(msgspec.Struct, frozen=True, gc=False):
+class Identifiers:
+    """Unique names, in order. `prefix`: random, of this process's life; what follows it is a number.
+
+    A random name each would cost a system call, and, as a key of a database, touch another page each time.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._numbers = count(1)
+
+    def new(self) -> str:
+        """A name that was not given before."""
+        return f"{self._prefix}{next(self._numbers):08x}"
+
+
+class ExpectedResponse(msgspec.Struct, frozen=True, gc=False):
     """A command that waits for its answer. `response`: the topic at or below which it is expected."""
 
     op: Op
@@ -23,11 +40,11 @@ class InFlight(msgspec.Struct, frozen=True, gc=False):
     response: str
 
 
-class Pending:
+class ResponseMatcher:
     """The commands in flight; `unmatched` counts answers that belonged to none (late, double, foreign)."""
 
     def __init__(self) -> None:
-        self._in_flight: dict[str, InFlight] = {}
+        self._in_flight: dict[str, ExpectedResponse] = {}
         self.unmatched = 0
 
     def register(self, request_id: str, op: Op, name: str, *, basic: bool, response: str) -> None:
@@ -38,7 +55,7 @@ class Pending:
         """
         if basic and self._basic_on(response) is not None:
             raise ValueError(f"a Basic command is in flight on {response} already")
-        self._in_flight[request_id] = InFlight(op, name, basic, response)
+        self._in_flight[request_id] = ExpectedResponse(op, name, basic, response)
 
     def forget(self, request_id: str) -> None:
         """Expect no answer any more; one that comes late will not be matched."""
@@ -74,7 +91,7 @@ def _below(topic: str, response: str) -> bool:
     return topic == response or topic.startswith(f"{response}/")
 
 
-def _agrees(command: InFlight, reply: Reply, topic: str) -> bool:
+def _agrees(command: ExpectedResponse, reply: Reply, topic: str) -> bool:
     """Whether nothing that `reply` says of itself contradicts that it answers `command`."""
     meta = reply.meta
     unnamed = (None, "", command.name)

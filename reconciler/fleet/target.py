@@ -11,7 +11,7 @@ from reconciler.protocol.topics import Topics
 from reconciler.settings.model import TargetSettings
 
 
-class TargetLink:
+class Target:
     """One root of topics: its names, its picture, and the lock that a Basic peer needs."""
 
     def __init__(self, name: str, settings: TargetSettings) -> None:
@@ -56,7 +56,7 @@ def state_filters(topics: Topics) -> list[str]:
     return [f"{topics.root}/agent/+", f"{topics.root}/inventory/+", topics.status, f"{topics.status}/+"]
 
 
-def has_holes(view: Observed) -> bool:
+def is_incomplete(view: Observed) -> bool:
     return any(agent.online and not agent.complete for agent in view.agents)
 
 

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from reconciler.asking import Identity
 from reconciler.desired import amend, make_desired
 from reconciler.errors import SettingsError
-from reconciler.live import Live
+from reconciler.fleet.client import FleetClient
+from reconciler.fleet.commands import ControllerIdentity
 from reconciler.model.spec import Key
 from reconciler.model.state import Desired
 from reconciler.notify.notifier import Notifier
@@ -33,7 +33,7 @@ FEW = 100
 """Changed files up to here are worth a short cut; more are a change of the fleet."""
 
 
-class Session(msgspec.Struct, frozen=True, kw_only=True):
+class App(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a command or the service holds while it works."""
 
     settings: Settings
@@ -41,7 +41,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     loader: Loader
 
     @property
-    def live(self) -> Live:
+    def live(self) -> FleetClient:
         return self.parts.live
 
     def desired_of(self, revision: Revision) -> Desired:
@@ -92,9 +92,9 @@ def owner_mark(source: SourceSettings) -> str:
 
 
 @contextlib.asynccontextmanager
-async def open_session(
+async def open_app(
     settings: Settings, *, stop: asyncio.Event, performance: bool = False, logs: bool = False
-) -> AsyncIterator[Session]:
+) -> AsyncIterator[App]:
     """Open store, broker and pictures; close them whatever happens.
 
     Raises:
@@ -105,13 +105,13 @@ async def open_session(
     loader = open_loader(settings, catalog)  # the first: a rule that names what there is not ends it here
     with contextlib.closing(open_store(settings.store.url)) as store:
         _check_roots(settings, store)
-        live = make_live(settings, store)
+        live = make_client(settings, store)
         notifier = Notifier(
             live.notify, store, settings.notifications, default_target=next(iter(settings.targets))
         )
         try:
             await live.open(performance=performance, logs=logs, timeout_s=settings.broker.connect_timeout_s)
-            yield Session(
+            yield App(
                 settings=settings,
                 loader=loader,
                 parts=Parts(
@@ -145,20 +145,20 @@ def _check_roots(settings: Settings, store: Store) -> None:
             )
 
 
-def make_live(settings: Settings, store: Store) -> Live:
+def make_client(settings: Settings, store: Store) -> FleetClient:
     """The link to the bots, not yet connected."""
     controller = f"ctl-{store.controller_id[:12]}"
     transport = open_transport(
         settings.broker, client_id=f"{controller}-{_process_mark()}", state_dir=state_dir(settings)
     )
-    identity = Identity(
+    identity = ControllerIdentity(
         controller=controller,
         owner=owner_mark(settings.source),
         epoch=store.epoch,
         api_key=settings.broker.api_key,
         api_secret=settings.broker.api_secret,
     )
-    return Live(transport, settings.targets, identity)
+    return FleetClient(transport, settings.targets, identity)
 
 
 def _process_mark() -> str:
