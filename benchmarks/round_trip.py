@@ -23,7 +23,7 @@ from contextlib import asynccontextmanager, contextmanager
 from benchmarks.creates import publish_only
 from benchmarks.fleet import file_text, mosquitto
 from reconciler.settings.model import BrokerSettings
-from reconciler.transport.base import Properties, Transport
+from reconciler.transport.base import Properties, Publish, Transport
 from reconciler.transport.factory import open_transport
 from reconciler.transport.mqtt.packets import variable_length
 
@@ -148,7 +148,7 @@ async def our_round_trips(port: int) -> list[float]:
 async def _one_round(asking: Transport, answered: asyncio.Event) -> float:
     answered.clear()
     started = time.perf_counter()
-    acknowledged = asyncio.ensure_future(asking.publish("bench/q", PAYLOAD, properties=PROPERTIES))
+    acknowledged = asyncio.ensure_future(asking.publish(Publish("bench/q", PAYLOAD, properties=PROPERTIES)))
     await answered.wait()
     took_s = time.perf_counter() - started
     await acknowledged
@@ -162,7 +162,7 @@ async def publishes(port: int, count: int) -> float:
         await asyncio.gather(
             *(
                 transport.publish(
-                    f"bench/state/{n}", PAYLOAD, retain=True, properties=PROPERTIES, timeout_s=60
+                    Publish(f"bench/state/{n}", PAYLOAD, retain=True, properties=PROPERTIES), timeout_s=60
                 )
                 for n in range(count)
             )

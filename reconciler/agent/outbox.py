@@ -6,20 +6,13 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
-import msgspec
-
 from reconciler.errors import BrokerError
-from reconciler.transport.base import Properties, PublishResult, Transport
+from reconciler.transport.base import Publish, PublishResult, Transport
 
 
-class OutgoingMessage(msgspec.Struct, frozen=True, gc=False):
-    """One message. `about`: the strategy whose status it carries; it is told again if the message is lost."""
+class OutgoingMessage(Publish, frozen=True, gc=False):
+    """One message. `about`: the strategy whose status it carries; it is published again if the message is lost."""
 
-    topic: str
-    payload: bytes
-    qos: int = 1
-    retain: bool = False
-    properties: Properties | None = None
     about: str = ""
 
 
@@ -36,14 +29,7 @@ class Outbox:
         """Send `message` as soon as those before it are on their way; False if it cannot be sent, and so is lost."""
         self._under_way += 1
         try:
-            self._transport.post(
-                message.topic,
-                message.payload,
-                qos=message.qos,
-                retain=message.retain,
-                properties=message.properties,
-                told=partial(self._on_end, message),
-            )
+            self._transport.post(message, on_done=partial(self._on_end, message))
         except BrokerError as error:
             self._on_end(message, error)
             return False

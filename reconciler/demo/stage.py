@@ -20,6 +20,7 @@ from typing import BinaryIO
 from reconciler.catalog.loading import examples_dir, schemas_dir
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.settings.model import BrokerSettings
+from reconciler.transport.base import Publish
 from reconciler.transport.embedded.broker import PARENT_DEATH_SIGNAL
 from reconciler.transport.embedded.transport import EmbeddedBroker
 from reconciler.transport.factory import open_transport
@@ -182,7 +183,7 @@ class Stage:
         )
         await transport.connect()
         try:
-            await transport.publish(topic, payload)
+            await transport.publish(Publish(topic, payload))
         finally:
             await transport.close()
 

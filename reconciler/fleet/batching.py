@@ -17,7 +17,7 @@ from reconciler.errors import BrokerError, StoreError
 from reconciler.fleet.target import Target
 from reconciler.model.change import Op
 from reconciler.protocol.batches import batched, pack_commands
-from reconciler.transport.base import Properties, PublishResult, Transport
+from reconciler.transport.base import Properties, Publish, PublishResult, Transport
 
 CONTENT_TYPE = "application/json"
 
@@ -67,11 +67,13 @@ class Batcher:
         timeout_s = max(letter.timeout_s for letter in letters)
         try:
             self._transport.post(
-                target.topics.batch,
-                pack_commands((letter.op, letter.payload) for letter in letters),
-                properties=Properties(expiry_s=_expiry_s(timeout_s), content_type=CONTENT_TYPE),
+                Publish(
+                    target.topics.batch,
+                    pack_commands((letter.op, letter.payload) for letter in letters),
+                    properties=Properties(expiry_s=_expiry_s(timeout_s), content_type=CONTENT_TYPE),
+                ),
                 timeout_s=timeout_s,
-                told=lambda outcome: _tell(letters, outcome),
+                on_done=lambda outcome: _tell(letters, outcome),
             )
         except BrokerError:
             self._alone(target, letters)
@@ -80,11 +82,13 @@ class Batcher:
         for letter in letters:
             try:
                 self._transport.post(
-                    target.topics.command(letter.op),
-                    letter.payload,
-                    properties=self._properties(target, letter) if letter.request_id else None,
+                    Publish(
+                        target.topics.command(letter.op),
+                        letter.payload,
+                        properties=self._properties(target, letter) if letter.request_id else None,
+                    ),
                     timeout_s=letter.timeout_s,
-                    told=letter.told,
+                    on_done=letter.told,
                 )
             except BrokerError as error:
                 letter.told(error)

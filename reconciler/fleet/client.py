@@ -31,7 +31,7 @@ from reconciler.model.state import Observed, ObservedStrategy, Presence
 from reconciler.observed import Fold, LiveState
 from reconciler.protocol.topics import Kind
 from reconciler.settings.model import TargetSettings
-from reconciler.transport.base import Message, Transport
+from reconciler.transport.base import Message, Publish, Transport
 
 QUIET_S = 0.1
 """After so long without news a snapshot has come to its end, or was cut: a broker sends it in one go."""
@@ -234,7 +234,7 @@ class FleetClient:
             BrokerError: not connected, or not acknowledged in time.
         """
         topic = self._targets[target].topics.notification(channel)
-        await self._transport.publish(topic, payload, timeout_s=timeout_s)
+        await self._transport.publish(Publish(topic, payload), timeout_s=timeout_s)
 
     def believe(self, key: Key, step: Step) -> None:
         """Take a Basic peer's success as evidence: it may never report a status (protocol.md)."""

@@ -35,6 +35,16 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     properties: Properties | None = None
 
 
+class Publish(msgspec.Struct, frozen=True, gc=False):
+    """A message to publish, with what MQTT can say of it. `qos`: 0 or 1."""
+
+    topic: str
+    payload: bytes
+    qos: int = 1
+    retain: bool = False
+    properties: Properties | None = None
+
+
 class Will(msgspec.Struct, frozen=True, gc=False):
     """What the broker publishes for us when we vanish without `close()`."""
 
@@ -61,7 +71,7 @@ class PublishResult(msgspec.Struct, frozen=True, gc=False):
 
 
 OnDone = Callable[[PublishResult | BrokerError], None]
-"""Called once with the end of a message that was posted."""
+"""Called once with the publish result of a message that was posted: what `publish` would return or raise."""
 
 OnMessage = Callable[[Message], None]
 """Called in the loop's thread for each message."""
@@ -90,42 +100,23 @@ class Transport(Protocol):
     async def close(self) -> None:
         """Take leave, so that no will is published, and stop everything. Reported to nobody."""
 
-    async def publish(  # noqa: PLR0913  what MQTT can say of a message
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        qos: int = 1,
-        retain: bool = False,
-        properties: Properties | None = None,
-        timeout_s: float = 10.0,
-    ) -> PublishResult:
-        """Publish at QoS 1 or 0 and wait for the broker's acknowledgement (QoS 0: until it is on its way).
+    async def publish(self, message: Publish, *, timeout_s: float = 10.0) -> PublishResult:
+        """Publish `message` and wait for the broker's acknowledgement (QoS 0: until it is on its way).
 
         Raises:
             BrokerError: not connected (nothing was sent), refused, or no acknowledgement: whether it arrived
                 is unknown.
-            ValueError: `topic` is empty or has a wildcard.
+            ValueError: the topic is empty or has a wildcard.
         """
 
-    def post(  # noqa: PLR0913  as publish
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        qos: int = 1,
-        retain: bool = False,
-        properties: Properties | None = None,
-        timeout_s: float = 10.0,
-        told: OnDone | None = None,
-    ) -> None:
-        """Publish without waiting; `told` hears once what `publish` would return or raise, maybe before this returns.
+    def post(self, message: Publish, *, timeout_s: float = 10.0, on_done: OnDone | None = None) -> None:
+        """Publish without waiting. `on_done` is called once with the publish result, maybe before this returns.
 
         Time that is up is noticed within a second. Posts and publishes at QoS 1 leave in the order of the calls.
 
         Raises:
             BrokerError: not connected, or too long for the broker; nothing was sent.
-            ValueError: `topic` is empty or has a wildcard.
+            ValueError: the topic is empty or has a wildcard.
         """
 
     async def subscribe(self, filters: Sequence[str], *, qos: int = 1, timeout_s: float = 10.0) -> None:

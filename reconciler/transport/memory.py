@@ -19,7 +19,7 @@ from reconciler.transport.base import (
     OnConnection,
     OnDone,
     OnMessage,
-    Properties,
+    Publish,
     PublishResult,
     Will,
 )
@@ -169,44 +169,23 @@ class MemoryTransport:
             self._hub.leave(member, abruptly=abruptly)
         return member is not None
 
-    async def publish(  # noqa: PLR0913  as Transport.publish
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        qos: int = 1,
-        retain: bool = False,
-        properties: Properties | None = None,
-        timeout_s: float = 10.0,  # noqa: ARG002  a hub answers at once
-    ) -> PublishResult:
+    async def publish(self, message: Publish, *, timeout_s: float = 10.0) -> PublishResult:  # noqa: ARG002  a hub answers at once
         """See `Transport.publish`."""
-        result = self._route(topic, payload, qos=qos, retain=retain, properties=properties)
+        result = self._route(message)
         await asyncio.sleep(0)
         return result
 
-    def post(  # noqa: PLR0913  as Transport.post
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        qos: int = 1,
-        retain: bool = False,
-        properties: Properties | None = None,
-        timeout_s: float = 10.0,  # noqa: ARG002  as publish
-        told: OnDone | None = None,
-    ) -> None:
+    def post(self, message: Publish, *, timeout_s: float = 10.0, on_done: OnDone | None = None) -> None:  # noqa: ARG002  as publish
         """See `Transport.post`."""
-        result = self._route(topic, payload, qos=qos, retain=retain, properties=properties)
-        if told is not None:
-            asyncio.get_running_loop().call_soon(told, result)
+        result = self._route(message)
+        if on_done is not None:
+            asyncio.get_running_loop().call_soon(on_done, result)
 
-    def _route(
-        self, topic: str, payload: bytes, *, qos: int, retain: bool, properties: Properties | None
-    ) -> PublishResult:
-        check_topic(topic)
+    def _route(self, message: Publish) -> PublishResult:
+        check_topic(message.topic)
         self._established()
-        wanted = self._hub.route(Message(topic, payload, retain, properties))
-        return PublishResult(no_subscribers=qos > 0 and not wanted)
+        wanted = self._hub.route(Message(message.topic, message.payload, message.retain, message.properties))
+        return PublishResult(no_subscribers=message.qos > 0 and not wanted)
 
     async def subscribe(self, filters: Sequence[str], *, qos: int = 1, timeout_s: float = 10.0) -> None:  # noqa: ARG002  as publish; a hub loses nothing at any QoS
         """See `Transport.subscribe`."""

@@ -36,7 +36,7 @@ from reconciler.protocol.signing import sign
 from reconciler.protocol.times import format_time
 from reconciler.protocol.topics import Kind, Topics
 from reconciler.settings.model import BrokerSettings
-from reconciler.transport.base import Message, Properties, Transport
+from reconciler.transport.base import Message, Properties, Publish, Transport
 from reconciler.transport.factory import open_transport
 from tests.support.agent_builders import CONFIG, command, meta, spec_hash
 
@@ -105,16 +105,18 @@ class Controller:
             op, meta=meta(request_id=request_id, reply_to=TOPICS.reply_to("me")), **fields
         )
         await self._transport.publish(
-            TOPICS.command(op),
-            encode(given),
-            properties=Properties(response_topic=TOPICS.reply_to("me"), correlation_data=b"c"),
+            Publish(
+                TOPICS.command(op),
+                encode(given),
+                properties=Properties(response_topic=TOPICS.reply_to("me"), correlation_data=b"c"),
+            )
         )
         assert given.meta is not None
         return given.meta.request_id
 
     async def say(self, topic: str, payload: bytes) -> None:
         """Leave a retained message, as a peer would."""
-        await self._transport.publish(topic, payload, retain=True)
+        await self._transport.publish(Publish(topic, payload, retain=True))
 
     async def ask(self, op: Op, given: Command | None = None, **fields: Any) -> Reply:
         request_id = await self.send(op, given, **fields)

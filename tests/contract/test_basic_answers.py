@@ -12,7 +12,7 @@ from reconciler.model.change import Op, Step
 from reconciler.model.spec import Key
 from reconciler.protocol.topics import Topics
 from reconciler.settings.model import TargetSettings
-from reconciler.transport.base import ClientIdentity, Message
+from reconciler.transport.base import ClientIdentity, Message, Publish
 from reconciler.transport.filters import FilterSet
 from reconciler.transport.memory import Hub, MemoryTransport
 
@@ -47,7 +47,7 @@ class Host:
             await self._say("response", {"status": "success", "message": state})
 
     async def _say(self, level: str, body: dict[str, str]) -> None:
-        await self._transport.publish(f"hummingbot/{level}", json.dumps(body).encode())
+        await self._transport.publish(Publish(f"hummingbot/{level}", json.dumps(body).encode()))
 
 
 async def meet(late_s: float | None) -> tuple[FleetClient, Host]:

@@ -12,7 +12,7 @@ import pytest
 from reconciler.agent.hummingbot.bridge import BridgeClient, Unanswered
 from reconciler.agent.hummingbot.health import BotStatus
 from reconciler.settings.model import BrokerSettings
-from reconciler.transport.base import Message, Transport
+from reconciler.transport.base import Message, Publish, Transport
 from reconciler.transport.factory import open_transport
 from tests.support.brokers import Mosquitto
 from tests.support.conditions import until
@@ -34,7 +34,7 @@ class Peer:
         self.asked.append((command, body["data"]))
         answer = self.says.get(command)
         if answer is not None:
-            work = self.transport.publish(body["header"]["reply_to"], answer)
+            work = self.transport.publish(Publish(body["header"]["reply_to"], answer))
             task = asyncio.create_task(work)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -43,7 +43,7 @@ class Peer:
         self.says[command] = json.dumps({"header": {}, "data": data}).encode()
 
     async def tell(self, kind: str, payload: bytes) -> None:
-        await self.transport.publish(f"hbot/mm@a/{kind}", payload)
+        await self.transport.publish(Publish(f"hbot/mm@a/{kind}", payload))
 
 
 class BotListener:

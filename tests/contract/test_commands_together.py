@@ -22,7 +22,7 @@ from reconciler.protocol.canonical import spec_hash
 from reconciler.protocol.messages import AgentPresence, encode
 from reconciler.protocol.topics import Topics
 from reconciler.settings.model import BrokerSettings, TargetSettings
-from reconciler.transport.base import Transport
+from reconciler.transport.base import Publish, Transport
 from reconciler.transport.factory import open_transport
 from tests.support.agent_builders import CONFIG
 from tests.support.brokers import Mosquitto
@@ -207,7 +207,7 @@ async def test_what_is_too_long_together_for_the_broker_leaves_alone_and_is_answ
     tap = Wiretap(open_transport(broker, client_id="tap"))
     await tap.open()
     stops = pack_commands((Op.STOP, b'{"strategy_name":"%s"}' % name.encode()) for name in NAMES + NAMES)
-    await tap.transport.publish(TOPICS.batch, stops)
+    await tap.transport.publish(Publish(TOPICS.batch, stops))
     await until(lambda: tap.count("hummingbot/response") == 2 * len(NAMES))
     await tap.transport.close()
     stop.set()
@@ -254,7 +254,7 @@ async def test_a_batch_of_answers_that_cannot_be_read_answers_nobody(live: Fleet
     await until(lambda: live.observe()["default"].extended)
 
     for payload in (b"", b"{}", b'{"responses":[{"status":"perhaps"}]}'):
-        await tap.transport.publish(TOPICS.batch_of(TOPICS.reply_to("ctl")), payload)
+        await tap.transport.publish(Publish(TOPICS.batch_of(TOPICS.reply_to("ctl")), payload))
     asked = await ask(live, "mm")
 
     assert asked.reply is not None
@@ -268,7 +268,7 @@ async def test_a_batch_of_answers_that_cannot_be_read_answers_nobody(live: Fleet
 async def announce(transport: Transport, name: str, capabilities: tuple[str, ...]) -> None:
     """Be an agent as far as presence goes."""
     presence = AgentPresence(agent=name, state="online", session="0", capabilities=capabilities)
-    await transport.publish(TOPICS.presence(name), encode(presence), retain=True)
+    await transport.publish(Publish(TOPICS.presence(name), encode(presence), retain=True))
 
 
 async def cancel(tasks: list[asyncio.Task[PendingCommand]]) -> None:

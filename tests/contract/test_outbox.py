@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from reconciler.agent.outbox import Debouncer, Outbox, OutgoingMessage, RateLimit
-from reconciler.transport.base import ClientIdentity
+from reconciler.transport.base import ClientIdentity, Publish
 from reconciler.transport.memory import Hub, MemoryTransport
 from tests.support.conditions import until
 
@@ -59,8 +59,8 @@ async def test_an_outbox_that_was_never_used_is_empty() -> None:
 class Deaf(MemoryTransport):
     """A line on which the broker acknowledges nothing."""
 
-    def post(self, topic: str, payload: bytes, **_: object) -> None:
-        del topic, payload
+    def post(self, message: Publish, **_: object) -> None:
+        del message
 
 
 async def test_waiting_for_a_broker_that_does_not_answer_ends() -> None:

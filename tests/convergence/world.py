@@ -20,7 +20,7 @@ from reconciler.catalog.loading import load_catalog
 from reconciler.model.spec import Config, Key, StrategySpec, Wish
 from reconciler.model.state import Desired
 from reconciler.protocol.messages import Command, encode
-from reconciler.transport.base import ClientIdentity
+from reconciler.transport.base import ClientIdentity, Publish
 from reconciler.transport.memory import MemoryTransport
 from tests.convergence.controller import TARGET, Controller
 from tests.convergence.host import Host
@@ -108,7 +108,7 @@ class World:
         """Somebody with another tool publishes a command of the given API, and waits a moment; it may come later."""
         line = MemoryTransport(self.hub, ClientIdentity("hand"))
         await line.connect()
-        await line.publish(f"{ROOT}/strategy/{op}", encode(Command(strategy_name=name, **fields)))
+        await line.publish(Publish(f"{ROOT}/strategy/{op}", encode(Command(strategy_name=name, **fields))))
         await asyncio.sleep(1.0)
         await line.close()
 

@@ -18,6 +18,7 @@ from reconciler.agent.hummingbot.options import BotOptions
 from reconciler.agent.install.environment import probe
 from reconciler.agent.install.installer import InstallRequest, default_folder, install
 from reconciler.settings.model import BrokerSettings
+from reconciler.transport.base import Publish
 from tests.support.brokers import Mosquitto, free_port, scripted_broker
 from tests.support.cli_project import Project
 from tests.support.conditions import until
@@ -164,7 +165,7 @@ async def test_a_broker_that_lets_the_agent_work_is_good_and_hears_nothing_that_
     ear = Ear(transport)
     await transport.connect()
     await transport.subscribe(["#"])
-    await transport.publish("end", b"")
+    await transport.publish(Publish("end", b""))
 
     assert finding.verdict is CheckVerdict.OK
     assert [message.topic for message in await ear.hear()] == ["end"]

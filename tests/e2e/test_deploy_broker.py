@@ -11,7 +11,7 @@ import pytest
 
 from reconciler.errors import BrokerError, BrokerRefused
 from reconciler.settings.model import BrokerSettings
-from reconciler.transport.base import Transport
+from reconciler.transport.base import Publish, Transport
 from tests.support.brokers import Mosquitto
 from tests.support.cli_project import Project
 from tests.support.transport_recorder import Ear
@@ -104,7 +104,7 @@ async def test_a_commit_reaches_a_bot_and_the_viewer_sees_it_happen(
 async def until_end(ear: Ear, voice: Transport) -> None:
     """Wait until all that was said before has been heard."""
     await voice.connect()
-    await voice.publish("hummingbot/logs", b"end")
+    await voice.publish(Publish("hummingbot/logs", b"end"))
     await ear.until(lambda: b"end" in ear.payloads)
 
 
@@ -153,7 +153,7 @@ async def test_each_may_say_what_its_work_needs(
     transport = transport_to(settings(broker, user))
     await transport.connect()
 
-    await transport.publish(topic, b"{}")
+    await transport.publish(Publish(topic, b"{}"))
 
 
 @pytest.mark.parametrize(("user", "topic"), FORBIDDEN)
@@ -164,7 +164,7 @@ async def test_nobody_may_say_what_is_anothers_to_say(
     await transport.connect()
 
     with pytest.raises(BrokerError, match="Not authorized"):
-        await transport.publish(topic, b"{}")
+        await transport.publish(Publish(topic, b"{}"))
 
 
 @pytest.mark.parametrize(
@@ -187,13 +187,13 @@ async def test_nobody_hears_what_is_not_for_him(
     await listener.subscribe(["#"])
     await voice.connect()
 
-    await voice.publish(deaf_to, b"{}")
+    await voice.publish(Publish(deaf_to, b"{}"))
     end = {"reconciler": "hummingbot/logs", "viewer": "hummingbot/logs", "agent": "hummingbot/status/end"}[
         user
     ]
     other = transport_to(settings(broker, "agent"), "end")
     await other.connect()
-    await other.publish(end, b"end")
+    await other.publish(Publish(end, b"end"))
 
     assert [message.topic for message in await ear.hear()] == [end]
 

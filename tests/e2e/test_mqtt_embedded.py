@@ -18,7 +18,7 @@ import pytest
 import reconciler
 from reconciler.errors import BrokerError
 from reconciler.settings.model import BrokerSettings
-from reconciler.transport.base import ClientIdentity, Transport
+from reconciler.transport.base import ClientIdentity, Publish, Transport
 from reconciler.transport.embedded.broker import Choose, Program, amqtt, choose_program
 from reconciler.transport.embedded.transport import EmbeddedBroker, EmbeddedTransport
 from tests.support.brokers import free_port
@@ -87,7 +87,7 @@ async def test_two_transports_of_one_folder_meet(transport_to: To) -> None:
 
     await asyncio.gather(one.connect(), two.connect())
     await two.subscribe(["a"])
-    await one.publish("a", b"hello")
+    await one.publish(Publish("a", b"hello"))
 
     assert [message.payload for message in await ear.hear()] == [b"hello"]
 
@@ -98,7 +98,7 @@ async def test_amqtt_serves_where_mosquitto_is_missing(embedded: Callable[..., E
 
     await transport.connect()
     await transport.subscribe(["a"])
-    await transport.publish("a", b"hello")
+    await transport.publish(Publish("a", b"hello"))
 
     assert [message.payload for message in await ear.hear()] == [b"hello"]
     assert "MQTT 3.1.1" in ear.connection[0][1]

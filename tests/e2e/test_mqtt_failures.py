@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.errors import BrokerError, BrokerRefused
 from reconciler.settings.model import BrokerSettings
-from reconciler.transport.base import Transport
+from reconciler.transport.base import Publish, Transport
 from reconciler.transport.mqtt.client import MqttTransport
 from tests.support.brokers import Mosquitto, free_port, read_packet, scripted_broker
 from tests.support.transport_recorder import PATIENCE_S, Ear
@@ -142,7 +142,7 @@ async def test_a_publish_without_acknowledgement_ends_as_unknown(transport_to: T
         await transport.connect()
 
         with pytest.raises(BrokerError, match=r"no acknowledgement .* in 0\.05 s; whether .* is unknown"):
-            await transport.publish("a", b"x", timeout_s=0.05)
+            await transport.publish(Publish("a", b"x"), timeout_s=0.05)
         with pytest.raises(BrokerError, match=r"no answer .* to a subscription in 0\.05 s"):
             await transport.subscribe(["a"], timeout_s=0.05)
         await transport.close()
@@ -154,7 +154,7 @@ async def test_a_post_without_acknowledgement_is_told_as_unknown(transport_to: T
         await transport.connect()
         ended: asyncio.Future[object] = asyncio.get_running_loop().create_future()
 
-        transport.post("a", b"x", timeout_s=0.05, told=ended.set_result)
+        transport.post(Publish("a", b"x"), timeout_s=0.05, on_done=ended.set_result)
         outcome = await asyncio.wait_for(ended, PATIENCE_S)
 
         assert isinstance(outcome, BrokerError)
@@ -174,7 +174,7 @@ async def test_no_more_goes_out_than_the_broker_allows_in_flight(transport_to: T
     async with scripted_broker(narrow) as port:
         transport = transport_to(at(port))
         await transport.connect()
-        work = [asyncio.ensure_future(transport.publish("a", b"x", timeout_s=0.2)) for _ in range(5)]
+        work = [asyncio.ensure_future(transport.publish(Publish("a", b"x"), timeout_s=0.2)) for _ in range(5)]
         outcomes = await asyncio.gather(*work, return_exceptions=True)
 
         assert len(received) == 2
@@ -188,7 +188,7 @@ async def test_a_broker_killed_in_mid_publish_leaves_no_publish_hanging(
     transport = transport_to(at(mosquitto.port))
     ear = Ear(transport)
     await transport.connect()
-    work = [asyncio.ensure_future(transport.publish(f"a/{n}", b"x" * 20_000)) for n in range(1000)]
+    work = [asyncio.ensure_future(transport.publish(Publish(f"a/{n}", b"x" * 20_000))) for n in range(1000)]
     await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
 
     mosquitto.kill()
@@ -210,7 +210,7 @@ async def test_a_broker_that_comes_back_finds_us_subscribed(transport_to: To, mo
     reason = await ear.lost()
     mosquitto.start()
     await ear.back()
-    await transport.publish("a/b", b"again")
+    await transport.publish(Publish("a/b", b"again"))
 
     assert "closed the connection" in reason
     assert [message.payload for message in await ear.hear()] == [b"again"]
@@ -224,7 +224,7 @@ async def test_a_message_larger_than_the_broker_takes_is_refused_before_it_is_se
     await transport.connect()
 
     with pytest.raises(BrokerError, match="10000 bytes are more than"):
-        await transport.publish("a", b"x" * 10_000)
+        await transport.publish(Publish("a", b"x" * 10_000))
 
     assert transport.connected
-    await transport.publish("a", b"x" * 1_000)
+    await transport.publish(Publish("a", b"x" * 1_000))

@@ -10,8 +10,8 @@ import pytest
 
 from reconciler.errors import BrokerError
 from reconciler.settings.model import BrokerSettings
-from reconciler.transport.base import Message, Properties, Transport
-from reconciler.transport.mqtt.packets import NO_PROPERTIES, pack, pack_publish
+from reconciler.transport.base import Message, Properties, Publish, Transport
+from reconciler.transport.mqtt.packets import pack_properties, pack_publish
 from tests.support.brokers import read_packet, scripted_broker
 from tests.support.transport_recorder import Ear
 
@@ -20,21 +20,15 @@ To = Callable[..., Transport]
 ACCEPT = bytes.fromhex("2003000000")
 """CONNACK of MQTT 5: success, no properties."""
 
-PLAIN = pack_publish("a/plain", b"1", packet_id=0, retain=False, properties=NO_PROPERTIES)
+PLAIN = pack_publish(Publish("a/plain", b"1"), packet_id=0, mqtt5=True)
 ASKED = Properties(
     response_topic="a/reply", correlation_data=b"\0id", expiry_s=60, content_type="application/json"
 )
-WITH_OURS = pack_publish("a/ours", b"2", packet_id=5, retain=True, properties=pack(ASKED))
-WITH_THEIRS = pack_publish(
-    "a/theirs",
-    b"3",
-    packet_id=6,
-    retain=False,
-    properties=b"\x12" + pack(ASKED)[1:6] + b"\x26\0\4name\0\4what",
-)
-"""Beside an expiry a User Property, of which we make nothing."""
+WITH_OURS = pack_publish(Publish("a/ours", b"2", retain=True, properties=ASKED), packet_id=5, mqtt5=True)
+WITH_THEIRS = b"\x32\x20\0\x08a/theirs\0\6\x12" + pack_properties(ASKED)[1:6] + b"\x26\0\4name\0\4what" + b"3"
+"""Besides an expiry it has a User Property, which is ignored."""
 
-LARGE = pack_publish("a/large", b"x" * 300_000, packet_id=7, retain=False, properties=NO_PROPERTIES)
+LARGE = pack_publish(Publish("a/large", b"x" * 300_000), packet_id=7, mqtt5=True)
 TOLD = [
     Message("a/plain", b"1"),
     Message("a/ours", b"2", retain=True, properties=ASKED),
@@ -95,15 +89,14 @@ async def test_packets_arrive_whole_wherever_they_are_cut(transport_to: To, size
         transport, ear = await listening(transport_to, port)
 
         assert await ear.hear(5) == [*TOLD, TOLD[0]]
-        await transport.publish("b", b"answered after all of them")
+        await transport.publish(Publish("b", b"answered after all of them"))
         await transport.close()
     assert [body for first, body in acknowledged if first == 0x40] == [b"\0\5", b"\0\6", b"\0\7"]
 
 
 async def test_many_packets_in_one_piece_are_all_told_in_order(transport_to: To) -> None:
     one_by_one = [
-        pack_publish(f"a/{n}", b"%d" % n, packet_id=n % 2, retain=False, properties=NO_PROPERTIES)
-        for n in range(2_000)
+        pack_publish(Publish(f"a/{n}", b"%d" % n), packet_id=n % 2, mqtt5=True) for n in range(2_000)
     ]
 
     async with broker([b"".join(one_by_one)], []) as port:
@@ -143,7 +136,7 @@ async def test_an_acknowledgement_may_refuse(transport_to: To) -> None:
         transport, _ = await listening(transport_to, port)
 
         with pytest.raises(BrokerError, match="refused a message to b: Not authorized"):
-            await transport.publish("b", b"x")
+            await transport.publish(Publish("b", b"x"))
         await transport.close()
 
 
@@ -152,7 +145,7 @@ async def test_an_acknowledgement_of_what_we_never_sent_harms_nobody(transport_t
         transport, ear = await listening(transport_to, port)
 
         assert await ear.hear(1) == TOLD[:1]
-        await transport.publish("b", b"x")
+        await transport.publish(Publish("b", b"x"))
         await transport.close()
 
 
@@ -173,10 +166,10 @@ async def test_packet_ids_in_flight_are_not_given_twice(transport_to: To) -> Non
     async with scripted_broker(script) as port:
         transport = transport_to(BrokerSettings(url=f"mqtt://127.0.0.1:{port}"))
         await transport.connect()
-        unanswered = asyncio.ensure_future(transport.publish("a", b"", timeout_s=100))
+        unanswered = asyncio.ensure_future(transport.publish(Publish("a", b""), timeout_s=100))
         await asyncio.sleep(0)
         for _ in range(67):
-            await asyncio.gather(*(transport.publish("a", b"", timeout_s=100) for _ in range(1_000)))
+            await asyncio.gather(*(transport.publish(Publish("a", b""), timeout_s=100) for _ in range(1_000)))
         unanswered.cancel()
 
         assert len(ids) == 67_001

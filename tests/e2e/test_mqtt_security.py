@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.errors import BrokerError, BrokerRefused, SettingsError
 from reconciler.settings.model import BrokerSettings, TlsSettings
-from reconciler.transport.base import Transport
+from reconciler.transport.base import Publish, Transport
 from reconciler.transport.mqtt.client import MAX_REFUSALS
 from tests.e2e.conftest import Certificates
 from tests.support.brokers import Mosquitto
@@ -86,7 +86,7 @@ async def test_a_password_that_stops_working_is_not_tried_for_ever(
 
     assert "given up after 3 refusals" in last
     with pytest.raises(BrokerError, match="Not authorized"):
-        await transport.publish("a", b"x")
+        await transport.publish(Publish("a", b"x"))
     set_password(passwords, "desk", "right")
     guarded.stop()
     guarded.start()
@@ -104,9 +104,9 @@ async def test_a_filter_that_the_access_list_forbids_is_named(
     await transport.connect()
 
     with pytest.raises(BrokerError, match=r"refused a message to theirs/a: Not authorized"):
-        await transport.publish("theirs/a", b"x")
+        await transport.publish(Publish("theirs/a", b"x"))
     await transport.subscribe(["mine/#"])
-    result = await transport.publish("mine/a", b"x")
+    result = await transport.publish(Publish("mine/a", b"x"))
 
     assert not result.no_subscribers
 
@@ -143,7 +143,7 @@ async def test_tls_with_the_right_authority_carries_messages(
 
     await transport.connect()
     await transport.subscribe(["a"])
-    await transport.publish("a", payload)
+    await transport.publish(Publish("a", payload))
 
     assert (await ear.hear())[0].payload == payload
     assert ear.connection[0][1].startswith("connected to mqtts://")

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from reconciler.transport.address import BrokerAddress, MqttVersion
-from reconciler.transport.base import ClientIdentity
+from reconciler.transport.base import ClientIdentity, Publish
 from reconciler.transport.mqtt.client import MqttTransport
 from tests.support.brokers import Mosquitto
 from tests.support.transport_recorder import Ear
@@ -34,7 +34,7 @@ async def test_a_large_snapshot_arrives_whole(mosquitto: Mosquitto, version: Mqt
     await writer.connect()
     await reader.connect()
     await asyncio.gather(
-        *(writer.publish(f"bot/status/mm-{n:05}", STATUS, retain=True) for n in range(COUNT))
+        *(writer.publish(Publish(f"bot/status/mm-{n:05}", STATUS, retain=True)) for n in range(COUNT))
     )
 
     await reader.subscribe(["bot/status/+"], qos=qos)

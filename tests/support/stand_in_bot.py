@@ -20,7 +20,7 @@ from typing import Any
 
 from reconciler.errors import BrokerError
 from reconciler.settings.model import BrokerSettings
-from reconciler.transport.base import Message
+from reconciler.transport.base import Message, Publish
 from reconciler.transport.factory import open_transport
 from tests.support.bot_database import Database
 
@@ -75,7 +75,7 @@ class StandIn:
 
     async def publish(self, topic: str, body: dict[str, Any]) -> None:
         with contextlib.suppress(BrokerError):
-            await self.transport.publish(f"{self.prefix}/{topic}", json.dumps(body).encode(), qos=0)
+            await self.transport.publish(Publish(f"{self.prefix}/{topic}", json.dumps(body).encode(), qos=0))
 
     async def log(self, level: str, text: str) -> None:
         record = {"timestamp": time.time(), "msg": text, "level_name": level, "logger_name": "stand-in"}
@@ -116,7 +116,7 @@ class StandIn:
         self.soon(self.reply(body["header"]["reply_to"], reply))
 
     async def reply(self, topic: str, payload: bytes) -> None:
-        await self.transport.publish(topic, payload)
+        await self.transport.publish(Publish(topic, payload))
 
     def soon(self, work: Any) -> None:
         task = asyncio.create_task(work)

@@ -48,7 +48,7 @@ from reconciler.protocol.messages import MalformedMessage, decode_presence
 from reconciler.protocol.topics import Kind, Topics
 from reconciler.redact import masked_url
 from reconciler.transport.address import PORTS, parse_address, split_url
-from reconciler.transport.base import Message, Transport
+from reconciler.transport.base import Message, Publish, Transport
 from reconciler.transport.factory import open_transport
 
 
@@ -354,7 +354,7 @@ async def broker(subject: Subject) -> Broker:
             others = _Others(topics, transport)
             await transport.subscribe([f"{topics.root}/strategy/+", topics.presence("+")])
             began = time.perf_counter()
-            await transport.publish(topics.reply_to(f"doctor-{secrets.token_hex(4)}"), TRIAL)
+            await transport.publish(Publish(topics.reply_to(f"doctor-{secrets.token_hex(4)}"), TRIAL))
             round_trip_s = time.perf_counter() - began
             await asyncio.sleep(QUIET_S)
     except TimeoutError:

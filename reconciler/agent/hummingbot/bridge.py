@@ -17,7 +17,7 @@ import orjson
 
 from reconciler.agent.hummingbot.health import BotStatus
 from reconciler.errors import BrokerError
-from reconciler.transport.base import Message, Transport
+from reconciler.transport.base import Message, Publish, Transport
 
 _NEWS = ("hb", "status_updates", "events", "log", "performance")
 """What bots tell by themselves. We listen to nothing that they are asked: the broker then says when nobody does."""
@@ -131,7 +131,7 @@ class BridgeClient:
         try:
             async with asyncio.timeout(timeout_s):
                 topic = f"{self._namespace}/{instance}/{command}"
-                sent = await self._transport.publish(topic, question, timeout_s=timeout_s)
+                sent = await self._transport.publish(Publish(topic, question), timeout_s=timeout_s)
                 if sent.no_subscribers:
                     raise Unanswered(f"{command}: the bot is not connected to the broker")
                 answer: dict[str, Any] = await waiting

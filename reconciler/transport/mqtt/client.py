@@ -23,7 +23,7 @@ from reconciler.transport.base import (
     OnConnection,
     OnDone,
     OnMessage,
-    Properties,
+    Publish,
     PublishResult,
 )
 from reconciler.transport.filters import FilterSet, check_filter, check_topic
@@ -182,40 +182,15 @@ class MqttTransport:
 
     # What we send.
 
-    async def publish(  # noqa: PLR0913  as Transport.publish
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        qos: int = 1,
-        retain: bool = False,
-        properties: Properties | None = None,
-        timeout_s: float = 10.0,
-    ) -> PublishResult:
+    async def publish(self, message: Publish, *, timeout_s: float = 10.0) -> PublishResult:
         """See `Transport.publish`."""
-        check_topic(topic)
-        connection = self._established()
-        return await connection.publish(
-            topic, payload, qos=qos, retain=retain, properties=properties, timeout_s=timeout_s
-        )
+        check_topic(message.topic)
+        return await self._established().publish(message, timeout_s=timeout_s)
 
-    def post(  # noqa: PLR0913  as Transport.post
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        qos: int = 1,
-        retain: bool = False,
-        properties: Properties | None = None,
-        timeout_s: float = 10.0,
-        told: OnDone | None = None,
-    ) -> None:
+    def post(self, message: Publish, *, timeout_s: float = 10.0, on_done: OnDone | None = None) -> None:
         """See `Transport.post`."""
-        check_topic(topic)
-        connection = self._established()
-        connection.post(
-            topic, payload, qos=qos, retain=retain, properties=properties, timeout_s=timeout_s, told=told
-        )
+        check_topic(message.topic)
+        self._established().post(message, timeout_s=timeout_s, on_done=on_done)
 
     async def subscribe(self, filters: Sequence[str], *, qos: int = 1, timeout_s: float = 10.0) -> None:
         """See `Transport.subscribe`."""

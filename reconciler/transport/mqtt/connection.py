@@ -14,7 +14,7 @@ from functools import partial
 from reconciler.errors import BrokerError, SettingsError
 from reconciler.settings.model import TlsSettings
 from reconciler.transport.address import BrokerAddress, MqttVersion
-from reconciler.transport.base import ClientIdentity, Message, OnDone, Properties, PublishResult
+from reconciler.transport.base import ClientIdentity, Message, OnDone, Publish, PublishResult
 from reconciler.transport.mqtt.inflight import InflightMessage, InflightWindow
 from reconciler.transport.mqtt.paho import LARGEST, ConnectAck, PacketCodec, acknowledgement_name
 from reconciler.transport.mqtt.refusals import FAILURE, refused, tls_refused, unanswered
@@ -139,7 +139,7 @@ class Connection:
         """Introduce ourselves and wait for the answer."""
         self._packets = PacketCodec(self._wire, self._address, self.version, who, self)
         self._window = InflightWindow(
-            self._send,
+            lambda message, packet_id: self._packets.publish(message, packet_id=packet_id),
             new_id=self._packets.new_id,
             in_use=self._subacks.__contains__,
             clock=self._loop.time,
@@ -182,74 +182,44 @@ class Connection:
 
     # What we send.
 
-    async def publish(  # noqa: PLR0913  as Transport.publish
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        qos: int,
-        retain: bool,
-        properties: Properties | None,
-        timeout_s: float,
-    ) -> PublishResult:
+    async def publish(self, message: Publish, *, timeout_s: float) -> PublishResult:
         """See `Transport.publish`."""
-        ended: asyncio.Future[PublishResult] = self._loop.create_future()
-        parcel = InflightMessage(topic, payload, retain, properties, partial(_tell, ended), math.inf)
+        done: asyncio.Future[PublishResult] = self._loop.create_future()
+        inflight = InflightMessage(message, partial(_tell, done), math.inf)
         deadline = self._loop.time() + timeout_s
-        self._put(parcel, qos)
+        self._put(inflight)
         try:
-            if qos == 0:
+            if message.qos == 0:
                 await self._wire.drained(deadline)
             async with asyncio.timeout_at(deadline):
-                return await ended
+                return await done
         except TimeoutError:
-            raise self._window.give_up(parcel, f"{self._silent()} in {timeout_s:g} s") from None
+            raise self._window.give_up(inflight, f"{self._silent()} in {timeout_s:g} s") from None
 
-    def post(  # noqa: PLR0913  as Transport.post
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        qos: int,
-        retain: bool,
-        properties: Properties | None,
-        timeout_s: float,
-        told: OnDone | None,
-    ) -> None:
+    def post(self, message: Publish, *, timeout_s: float, on_done: OnDone | None) -> None:
         """See `Transport.post`."""
-        self._put(InflightMessage(topic, payload, retain, properties, told, timeout_s), qos)
+        self._put(InflightMessage(message, on_done, timeout_s))
 
-    def _put(self, parcel: InflightMessage, qos: int) -> None:
-        """Send `parcel`, at QoS 1 as soon as it is its turn.
+    def _put(self, inflight: InflightMessage) -> None:
+        """Send a message, at QoS 1 as soon as it is its turn.
 
         Raises:
             BrokerError: nothing was sent.
         """
-        if len(parcel.topic) + len(parcel.payload) + OVERHEAD > self._largest:
-            size = len(parcel.payload)
+        message = inflight.message
+        size = len(message.payload)
+        if len(message.topic) + size + OVERHEAD > self._largest:
             raise BrokerError(f"{size} bytes are more than {self._address} takes ({self._largest})")
-        self._check_open()
-        if qos == 0:
-            self._send(parcel)
-            parcel.end(ACCEPTED)
+        if self.ended.done():
+            raise BrokerError(f"{self.ended.result()}; the message was not sent")
+        if message.qos == 0:
+            self._packets.publish(message, packet_id=0)
+            inflight.end(ACCEPTED)
         else:
-            self._window.put(parcel)
-
-    def _send(self, parcel: InflightMessage) -> None:
-        self._packets.publish(
-            parcel.topic,
-            parcel.payload,
-            packet_id=parcel.packet_id,
-            retain=parcel.retain,
-            properties=parcel.properties,
-        )
+            self._window.put(inflight)
 
     def _silent(self) -> str:
         return f"no acknowledgement from {self._address}"
-
-    def _check_open(self) -> None:
-        if self.ended.done():
-            raise BrokerError(f"{self.ended.result()}; the message was not sent")
 
     async def subscribe(self, filters: Sequence[tuple[str, int]], timeout_s: float) -> None:
         """Subscribe to each filter with its QoS and wait for the answer.
@@ -279,9 +249,9 @@ class Connection:
             self._answer.set_result(answer)
 
     def on_acknowledged(self, packet_id: int, code: int) -> None:
-        parcel = self._window.acknowledged(packet_id)
-        if parcel is not None:
-            parcel.end(self._outcome(parcel.topic, code) if code else ACCEPTED)
+        acknowledged = self._window.acknowledged(packet_id)
+        if acknowledged is not None:
+            acknowledged.end(self._outcome(acknowledged.message.topic, code) if code else ACCEPTED)
 
     def _outcome(self, topic: str, code: int) -> PublishResult | BrokerError:
         if code < FAILURE:

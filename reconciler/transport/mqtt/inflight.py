@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from reconciler.errors import BrokerError
-from reconciler.transport.base import OnDone, Properties, PublishResult
+from reconciler.transport.base import OnDone, Publish, PublishResult
 from reconciler.transport.listeners import report
 
 UNKNOWN = "whether the message arrived is unknown"
@@ -23,26 +23,23 @@ UNSENT = "the message was not sent"
 
 
 class InflightMessage(msgspec.Struct, eq=False):
-    """One message and who is told of its end. `timeout_s`: for its acknowledgement; `packet_id` 0: not sent yet."""
+    """A message until its end is known. `timeout_s`: for its acknowledgement; `packet_id` 0: not sent yet."""
 
-    topic: str
-    payload: bytes
-    retain: bool
-    properties: Properties | None
-    told: OnDone | None
+    message: Publish
+    on_done: OnDone | None
     timeout_s: float
     packet_id: int = 0
     deadline: float = 0.0
 
     def end(self, outcome: PublishResult | BrokerError) -> None:
-        """Tell how it ended, once."""
-        told, self.told = self.told, None
-        if told is None:
+        """Call `on_done`, once."""
+        on_done, self.on_done = self.on_done, None
+        if on_done is None:
             return
         try:
-            told(outcome)
+            on_done(outcome)
         except Exception as error:  # noqa: BLE001  goes to the loop's handler: rule 4 of base.py
-            report(error, f"a listener failed on the end of a message to {self.topic}")
+            report(error, f"a listener failed on the end of a message to {self.message.topic}")
 
 
 class InflightWindow:
@@ -50,7 +47,7 @@ class InflightWindow:
 
     def __init__(
         self,
-        send: Callable[[InflightMessage], None],
+        send: Callable[[Publish, int], None],
         *,
         new_id: Callable[[], int],
         in_use: Callable[[int], bool],
@@ -64,28 +61,25 @@ class InflightWindow:
         self._sent: dict[int, InflightMessage] = {}
         self._waiting: deque[InflightMessage] = deque()
 
-    def put(self, message: InflightMessage) -> None:
-        """Send `message`, or let it wait for its turn."""
-        message.deadline = self._clock() + message.timeout_s
+    def put(self, inflight: InflightMessage) -> None:
+        """Send a message, or let it wait for its turn."""
+        inflight.deadline = self._clock() + inflight.timeout_s
         if self._waiting or len(self._sent) >= self.limit:
-            self._waiting.append(message)
+            self._waiting.append(inflight)
         else:
-            self._dispatch(message)
+            self._dispatch(inflight)
 
-    def _dispatch(self, message: InflightMessage) -> None:
-        message.packet_id = packet_id = self._free_id()
-        self._sent[packet_id] = message
-        try:
-            self._send(message)
-        except BrokerError as error:
-            del self._sent[packet_id]
-            message.end(error)
-
-    def _free_id(self) -> int:
-        """A packet id that waits for no answer; there are far more of them than may be in flight."""
+    def _dispatch(self, inflight: InflightMessage) -> None:
+        # There are far more packet ids than messages may be in flight.
         while (packet_id := self._new_id()) in self._sent or self._in_use(packet_id):
             pass
-        return packet_id
+        inflight.packet_id = packet_id
+        self._sent[packet_id] = inflight
+        try:
+            self._send(inflight.message, packet_id)
+        except BrokerError as error:
+            del self._sent[packet_id]
+            inflight.end(error)
 
     def acknowledged(self, packet_id: int) -> InflightMessage | None:
         """Take out the message with this id and send those that it kept waiting; None if there is none."""
@@ -97,8 +91,8 @@ class InflightWindow:
         return acknowledged
 
     def give_up(self, message: InflightMessage, why: str) -> BrokerError:
-        """Stop waiting for `message`, which tells nobody any more; returns what can be said of it."""
-        message.told = None
+        """Stop waiting for it, without a call of `on_done`; returns what can be said of it."""
+        message.on_done = None
         return self._abandon(message, why)
 
     def expire(self, why: str) -> None:
@@ -109,7 +103,7 @@ class InflightWindow:
 
     def _late(self, messages: Iterable[InflightMessage]) -> list[InflightMessage]:
         now = self._clock()
-        return [message for message in messages if message.told is not None and message.deadline <= now]
+        return [message for message in messages if message.on_done is not None and message.deadline <= now]
 
     def _abandon(self, message: InflightMessage, why: str) -> BrokerError:
         if message.packet_id:

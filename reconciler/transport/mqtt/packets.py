@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from reconciler.transport.base import Message, Properties
+from reconciler.transport.base import Message, Properties, Publish
 
 EXPIRY, CONTENT_TYPE, RESPONSE_TOPIC, CORRELATION_DATA = b"\x02", b"\x03", b"\x08", b"\x09"
 
@@ -20,23 +20,23 @@ NO_PROPERTIES = b"\0"
 """What stands in MQTT 5 where there are none."""
 
 
-def pack_publish(
-    topic: str, payload: bytes, *, packet_id: int, retain: bool, properties: bytes = b""
-) -> bytes:
-    """A PUBLISH at QoS 1, or at QoS 0 if `packet_id` is 0. `properties`: as `pack`; empty for MQTT 3.1.1.
+def pack_publish(message: Publish, *, packet_id: int, mqtt5: bool) -> bytes:
+    """A PUBLISH at QoS 1, or at QoS 0 if `packet_id` is 0; MQTT 3.1.1 has no properties.
 
     Raises:
-        OverflowError: the topic is longer than 65,535 bytes.
+        OverflowError: topic or properties are longer than 65,535 bytes, or an expiry is beyond four bytes.
     """
-    head = _sized(topic.encode())
+    head = _sized(message.topic.encode())
     if packet_id:
         head += packet_id.to_bytes(2, "big")
-    head += properties
-    first = 0x30 | (0x02 if packet_id else 0) | retain
+    if mqtt5:
+        head += NO_PROPERTIES if message.properties is None else pack_properties(message.properties)
+    first = PUBLISH | (QOS_1 if packet_id else 0) | message.retain
+    payload = message.payload
     return b"".join((bytes((first,)), variable_length(len(head) + len(payload)), head, payload))
 
 
-def pack(properties: Properties) -> bytes:
+def pack_properties(properties: Properties) -> bytes:
     """All that are set, with their length before them.
 
     Raises:

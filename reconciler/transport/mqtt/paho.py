@@ -20,13 +20,11 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from reconciler.errors import BrokerError
 from reconciler.transport.address import BrokerAddress, MqttVersion
-from reconciler.transport.base import ClientIdentity, Message, Properties
+from reconciler.transport.base import ClientIdentity, Message, Properties, Publish
 from reconciler.transport.mqtt.packets import (
-    NO_PROPERTIES,
     PUBACK,
     PUBLISH,
     frame,
-    pack,
     pack_publish,
     unpack_puback,
     unpack_publish,
@@ -141,20 +139,15 @@ class PacketCodec:
         properties.ReceiveMaximum = RECEIVE_MAXIMUM
         self._client.connect(host, port, KEEPALIVE_S, clean_start=True, properties=properties)
 
-    def publish(
-        self, topic: str, payload: bytes, *, packet_id: int, retain: bool, properties: Properties | None
-    ) -> None:
-        """Send a message: at QoS 1 with a `new_id` that is not in use, at QoS 0 with 0.
+    def publish(self, message: Publish, *, packet_id: int) -> None:
+        """Send `message`: at QoS 1 with a `new_id` that is not in use, at QoS 0 with 0.
 
         Raises:
             BrokerError: it was not sent.
         """
         if not self._wire.is_open:
             raise BrokerError("the message was not sent: the connection is closed")
-        packed = b""
-        if self._is_mqtt5:
-            packed = NO_PROPERTIES if properties is None else pack(properties)
-        self._wire.write(pack_publish(topic, payload, packet_id=packet_id, retain=retain, properties=packed))
+        self._wire.write(pack_publish(message, packet_id=packet_id, mqtt5=self._is_mqtt5))
 
     def subscribe(self, filters: Sequence[tuple[str, int]]) -> int:
         """Send a subscription; the packet id that its answer will have.

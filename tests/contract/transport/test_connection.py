@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import BrokerError
-from reconciler.transport.base import PublishResult, Will
+from reconciler.transport.base import Publish, PublishResult, Will
 from tests.support.transport_recorder import PATIENCE_S
 from tests.support.transport_sites import BIG, Meet, Site
 
@@ -38,7 +38,7 @@ async def test_no_will_is_published_when_a_client_takes_leave(meet: Meet, root: 
 
     await leaving.close()
     await asyncio.sleep(0.05)
-    await mouth.publish(f"{root}/after", b"after")
+    await mouth.publish(Publish(f"{root}/after", b"after"))
 
     assert [message.payload for message in await ear.hear()] == [b"after"]
 
@@ -50,10 +50,10 @@ async def test_nothing_is_published_while_disconnected_nor_later(site: Site, mee
     await mouth_ear.lost()
 
     with pytest.raises(BrokerError, match="not connected"):
-        await mouth.publish(f"{root}/a", b"late")
+        await mouth.publish(Publish(f"{root}/a", b"late"))
     await site.mend(mouth)
     await mouth_ear.back()
-    await mouth.publish(f"{root}/b", b"on time")
+    await mouth.publish(Publish(f"{root}/b", b"on time"))
 
     assert [message.payload for message in await ear.hear()] == [b"on time"]
 
@@ -62,7 +62,7 @@ async def test_a_publish_in_flight_when_the_connection_breaks_is_said_to_be_unkn
     site: Site, meet: Meet, root: str
 ) -> None:
     mouth, ear = await meet("mouth")
-    work = [asyncio.ensure_future(mouth.publish(f"{root}/a", BIG[:100_000])) for _ in range(200)]
+    work = [asyncio.ensure_future(mouth.publish(Publish(f"{root}/a", BIG[:100_000]))) for _ in range(200)]
     await asyncio.sleep(0)
 
     await site.cut(mouth)
@@ -82,10 +82,10 @@ async def test_nothing_is_posted_while_disconnected_nor_later(site: Site, meet: 
     await mouth_ear.lost()
 
     with pytest.raises(BrokerError, match="not connected"):
-        mouth.post(f"{root}/a", b"late", told=ends.append)
+        mouth.post(Publish(f"{root}/a", b"late"), on_done=ends.append)
     await site.mend(mouth)
     await mouth_ear.back()
-    mouth.post(f"{root}/b", b"on time", told=ends.append)
+    mouth.post(Publish(f"{root}/b", b"on time"), on_done=ends.append)
 
     assert [message.payload for message in await ear.hear()] == [b"on time"]
     await ear.until(lambda: bool(ends))
@@ -98,7 +98,7 @@ async def test_each_post_is_told_its_end_when_the_connection_breaks(
     mouth, ear = await meet("mouth")
     ends: list[PublishResult | BrokerError] = []
     for _ in range(200):
-        mouth.post(f"{root}/a", BIG[:100_000], told=ends.append)
+        mouth.post(Publish(f"{root}/a", BIG[:100_000]), on_done=ends.append)
 
     await site.cut(mouth)
     await ear.lost()
@@ -113,7 +113,7 @@ async def test_subscriptions_are_made_again_before_the_return_is_reported(
     site: Site, meet: Meet, root: str
 ) -> None:
     mouth, present = await meet("mouth", f"{root}/state")
-    await mouth.publish(f"{root}/state", b"x", retain=True)
+    await mouth.publish(Publish(f"{root}/state", b"x", retain=True))
     await present.hear()
     transport, ear = await meet("ear", f"{root}/state", f"{root}/live")
     await ear.hear()
@@ -122,7 +122,7 @@ async def test_subscriptions_are_made_again_before_the_return_is_reported(
     await ear.lost()
     await site.mend(transport)
     await ear.back()
-    await mouth.publish(f"{root}/live", b"y")
+    await mouth.publish(Publish(f"{root}/live", b"y"))
     await ear.until(lambda: f"{root}/live" in ear.said)
 
     assert [said for said, _ in groupby(ear.said)] == [
@@ -165,7 +165,7 @@ async def test_before_connecting_nothing_goes(site: Site, root: str) -> None:
 
     assert not transport.connected
     with pytest.raises(BrokerError, match="not connected"):
-        await transport.publish(f"{root}/a", b"x")
+        await transport.publish(Publish(f"{root}/a", b"x"))
     with pytest.raises(BrokerError, match="not connected"):
         await transport.subscribe([f"{root}/a"])
     await transport.close()
@@ -186,7 +186,7 @@ async def test_a_closed_transport_can_be_connected_again(meet: Meet, root: str) 
     await transport.close()
 
     await transport.connect()
-    await transport.publish(f"{root}/a", b"x")
+    await transport.publish(Publish(f"{root}/a", b"x"))
 
     assert [message.payload for message in await ear.hear()] == [b"x"]
 
@@ -197,7 +197,7 @@ async def test_close_leaves_neither_task_nor_file_behind(site: Site, meet: Meet,
     transport = await site.transport(f"{root[:14]}-brief")
     await transport.connect()
     await transport.subscribe([f"{root}/#"])
-    await transport.publish(f"{root}/a", b"x")
+    await transport.publish(Publish(f"{root}/a", b"x"))
 
     await transport.close()
     await site.cut(transport)

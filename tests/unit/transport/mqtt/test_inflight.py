@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from reconciler.errors import BrokerError
-from reconciler.transport.base import OnDone, PublishResult
+from reconciler.transport.base import OnDone, Publish, PublishResult
 from reconciler.transport.mqtt.inflight import InflightMessage, InflightWindow
 
 Outcome = PublishResult | BrokerError
@@ -20,7 +20,7 @@ class Shop:
 
     def __init__(self, limit: int = 2) -> None:
         self.now = 0.0
-        self.sent: list[InflightMessage] = []
+        self.sent: list[tuple[Publish, int]] = []
         self.foreign: set[int] = set()
         self.fails = False
         self._ids = 0
@@ -29,22 +29,22 @@ class Shop:
         )
         self.window.limit = limit
 
-    def _send(self, parcel: InflightMessage) -> None:
+    def _send(self, message: Publish, packet_id: int) -> None:
         if self.fails:
             raise BrokerError("the connection is closed")
-        self.sent.append(parcel)
+        self.sent.append((message, packet_id))
 
     def _id(self) -> int:
         self._ids = self._ids % 65_535 + 1
         return self._ids
 
-    def put(self, name: str, told: OnDone | None = None, timeout_s: float = 10.0) -> InflightMessage:
-        parcel = InflightMessage(name, b"", retain=False, properties=None, told=told, timeout_s=timeout_s)
-        self.window.put(parcel)
-        return parcel
+    def put(self, name: str, on_done: OnDone | None = None, timeout_s: float = 10.0) -> InflightMessage:
+        inflight = InflightMessage(Publish(name, b""), on_done, timeout_s)
+        self.window.put(inflight)
+        return inflight
 
     def topics(self) -> list[str]:
-        return [parcel.topic for parcel in self.sent]
+        return [message.topic for message, _ in self.sent]
 
 
 def test_no_more_than_the_limit_are_in_flight_and_the_others_follow_in_order() -> None:
@@ -80,10 +80,10 @@ def test_an_id_that_waits_for_an_answer_is_not_given_again() -> None:
 
 def test_an_acknowledgement_counts_once_and_one_that_nobody_waits_for_not_at_all() -> None:
     shop = Shop()
-    parcel = shop.put("a")
+    inflight = shop.put("a")
 
-    assert shop.window.acknowledged(parcel.packet_id) is parcel
-    assert shop.window.acknowledged(parcel.packet_id) is None
+    assert shop.window.acknowledged(inflight.packet_id) is inflight
+    assert shop.window.acknowledged(inflight.packet_id) is None
     assert shop.window.acknowledged(999) is None
 
 
@@ -103,7 +103,7 @@ def test_giving_up_says_whether_it_was_sent_and_makes_no_room_if_it_was() -> Non
 def test_a_silent_broker_ends_those_whose_time_is_over_and_those_behind_them() -> None:
     shop, ends = Shop(limit=1), list[str]()
     for name, timeout_s in (("a", 1.0), ("b", 1.0), ("c", 9.0)):
-        shop.put(name, told=lambda outcome: ends.append(str(outcome)), timeout_s=timeout_s)
+        shop.put(name, on_done=lambda outcome: ends.append(str(outcome)), timeout_s=timeout_s)
 
     shop.now = 1.5
     shop.window.expire("no answer")
@@ -117,7 +117,7 @@ def test_a_silent_broker_ends_those_whose_time_is_over_and_those_behind_them() -
 def test_a_slow_broker_is_given_time() -> None:
     shop, ends = Shop(limit=1), list[Outcome]()
     first = shop.put("a", timeout_s=1.0)
-    second = shop.put("b", told=ends.append, timeout_s=1.0)
+    second = shop.put("b", on_done=ends.append, timeout_s=1.0)
 
     shop.now = 0.9
     shop.window.acknowledged(first.packet_id)
@@ -131,7 +131,7 @@ def test_a_slow_broker_is_given_time() -> None:
 def test_the_end_of_the_connection_ends_everything() -> None:
     shop, ends = Shop(limit=1), list[str]()
     for name in "ab":
-        shop.put(name, told=lambda outcome: ends.append(str(outcome)))
+        shop.put(name, on_done=lambda outcome: ends.append(str(outcome)))
 
     shop.window.close("the connection broke")
     shop.window.close("the connection broke")
@@ -145,7 +145,7 @@ def test_the_end_of_the_connection_ends_everything() -> None:
 def test_what_cannot_be_sent_says_so_and_takes_no_room() -> None:
     shop, ends = Shop(limit=1), list[Outcome]()
     shop.fails = True
-    shop.put("a", told=ends.append)
+    shop.put("a", on_done=ends.append)
     shop.fails = False
 
     shop.put("b")
@@ -162,8 +162,8 @@ async def test_a_listener_that_fails_harms_nobody_but_itself() -> None:
     def fail(outcome: Outcome) -> None:
         raise RuntimeError(outcome)
 
-    shop.put("a", told=fail)
-    shop.put("b", told=ends.append)
+    shop.put("a", on_done=fail)
+    shop.put("b", on_done=ends.append)
     shop.window.close("over")
 
     assert len(ends) == 1
@@ -176,35 +176,37 @@ class Windows(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.shop = Shop(limit=3)
-        self.parcels: list[InflightMessage] = []
+        self.messages: list[InflightMessage] = []
         self.ends: Counter[str] = Counter()
         self.open: set[int] = set()
         self.given_up: set[str] = set()
 
     @rule(timeout_s=st.floats(0.1, 5.0))
     def put(self, timeout_s: float) -> None:
-        name = f"m{len(self.parcels)}"
-        self.parcels.append(self.shop.put(name, told=lambda _: self.ends.update([name]), timeout_s=timeout_s))
+        name = f"m{len(self.messages)}"
+        self.messages.append(
+            self.shop.put(name, on_done=lambda _: self.ends.update([name]), timeout_s=timeout_s)
+        )
 
     def in_flight(self) -> set[int]:
-        return {parcel.packet_id for parcel in self.shop.sent} - self.open
+        return {packet_id for _, packet_id in self.shop.sent} - self.open
 
     @precondition(lambda self: self.in_flight())
     @rule(data=st.data())
     def acknowledge(self, data: st.DataObject) -> None:
         packet_id = data.draw(st.sampled_from(sorted(self.in_flight())))
         self.open.add(packet_id)
-        parcel = self.shop.window.acknowledged(packet_id)
-        assert parcel is not None
-        parcel.end(PublishResult())
+        inflight = self.shop.window.acknowledged(packet_id)
+        assert inflight is not None
+        inflight.end(PublishResult())
 
-    @precondition(lambda self: self.parcels)
+    @precondition(lambda self: self.messages)
     @rule(data=st.data())
     def give_up(self, data: st.DataObject) -> None:
-        parcel = data.draw(st.sampled_from(self.parcels))
-        if parcel.told is not None:
-            self.given_up.add(parcel.topic)
-            self.shop.window.give_up(parcel, "no answer")
+        inflight = data.draw(st.sampled_from(self.messages))
+        if inflight.on_done is not None:
+            self.given_up.add(inflight.message.topic)
+            self.shop.window.give_up(inflight, "no answer")
 
     @rule(passed_s=st.floats(0.0, 3.0))
     def wait(self, passed_s: float) -> None:
@@ -222,8 +224,10 @@ class Windows(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.shop.window.close("over")
-        for parcel in self.parcels:
-            assert self.ends[parcel.topic] == (parcel.topic not in self.given_up), parcel
+        for inflight in self.messages:
+            assert self.ends[inflight.message.topic] == (inflight.message.topic not in self.given_up), (
+                inflight
+            )
 
 
 TestWindows = Windows.TestCase
@@ -232,9 +236,9 @@ TestWindows = Windows.TestCase
 @pytest.mark.parametrize("limit", [1, 100])
 def test_a_thousand_pass_one_after_the_other(limit: int) -> None:
     shop = Shop(limit=limit)
-    parcels = [shop.put(str(number)) for number in range(1_000)]
+    messages = [shop.put(str(number)) for number in range(1_000)]
 
-    for parcel in parcels:
-        assert shop.window.acknowledged(parcel.packet_id) is parcel
+    for inflight in messages:
+        assert shop.window.acknowledged(inflight.packet_id) is inflight
 
     assert shop.topics() == [str(number) for number in range(1_000)]

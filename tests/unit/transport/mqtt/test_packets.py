@@ -1,17 +1,18 @@
-"""A PUBLISH or PUBACK that is whole and in order is taken as it was packed; of all else nothing is said."""
+"""A PUBLISH or PUBACK that is whole and in order is read as it was packed, all else is left to paho; paho reads what is packed."""
 
 from __future__ import annotations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties as PahoProperties
 
-from reconciler.transport.base import Message, Properties
+from reconciler.transport.base import Message, Properties, Publish
 from reconciler.transport.mqtt.packets import (
-    NO_PROPERTIES,
     PublishPacket,
     frame,
-    pack,
+    pack_properties,
     pack_publish,
     unpack_puback,
     unpack_publish,
@@ -27,6 +28,15 @@ PROPERTIES = st.builds(
     expiry_s=st.none() | st.integers(0, 2**32 - 1),
     content_type=TEXT,
 )
+PRINTABLE = st.none() | st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=300)
+PRINTABLE_PROPERTIES = st.builds(
+    Properties,
+    response_topic=PRINTABLE,
+    correlation_data=st.none() | st.binary(max_size=300),
+    expiry_s=st.none() | st.integers(0, 2**32 - 1),
+    content_type=PRINTABLE,
+)
+"""paho refuses control characters."""
 AROUND = st.binary(max_size=10)
 
 
@@ -50,7 +60,9 @@ def test_what_we_pack_we_unpack_wherever_it_stands(  # noqa: PLR0913, PLR0917  (
     before: bytes,
     after: bytes,
 ) -> None:
-    packed = pack_publish(topic, payload, packet_id=packet_id, retain=retain, properties=pack(properties))
+    packed = pack_publish(
+        Publish(topic, payload, retain=retain, properties=properties), packet_id=packet_id, mqtt5=True
+    )
     data = before + packed + after
 
     framed = frame(data, len(before))
@@ -65,7 +77,7 @@ def test_what_we_pack_we_unpack_wherever_it_stands(  # noqa: PLR0913, PLR0917  (
 
 @given(TOPIC, st.binary(max_size=300), st.integers(0, 65_535))
 def test_mqtt_3_1_1_has_no_properties(topic: str, payload: bytes, packet_id: int) -> None:
-    published = taken(pack_publish(topic, payload, packet_id=packet_id, retain=False), mqtt5=False)
+    published = taken(pack_publish(Publish(topic, payload), packet_id=packet_id, mqtt5=False), mqtt5=False)
 
     assert published is not None
     assert published.message == Message(topic, payload)
@@ -73,7 +85,7 @@ def test_mqtt_3_1_1_has_no_properties(topic: str, payload: bytes, packet_id: int
 
 @given(st.integers(0, 200))
 def test_a_packet_that_is_not_all_there_is_not_taken(length: int) -> None:
-    whole = pack_publish("a/b", b"x" * length, packet_id=7, retain=False, properties=NO_PROPERTIES)
+    whole = pack_publish(Publish("a/b", b"x" * length), packet_id=7, mqtt5=True)
 
     assert [frame(whole[:end], 0) for end in range(len(whole))] == [None] * len(whole)
     assert frame(whole, 0) is not None
@@ -130,3 +142,24 @@ def test_a_puback_says_what_it_acknowledges_and_how(given: str, expected: tuple[
     assert framed is not None
 
     assert unpack_puback(data, *framed) == expected
+
+
+@given(PRINTABLE_PROPERTIES)
+def test_paho_reads_what_we_pack_properties(properties: Properties) -> None:
+    read = PahoProperties(PacketTypes.PUBLISH)
+
+    _, length = read.unpack(pack_properties(properties))
+
+    assert length == len(pack_properties(properties))
+    assert properties == Properties(
+        response_topic=getattr(read, "ResponseTopic", None),
+        correlation_data=getattr(read, "CorrelationData", None),
+        expiry_s=getattr(read, "MessageExpiryInterval", None),
+        content_type=getattr(read, "ContentType", None),
+    )
+
+
+def test_lengths_are_as_in_the_specification() -> None:
+    edges = {0: "00", 127: "7f", 128: "8001", 16_383: "ff7f", 16_384: "808001", 2_097_152: "80808001"}
+
+    assert {number: variable_length(number).hex() for number in edges} == edges
