@@ -312,7 +312,7 @@ QUIET_S = 0.3
 """Retained presences come in one go after the subscription."""
 
 TRIAL = b"doctor"
-"""No answer that anybody could read: reconcilers ignore it (live.py), and it is not retained."""
+"""No answer that anybody could read: reconcilers ignore it (fleet/commands.py), and it is not retained."""
 
 
 async def port(subject: Subject) -> Port:

@@ -45,7 +45,7 @@ def test_a_dead_citation_is_found() -> None:
     dead = {
         "as nowhere.md says": "nowhere.md",
         "(protocol.md, No such section)": "protocol.md, No such section",
-        "see docs/decisions/9999": "docs/decisions/9999",
+        "see docs/decisions/nothing.md": "docs/decisions/nothing.md",
         "in tests/unit/test_nothing.py": "tests/unit/test_nothing.py",
         "held by plan/nothing.py": "plan/nothing.py",
         "`python -m benchmarks.nothing`": "benchmarks.nothing",
@@ -111,12 +111,10 @@ def _resolve(path: str, document: str) -> str | None:
 
 
 def _is_there(path: str, cited: str) -> bool:
-    """Whether a path of the repository exists: as it is written, as a pattern, or as the number of a decision."""
-    near = normpath(str(PurePosixPath(path).parent / cited))
-    pattern = cited if "*" in cited else f"{cited}*" if re.search(r"/\d{4}$", cited) else ""
-    if pattern:
-        return any(PurePosixPath(name).match(pattern) for name in tree())
-    return (ROOT / cited).exists() or (ROOT / near).exists()
+    """Whether a path of the repository exists, or files of a pattern."""
+    if "*" in cited:
+        return any(PurePosixPath(name).match(cited) for name in tree())
+    return (ROOT / cited).exists() or (ROOT / PurePosixPath(path).parent / cited).exists()
 
 
 @cache
