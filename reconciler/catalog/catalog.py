@@ -1,8 +1,10 @@
 """
-Strategy types and their fields, read from JSON Schemas. Pure: schemas come in as bytes.
+Strategy types and their fields, read from JSON Schemas.
 
-jsonschema-rs decides whether a config is valid (about a microsecond); jsonschema explains the few that are
-not. A test holds the two to the same verdicts; where they should differ all the same, the first one counts.
+Rule 1: pure: schemas come in as bytes; `loading` reads the files.
+Rule 2: jsonschema-rs decides whether a config is valid (about a microsecond); jsonschema explains the few that are not.
+A test compares their verdicts; where the two differ all the same, the first one counts.
+Rule 3: bounds and defaults stay as exact as the configs that they are compared with: numbers are Decimals.
 """
 
 from __future__ import annotations
@@ -21,12 +23,21 @@ from reconciler.catalog.violations import Violation, explain
 from reconciler.model.spec import Config
 
 HOT, RESTART = "hot", "restart"
+"""How a change of a field reaches a running bot: while it runs, or by stopping and starting it."""
+
+LEGACY, MODEL, CONTROLLER = "legacy", "model", "controller"
+"""Kinds of strategy types: v1 with ConfigVars and a template; v1 with a pydantic model; v2 controller."""
+
+TEXT, COMMA, LIST = "text", "comma", "list"
+"""How Hummingbot's file holds pairs: one; several in one text, separated by commas; a list."""
+
+_schema_decoder = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
 
 
 class Field(msgspec.Struct, frozen=True, gc=False):
-    """One config field. `unit`: the schema's x-unit. `types`: its JSON types as a bot is sent
-    them; empty if it says none.
+    """One config field. `unit`: the schema's x-unit. `apply`: HOT or RESTART.
 
+    `types`: its JSON types as they are sent to a bot; empty if the schema names none.
     `fill`: the default is written out when the field is left out, because the bot would not run without.
     `absurd_below`: smaller values are probably a slip.
     """
@@ -40,76 +51,11 @@ class Field(msgspec.Struct, frozen=True, gc=False):
     absurd_below: int | Decimal | None = None
 
 
-class StrategyType:
-    """One strategy type. `schema` is that of what a bot is sent; its validator is made when first needed."""
-
-    def __init__(self, schema: Mapping[str, Any]) -> None:
-        self.fields = {name: _field(name, spec) for name, spec in schema["properties"].items()}
-        self.schema = _as_sent(schema)
-        self.filled = tuple(field for field in self.fields.values() if field.fill)
-        self.may_be_absurd = tuple(field for field in self.fields.values() if field.absurd_below is not None)
-        self._validator: Any = None
-
-    def is_valid(self, config: Config) -> bool:
-        if self._validator is None:
-            self._validator = compiled(self.schema)
-        return bool(self._validator.is_valid(config))
-
-
-def _field(name: str, spec: Mapping[str, Any]) -> Field:
-    return Field(
-        name=name,
-        unit=spec.get("x-unit", ""),
-        apply=spec.get("x-apply", RESTART),
-        types=_types_as_sent(spec),
-        default=spec.get("default"),
-        fill=spec.get("x-fill", False),
-        absurd_below=spec.get("x-absurd-below"),
-    )
-
-
-def _types_as_sent(spec: Mapping[str, Any]) -> tuple[str, ...]:
-    types = _types(spec)
-    return tuple(one for one in types if one != "string") if takes_unit(spec.get("x-unit", "")) else types
-
-
-def _types(spec: Mapping[str, Any]) -> tuple[str, ...]:
-    types = spec.get("type", ())
-    return (types,) if isinstance(types, str) else tuple(types)
-
-
-def _as_sent(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema of what goes over the wire: `0.1%` is for files, a bot gets the number."""
-    properties = {
-        name: _without_text(spec) if takes_unit(spec.get("x-unit", "")) else spec
-        for name, spec in schema["properties"].items()
-    }
-    return {**schema, "properties": properties}
-
-
-def _without_text(spec: Mapping[str, Any]) -> dict[str, Any]:
-    rest = {key: value for key, value in spec.items() if key != "pattern"}
-    return rest | {"type": list(_types_as_sent(spec)) or ["number"]}
-
-
-def compiled(schema: Mapping[str, Any]) -> Any:  # noqa: ANN401  (jsonschema-rs has no public validator type)
-    """The validator that decides."""
-    import jsonschema_rs
-
-    return jsonschema_rs.Draft202012Validator(dict(schema))
-
-
-LEGACY, MODEL, CONTROLLER = "legacy", "model", "controller"
-"""v1 with ConfigVars and a template; v1 with a pydantic model; v2 controller."""
-
-TEXT, COMMA, LIST = "text", "comma", "list"
-"""How a file holds its pairs: one; several in one text, parted by commas; a list."""
-
-
 class Layout(msgspec.Struct, frozen=True):
-    """One strategy type's file. `exchange`, `pair`: paths of its fields, parted by dots; empty: it has none.
+    """Where Hummingbot's own file of a strategy type keeps what a strategy file says at its top.
 
-    `venue`: which connectors it trades on, `spot` or `perpetual`; empty: either.
+    `kind`: LEGACY, MODEL or CONTROLLER. `exchange`, `pair`: paths of these fields, separated by dots; empty: it has none.
+    `pair_form`: TEXT, COMMA or LIST. `venue`: which connectors it trades on, `spot` or `perpetual`; empty: either.
     `rendered`: what Hummingbot's own file needs although its author leaves it out: field → value; the words
     `=exchange` and `=trading_pair` stand for the strategy's own.
     """
@@ -124,32 +70,64 @@ class Layout(msgspec.Struct, frozen=True):
     rendered: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
 
-def layout_of(schema: Mapping[str, Any]) -> Layout:
-    """Read a strategy type's schema."""
-    return Layout(
-        kind=schema.get("x-kind", LEGACY),
-        exchange=schema.get("x-exchange-field", ""),
-        pair=schema.get("x-pair-field", ""),
-        pair_form=schema.get("x-pair-form", TEXT),
-        venue=schema.get("x-venue", "").replace("any", ""),
-        template_version=schema.get("x-template-version"),
-        controller_type=schema.get("x-controller-type", ""),
-        rendered={
-            name: field["x-render"] for name, field in schema["properties"].items() if "x-render" in field
-        },
-    )
+class StrategyType:
+    """One strategy type out of its JSON Schema.
 
+    `schema` is the schema of what is sent to a bot: `0.1%` is for files, a bot gets the number.
+    """
 
-__all__ = ["HOT", "RESTART", "Catalog"]
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self.fields: dict[str, Field] = {}
+        sent: dict[str, Any] = {}
+        for name, spec in schema["properties"].items():
+            types = spec.get("type", ())
+            types = (types,) if isinstance(types, str) else tuple(types)
+            sent[name] = spec
+            if takes_unit(spec.get("x-unit", "")):
+                types = tuple(one for one in types if one != "string")
+                rest = {key: value for key, value in spec.items() if key != "pattern"}
+                sent[name] = rest | {"type": list(types) or ["number"]}
+            self.fields[name] = Field(
+                name=name,
+                unit=spec.get("x-unit", ""),
+                apply=spec.get("x-apply", RESTART),
+                types=types,
+                default=spec.get("default"),
+                fill=spec.get("x-fill", False),
+                absurd_below=spec.get("x-absurd-below"),
+            )
+        self.schema = {**schema, "properties": sent}
+        self.filled = tuple(field for field in self.fields.values() if field.fill)
+        self.may_be_absurd = tuple(field for field in self.fields.values() if field.absurd_below is not None)
+        self.layout = Layout(
+            kind=schema.get("x-kind", LEGACY),
+            exchange=schema.get("x-exchange-field", ""),
+            pair=schema.get("x-pair-field", ""),
+            pair_form=schema.get("x-pair-form", TEXT),
+            venue=schema.get("x-venue", "").replace("any", ""),
+            template_version=schema.get("x-template-version"),
+            controller_type=schema.get("x-controller-type", ""),
+            rendered={
+                name: spec["x-render"] for name, spec in schema["properties"].items() if "x-render" in spec
+            },
+        )
+        self.elsewhere = {
+            path.partition(".")[0]: f"remove it: {name} at the top of the file says it"
+            for path, name in ((self.layout.exchange, "exchange"), (self.layout.pair, "trading_pair"))
+            if path
+        }
+        """Hummingbot's own names of what a strategy file says at its top → what to do about them."""
+        self._validator: Any = None
 
-ENVELOPE = "a strategy file"
-
-_schema_decoder = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
-"""Bounds and defaults stay as exact as the configs that meet them."""
+    def is_valid(self, config: Config) -> bool:
+        """Whether Hummingbot would take `config`. The validator is made when it is first needed."""
+        if self._validator is None:
+            self._validator = _compiled(self.schema)
+        return bool(self._validator.is_valid(config))
 
 
 class Catalog:
-    """What is known of Hummingbot's strategies."""
+    """The strategy types of one Hummingbot version, and its connectors."""
 
     def __init__(
         self,
@@ -160,13 +138,11 @@ class Catalog:
     ) -> None:
         self.schema_hash = schema_hash
         self._connectors = {kind: tuple(names) for kind, names in connectors.items()}
-        self._layouts = {name: layout_of(schema) for name, schema in types.items()}
         self._types = {name: StrategyType(schema) for name, schema in types.items()}
-        self._elsewhere = {name: _elsewhere(schema) for name, schema in types.items()}
         self._envelope = {key: value for key, value in envelope.items() if key != "allOf"}
         self._envelope_validator: Any = None
         self.file_fields = frozenset(envelope.get("properties", ()))
-        """The fields that a strategy file may have beside its config's."""
+        """The fields that a strategy file may have besides those of its config."""
 
     @classmethod
     def from_schemas(
@@ -177,7 +153,7 @@ class Catalog:
     ) -> Catalog:
         """Read the envelope's schema and one schema for each strategy type (name → text).
 
-        `connectors`: Hummingbot's names of its connectors, `spot` and `perpetual`; without them any name will do.
+        `connectors`: Hummingbot's names of its connectors, `spot` and `perpetual`; without them any name is allowed.
         """
         digest = hashlib.sha256(envelope)
         for name in sorted(strategies):
@@ -197,7 +173,7 @@ class Catalog:
 
     def layout(self, strategy_type: str) -> Layout:
         """Where Hummingbot's own file of a type keeps what. The type must be known."""
-        return self._layouts[strategy_type]
+        return self._types[strategy_type].layout
 
     def schema(self, strategy_type: str) -> Mapping[str, Any]:
         """The JSON Schema of what goes over the wire for a type, which must be known: units are numbers there."""
@@ -205,12 +181,10 @@ class Catalog:
 
     def exchanges(self, strategy_type: str) -> tuple[str, ...]:
         """The connectors that a type can trade on, by Hummingbot's names; empty if they are not known."""
-        venue = self._layouts[strategy_type].venue
+        venue = self._types[strategy_type].layout.venue
         if venue:
             return self._connectors.get(venue, ())
         return tuple(name for names in self._connectors.values() for name in names)
-
-    # -- fields
 
     def fields(self, strategy_type: str) -> Mapping[str, Field]:
         """The fields of a type; empty for an unknown one."""
@@ -232,8 +206,6 @@ class Catalog:
         known = self._types.get(strategy_type)
         return known.may_be_absurd if known else ()
 
-    # -- configs
-
     def is_valid(self, strategy_type: str, config: Config) -> bool:
         """Whether Hummingbot would take `config`; False for an unknown type."""
         known = self._types.get(strategy_type)
@@ -244,17 +216,16 @@ class Catalog:
         known = self._types[strategy_type]
         if known.is_valid(config):
             return []
-        return explain(config, known.schema, strategy_type, self._elsewhere[strategy_type])
+        return explain(config, known.schema, strategy_type, known.elsewhere)
 
     def relations(
         self, strategy_type: str, config: Config, *, exchange: str, trading_pair: str
     ) -> list[Violation]:
-        """What fields of a config ask of each other, or of exchange and pair, and do not get. The type must be known."""
-        asked = self._types[strategy_type].schema.get("x-relations", ())
-        if not asked:
-            return []
-        rendered = self._layouts[strategy_type].rendered
-        return list(broken(asked, config, exchange=exchange, trading_pair=trading_pair, rendered=rendered))
+        """The violated relations between fields of a config, or to exchange and pair. The type must be known."""
+        known = self._types[strategy_type]
+        relations = known.schema.get("x-relations", ())
+        own = {"exchange": exchange, "trading_pair": trading_pair}
+        return list(broken(relations, config, rendered=known.layout.rendered, **own)) if relations else []
 
     def with_defaults(self, strategy_type: str, config: Config) -> Config:
         """`config` and, for fields left out, what Hummingbot uses then: what a running bot reports."""
@@ -270,12 +241,10 @@ class Catalog:
         known = self._types.get(strategy_type)
         return tuple(field for field in known.filled if field.name not in config) if known else ()
 
-    # -- files
-
     def envelope_is_valid(self, data: Mapping[str, Any]) -> bool:
         """Whether a document has the fields of a strategy file, its config aside."""
         if self._envelope_validator is None:
-            self._envelope_validator = compiled(self._envelope)
+            self._envelope_validator = _compiled(self._envelope)
         return bool(self._envelope_validator.is_valid(data))
 
     def envelope_violations(self, data: Mapping[str, Any]) -> list[Violation]:
@@ -284,14 +253,10 @@ class Catalog:
             return []
         kind = data.get("strategy_type")
         fields = self.fields(kind) if isinstance(kind, str) else {}
-        return explain(data, self._envelope, ENVELOPE, dict.fromkeys(fields, "move it below config"))
+        return explain(data, self._envelope, "a strategy file", dict.fromkeys(fields, "move it below config"))
 
 
-def _elsewhere(schema: Mapping[str, Any]) -> dict[str, str]:
-    """Hummingbot's own names of what a strategy file says at its top, and what to do about them."""
-    words = {"x-exchange-field": "exchange", "x-pair-field": "trading_pair"}
-    return {
-        schema[key].partition(".")[0]: f"remove it: {name} at the top of the file says it"
-        for key, name in words.items()
-        if key in schema
-    }
+def _compiled(schema: Mapping[str, Any]) -> Any:  # noqa: ANN401  (jsonschema-rs has no public validator type)
+    import jsonschema_rs  # 25 ms, which a command that checks no file need not wait for
+
+    return jsonschema_rs.Draft202012Validator(dict(schema))

@@ -1,4 +1,4 @@
-"""The schemas and examples that travel with the package, and a team's own. The only file of the catalog that reads files."""
+"""Loads the catalog from the schemas that come with the package and from a team's own; finds the packaged examples."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HUMMINGBOT_VERSION = "20260922"
 SUFFIX = ".schema.json"
 ENVELOPE = "strategy.schema.json"
 MANIFEST = "manifest.json"
-"""Beside a version's schemas: the version, where they come from, their digests, Hummingbot's connectors."""
+"""Next to a version's schemas: the version, where they come from, their digests, Hummingbot's connectors."""
 
 _PACKAGE = Path(__file__).parent.parent
 

@@ -22,7 +22,7 @@ V1, V2 = "v1", "controller"
 """Where a file belongs: conf/strategies, or conf/controllers."""
 
 _OWN = {"strategy", "template_version", "id", "controller_name", "controller_type"}
-"""What Hummingbot's files say of themselves."""
+"""Fields in which Hummingbot's files name themselves."""
 
 
 class BotFile(msgspec.Struct, frozen=True):
@@ -45,15 +45,22 @@ def to_hummingbot(  # noqa: PLR0913  (a strategy, by its parts)
         UnmappedPair: the config lists pairs, and the first of them is not `trading_pair`.
     """
     layout = catalog.layout(strategy_type)
-    data: dict[str, Any] = _head(layout, strategy_type, name)
+    data: dict[str, Any] = {"strategy": strategy_type}
+    if layout.kind == CONTROLLER:
+        data = {"id": name, "controller_name": strategy_type, "controller_type": layout.controller_type}
+    elif layout.kind == LEGACY and layout.template_version is not None:
+        data = {"template_version": layout.template_version, **data}
     if layout.exchange:
         _put(data, layout.exchange, exchange)
     if layout.pair:
         listed = config.get(layout.pair) if layout.pair_form != "text" else None
         _put(data, layout.pair, _pairs(layout, trading_pair, listed))
     for field, value in config.items():
-        if field != layout.pair:
-            data[field] = _merged(data.get(field), value)
+        if field == layout.pair:
+            continue
+        known = data.get(field)  # exchange or pair, where they are kept below this field
+        merge = isinstance(known, dict) and isinstance(value, Mapping)
+        data[field] = {**(known or {}), **value} if merge else value
     own = {"=exchange": exchange, "=trading_pair": trading_pair}
     for field, value in layout.rendered.items():
         data.setdefault(field, own.get(value, value) if isinstance(value, str) else value)
@@ -72,10 +79,14 @@ def from_hummingbot(
     exchange = _take(rest, layout.exchange) if layout.exchange else ""
     pairs = _listed(_take(rest, layout.pair)) if layout.pair else []
     own = {"=exchange": exchange, "=trading_pair": pairs[0] if pairs else ""}
+    rendered = {
+        field: own.get(value, value) if isinstance(value, str) else value
+        for field, value in layout.rendered.items()
+    }
     config = {
         field: value
         for field, value in rest.items()
-        if value is not None and not _is_rendered(layout, field, value, own)
+        if value is not None and not (field in rendered and rendered[field] == value)
     }
     if len(pairs) > 1:
         config[layout.pair] = _pairs(layout, pairs[0], pairs)
@@ -85,18 +96,6 @@ def from_hummingbot(
 def to_yaml(file: BotFile) -> str:
     """The file's text, which YAML 1.1 reads back to the same values: Hummingbot's loaders read that."""
     return yaml.dump(dict(file.data), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
-
-
-# What a file says of itself, and where it keeps exchange and pair.
-
-
-def _head(layout: Layout, strategy_type: str, name: str) -> dict[str, Any]:
-    if layout.kind == CONTROLLER:
-        return {"id": name, "controller_name": strategy_type, "controller_type": layout.controller_type}
-    head: dict[str, Any] = {"strategy": strategy_type}
-    if layout.kind == LEGACY and layout.template_version is not None:
-        head = {"template_version": layout.template_version, **head}
-    return head
 
 
 def _pairs(layout: Layout, pair: str, listed: Any) -> Any:  # noqa: ANN401  (text or list, as the file has it)
@@ -137,20 +136,6 @@ def _take(data: dict[str, Any], path: str) -> Any:  # noqa: ANN401
     return value
 
 
-def _merged(known: Any, value: Any) -> Any:  # noqa: ANN401
-    """`value`, and beside it what stands there already because exchange or pair are kept below this field."""
-    return {**known, **value} if isinstance(known, dict) and isinstance(value, Mapping) else value
-
-
-def _is_rendered(layout: Layout, field: str, value: object, own: Mapping[str, object]) -> bool:
-    rendered = layout.rendered.get(field)
-    meant = own.get(rendered, rendered) if isinstance(rendered, str) else rendered
-    return field in layout.rendered and meant == value
-
-
-# Numbers on the way.
-
-
 def _exact(value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, float):
         return Decimal(str(value))
@@ -160,18 +145,17 @@ def _exact(value: Any) -> Any:  # noqa: ANN401
 
 
 class _Dumper(yaml.SafeDumper):
-    """Decimals as plain digits: YAML 1.1 takes `1e-9` for a text."""
+    """Writes Decimals as plain digits, since YAML 1.1 reads `1e-9` as a text, and no aliases."""
 
     def ignore_aliases(self, data: object) -> bool:
         del data
         return True
 
+    def represent_decimal(self, value: Decimal) -> yaml.ScalarNode:
+        whole = value == value.to_integral_value()
+        digits = f"{value.quantize(Decimal(1)) if whole else value:f}"
+        kind = "float" if "." in digits else "int"
+        return self.represent_scalar(f"tag:yaml.org,2002:{kind}", digits)
 
-def _digits(dumper: yaml.SafeDumper, value: Decimal) -> yaml.ScalarNode:
-    whole = value == value.to_integral_value()
-    digits = f"{value.quantize(Decimal(1)) if whole else value:f}"
-    kind = "float" if "." in digits else "int"
-    return dumper.represent_scalar(f"tag:yaml.org,2002:{kind}", digits)
 
-
-_Dumper.add_representer(Decimal, _digits)
+_Dumper.add_representer(Decimal, _Dumper.represent_decimal)

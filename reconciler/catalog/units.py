@@ -1,4 +1,9 @@
-"""Percentages as people write them → Hummingbot's unit of the field, exactly. Pure."""
+"""
+Percentages as people write them → Hummingbot's unit of the field.
+
+Rule 1: pure and exact: moving the decimal point never rounds.
+Rule 2: numbers and truth values are read as Hummingbot's own files and prompts spell them.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +17,22 @@ PERCENT, FRACTION = "percent", "fraction"
 _WITH_UNIT = re.compile(r"([-+]?[0-9]{0,20}\.?[0-9]{1,20}) ?(%|bps)", re.ASCII)
 """At most 40 digits, as in a plain number."""
 
+_LONGEST = 46
+"""Characters of the longest text that _WITH_UNIT matches."""
+
+_NUMBER = re.compile(r"[-+]?(?:[0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})", re.ASCII)
+
+_WORDS = {"true": True, "yes": True, "y": True, "false": False, "no": False, "n": False}
+"""How Hummingbot's own files and prompts spell true and false."""
+
 _PLACES = {(PERCENT, "%"): 0, (PERCENT, "bps"): -2, (FRACTION, "%"): -2, (FRACTION, "bps"): -4}
 """By how many decimal places a unit moves the number."""
 
 _EXACT = Context(prec=60)
-"""More digits than a number may have: moving the point never rounds."""
+"""More digits than a number may have."""
+
+_READABLE_ZEROS = 12
+"""Powers of ten from which on `plainly` writes an exponent."""
 
 
 def takes_unit(unit: str) -> bool:
@@ -40,16 +56,6 @@ def _converted(text: str, unit: str) -> Decimal | None:
     if found is None or not takes_unit(unit):
         return None
     return Decimal(found[1]).scaleb(_PLACES[unit, found[2]], _EXACT)
-
-
-_LONGEST = 46
-"""Of all that _WITH_UNIT takes."""
-
-
-_WORDS = {"true": True, "yes": True, "y": True, "false": False, "no": False, "n": False}
-"""How Hummingbot's own files and prompts spell true and false."""
-
-_NUMBER = re.compile(r"[-+]?(?:[0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})", re.ASCII)
 
 
 def spelled(text: str, types: Collection[str]) -> bool | int | Decimal | None:
@@ -76,6 +82,3 @@ def plainly(value: Decimal) -> str:
     """A number as people write it: 0.10 as 0.1, 1E+2 as 100; in powers of ten only where that is shorter."""
     short = value.normalize(_EXACT)
     return f"{short:f}" if abs(short.adjusted()) <= _READABLE_ZEROS else str(short)
-
-
-_READABLE_ZEROS = 12

@@ -1,14 +1,16 @@
 """
-What jsonschema finds wrong → Violations in words, each with a fix. Called only for what is wrong. Pure.
+What jsonschema finds wrong → Violations in words, each with a fix.
 
-Rule 1: one Violation for one mistake: a value that is none of three words need not hear that it is no text.
-Rule 2: never empty: what jsonschema does not find but jsonschema-rs did is still a Violation.
+Rule 1: pure, and called only for what is wrong: jsonschema-rs decided that before.
+Rule 2: one Violation for one mistake: a value that is none of three words is not reported as no text, too.
+Rule 3: never empty: what jsonschema does not find but jsonschema-rs did is still a Violation.
 """
+# ruff: noqa: ANN401  (any JSON value; jsonschema has no types)
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import cache
 from itertools import islice
@@ -18,8 +20,16 @@ import msgspec
 
 from reconciler.catalog.units import FRACTION, PERCENT, has_unit, takes_unit
 
-MOST_TOLD = 100
-"""Of one document. Whoever has more has one mistake many times."""
+Schema: TypeAlias = Mapping[str, Any]
+
+MOST_VIOLATIONS = 100
+"""Of one document: more than these repeat one mistake many times."""
+
+MOST_NAMES = 12
+"""Of a choice: all of them are in the schema (reconciler schema show)."""
+
+SHOWN = 60
+"""Characters of a value: a message is one line."""
 
 
 class Violation(msgspec.Struct, frozen=True, gc=False):
@@ -36,34 +46,30 @@ class Violation(msgspec.Struct, frozen=True, gc=False):
 
 
 def explain(
-    instance: Any,  # noqa: ANN401  (any JSON value)
-    schema: Schema,
-    owner: str,
-    elsewhere: Mapping[str, str] | None = None,
+    instance: Any, schema: Schema, owner: str, elsewhere: Mapping[str, str] | None = None
 ) -> list[Violation]:
     """The violations of `schema` by a value that has some, in words.
 
-    `owner`: who has or lacks a field, such as a strategy type. `elsewhere`: the fix for unknown fields of
-    these names.
+    `owner`: what has or lacks a field, such as a strategy type. `elsewhere`: the fix for unknown fields of these names.
     """
     errors = validator_class()(schema).iter_errors(instance)
-    each = (violation for error in errors for violation in _of(error, owner, elsewhere or {}))
-    told: dict[tuple[tuple[str | int, ...], str], Violation] = {}
-    for violation in islice(each, MOST_TOLD):
-        told.setdefault((violation.path, violation.what), violation)
-    if not told:
+    each = (violation for error in errors for violation in _violations_of(error, owner, elsewhere or {}))
+    found: dict[tuple[tuple[str | int, ...], str], Violation] = {}
+    for violation in islice(each, MOST_VIOLATIONS):
+        found.setdefault((violation.path, violation.what), violation)
+    if not found:
         return [Violation((), f"{owner} is not as its schema wants it", "compare it with the schema")]
     if next(each, None) is not None:
-        told[(), ""] = Violation(
-            (), f"more than {MOST_TOLD} mistakes", "mend these first; the rest is told then"
+        found[(), ""] = Violation(
+            (), f"more than {MOST_VIOLATIONS} mistakes", "mend these first; the rest is told then"
         )
-    return list(told.values())
+    return list(found.values())
 
 
 @cache
-def validator_class() -> Any:  # noqa: ANN401  (jsonschema makes its classes at run time)
+def validator_class() -> Any:
     """Draft 2020-12 as jsonschema-rs reads it: Decimals are numbers, 1.0 is whole, $ is the very end."""
-    from jsonschema import Draft202012Validator
+    from jsonschema import Draft202012Validator  # 0.15 s, which only who made a mistake waits for
     from jsonschema.validators import extend
 
     def is_whole(_: object, value: object) -> bool:
@@ -73,7 +79,7 @@ def validator_class() -> Any:  # noqa: ANN401  (jsonschema makes its classes at 
 
     pattern = Draft202012Validator.VALIDATORS["pattern"]
 
-    def ends_at_the_end(validator: Any, text: str, instance: Any, schema: Schema) -> Any:  # noqa: ANN401
+    def ends_at_the_end(validator: Any, text: str, instance: Any, schema: Schema) -> Any:
         return pattern(validator, f"{text[:-1]}\\Z" if text.endswith("$") else text, instance, schema)
 
     checker = Draft202012Validator.TYPE_CHECKER.redefine("integer", is_whole)
@@ -81,56 +87,79 @@ def validator_class() -> Any:  # noqa: ANN401  (jsonschema makes its classes at 
     return extend(Draft202012Validator, validators=keywords, type_checker=checker)  # type: ignore[no-untyped-call]
 
 
-def _of(error: Any, owner: str, elsewhere: Mapping[str, str]) -> Iterator[Violation]:  # noqa: ANN401  (jsonschema.ValidationError)
+def _violations_of(error: Any, owner: str, elsewhere: Mapping[str, str]) -> Iterator[Violation]:
+    """The violations that one jsonschema.ValidationError stands for."""
     path = tuple(error.absolute_path)
     if error.validator == "additionalProperties" and isinstance(error.validator_value, bool):
-        yield from _unknown_fields(error, path, owner, elsewhere)
+        known = error.schema.get("properties", {})
+        for name in error.instance:
+            if name not in known:
+                fix = elsewhere.get(name, "") if not path else ""
+                near = "" if fix else nearest(name, known)
+                fix = fix or (f"did you mean {near}?" if near else "remove it")
+                yield Violation((*path, name), f"{owner} has no such field", fix, key=True)
     elif error.validator == "required":
-        missing = (name for name in error.validator_value if name not in error.instance)
-        yield from (_missing(name, path, owner) for name in missing)
+        for name in error.validator_value:
+            if name not in error.instance:
+                yield Violation(
+                    (*path, name), f"{owner} needs this field", f"add {name}: …", key=True, missing=True
+                )
     elif error.validator in {"if", "allOf", "anyOf", "oneOf"} and error.context:
         for inner in error.context:
-            yield from _of(inner, owner, elsewhere)
+            yield from _violations_of(inner, owner, elsewhere)
     elif not (error.validator == "type" and "enum" in error.schema):
-        yield Violation(path, *words_for(error.validator)(error.instance, error.schema))
+        yield Violation(path, *words_for(error.validator, error.instance, error.schema))
 
 
-def _unknown_fields(
-    error: Any,  # noqa: ANN401
-    path: tuple[str | int, ...],
-    owner: str,
-    elsewhere: Mapping[str, str],
-) -> Iterator[Violation]:
-    known = error.schema.get("properties", {})
-    for name in error.instance:
-        if name not in known:
-            fix = elsewhere.get(name, "") if not path else ""
-            near = "" if fix else nearest(name, known)
-            fix = fix or (f"did you mean {near}?" if near else "remove it")
-            yield Violation((*path, name), f"{owner} has no such field", fix, key=True)
+# Words.
 
 
-def _missing(name: str, path: tuple[str | int, ...], owner: str) -> Violation:
-    return Violation((*path, name), f"{owner} needs this field", f"add {name}: …", key=True, missing=True)
+def words_for(keyword: str, value: Any, schema: Schema) -> tuple[str, str]:  # noqa: PLR0911  (one for each keyword)
+    """What is wrong with a value that fails a keyword of its schema, and the fix."""
+    match keyword:
+        case "type":
+            return _wrong_type(value, schema)
+        case "enum":
+            allowed = [shown(item).strip("'") for item in schema["enum"]]
+            near = difflib.get_close_matches(str(value), allowed, 1, cutoff=0.8)
+            choice = f"write one of {listed(allowed)}"
+            return f"{shown(value)} is not allowed", f"{choice} (did you mean {near[0]}?)" if near else choice
+        case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum":
+            words = " and ".join(f"{word} {schema[key]}" for key, word in _BOUNDS.items() if key in schema)
+            unit = schema.get("x-unit", "")
+            in_unit = f", in {unit}" if takes_unit(unit) else ""
+            return f"{shown(value)} is out of range", f"write a number that is {words}{in_unit}"
+        case "pattern":
+            form = _FORMS.get(schema["pattern"], f"it must match {schema['pattern']}")
+            return f"{shown(value)} does not have the right form", form
+        case "minItems" | "maxItems":
+            least, most = schema.get("minItems"), schema.get("maxItems")
+            upper = most if most is not None else "any number of"
+            wanted = f"{least}" if least == most else f"{least or 0} to {upper}"
+            return f"{len(value)} items are not {wanted}", f"write a list of {wanted}"
+        case "uniqueItems":
+            return "the same item stands here twice", "remove one of the two"
+        case "minLength":
+            return f"{shown(value)} says nothing", "write some text"
+        case _:
+            return f"{shown(value)} is not allowed here", "see the field's description in the schema"
 
 
-Schema: TypeAlias = Mapping[str, Any]
-Words: TypeAlias = Callable[[Any, Schema], tuple[str, str]]
-"""(value, schema) → what, fix."""
-
-MOST_NAMES = 12
-"""Of a choice; whoever has more to choose from looks them up (reconciler schema show)."""
-
-SHOWN = 60
-"""Longer values are cut: a message is one line."""
-
-
-def words_for(keyword: str) -> Words:
-    """What is said of a value that fails `keyword`."""
-    return _WORDS.get(keyword, _other)
+def _wrong_type(value: Any, schema: Schema) -> tuple[str, str]:
+    wanted: list[str] = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    words = " or ".join(_TYPES.get(name, name) for name in wanted)
+    is_number = bool({"number", "integer"} & set(wanted))
+    if isinstance(value, str) and has_unit(value) and not takes_unit(schema.get("x-unit", "")):
+        return f"{value!r} has a unit, which this field does not take", f"write {words} without % or bps"
+    fix = f"write {words}"
+    if "string" in wanted and isinstance(value, bool | int | Decimal):
+        fix = f'put it in quotes: "{shown(value)}"'
+    elif isinstance(value, str) and is_number:
+        fix = _NUMBER_FIXES.get(schema.get("x-unit", ""), "write the number alone, without quotes or unit")
+    return f"{shown(value)} is not {words}", fix
 
 
-def shown(value: Any) -> str:  # noqa: ANN401  (any JSON value)
+def shown(value: Any) -> str:
     """A value as its reader wrote it, short."""
     if isinstance(value, Decimal):
         return str(value)
@@ -154,62 +183,6 @@ def listed(names: Iterable[str]) -> str:
     shown_names = ", ".join(all_names[:MOST_NAMES])
     more = len(all_names) - MOST_NAMES
     return f"{shown_names} and {more} more" if more > 0 else shown_names
-
-
-def _type(value: Any, schema: Schema) -> tuple[str, str]:  # noqa: ANN401
-    wanted: list[str] = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    words = " or ".join(_TYPES.get(name, name) for name in wanted)
-    is_number = bool({"number", "integer"} & set(wanted))
-    if isinstance(value, str) and has_unit(value) and not takes_unit(schema.get("x-unit", "")):
-        return f"{value!r} has a unit, which this field does not take", f"write {words} without % or bps"
-    fix = f"write {words}"
-    if "string" in wanted and isinstance(value, bool | int | Decimal):
-        fix = f'put it in quotes: "{shown(value)}"'
-    elif isinstance(value, str) and is_number:
-        fix = _NUMBER_FIXES.get(schema.get("x-unit", ""), "write the number alone, without quotes or unit")
-    return f"{shown(value)} is not {words}", fix
-
-
-def _enum(value: Any, schema: Schema) -> tuple[str, str]:  # noqa: ANN401
-    allowed = [shown(item).strip("'") for item in schema["enum"]]
-    near = difflib.get_close_matches(str(value), allowed, 1, cutoff=0.8)
-    choice = f"write one of {listed(allowed)}"
-    return f"{shown(value)} is not allowed", f"{choice} (did you mean {near[0]}?)" if near else choice
-
-
-def _bounds(value: Any, schema: Schema) -> tuple[str, str]:  # noqa: ANN401
-    words = [f"{word} {schema[key]}" for key, word in _BOUNDS.items() if key in schema]
-    unit = schema.get("x-unit", "")
-    as_what = f", in {unit}" if takes_unit(unit) else ""
-    return f"{shown(value)} is out of range", f"write a number that is {' and '.join(words)}{as_what}"
-
-
-def _pattern(value: Any, schema: Schema) -> tuple[str, str]:  # noqa: ANN401
-    form = _FORMS.get(schema["pattern"], f"it must match {schema['pattern']}")
-    return f"{shown(value)} does not have the right form", form
-
-
-def _repeated(value: Any, schema: Schema) -> tuple[str, str]:  # noqa: ANN401
-    del value, schema
-    return "the same item stands here twice", "remove one of the two"
-
-
-def _length(value: Any, schema: Schema) -> tuple[str, str]:  # noqa: ANN401
-    least, most = schema.get("minItems"), schema.get("maxItems")
-    wanted = (
-        f"{least}" if least == most else f"{least or 0} to {most if most is not None else 'any number of'}"
-    )
-    return f"{len(value)} items are not {wanted}", f"write a list of {wanted}"
-
-
-def _too_short(value: Any, schema: Schema) -> tuple[str, str]:  # noqa: ANN401
-    del schema
-    return f"{shown(value)} says nothing", "write some text"
-
-
-def _other(value: Any, schema: Schema) -> tuple[str, str]:  # noqa: ANN401
-    del schema
-    return f"{shown(value)} is not allowed here", "see the field's description in the schema"
 
 
 _TYPES = {
@@ -240,14 +213,4 @@ _FORMS = {
     "^[A-Z0-9._]+-[A-Z0-9._]+$": "write BASE-QUOTE in capitals, such as BTC-USDT",
     "^[a-z0-9_]+$": "write the connector's name in small letters, such as binance",
     "^config\\.[A-Za-z0-9_.]+$": "write config. and the field's name, such as config.order_amount",
-}
-
-_WORDS: dict[str, Words] = {
-    "type": _type,
-    "enum": _enum,
-    "pattern": _pattern,
-    "uniqueItems": _repeated,
-    "minLength": _too_short,
-    **dict.fromkeys(("minItems", "maxItems"), _length),
-    **dict.fromkeys(_BOUNDS, _bounds),
 }
