@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
 import secrets
 from datetime import UTC, datetime
 
@@ -19,16 +18,13 @@ import msgspec
 
 from reconciler.agent.discovery import AnotherAgent
 from reconciler.agent.executor import Executor
-from reconciler.agent.faults import Meddler, torment
 from reconciler.agent.journal import Journal
 from reconciler.agent.model import AgentSession, StateChanged, Work
 from reconciler.agent.processor import CommandProcessor
 from reconciler.agent.publisher import Publisher
 from reconciler.agent.runner import Event, Runner
 from reconciler.agent.settings import AgentSettings
-from reconciler.agent.simulated.runner import SimulatedRunner
 from reconciler.agent.validation import Validator
-from reconciler.catalog import Catalog
 from reconciler.errors import BrokerError, CommandRejected, ReconcilerError
 from reconciler.model.state import Lifecycle
 from reconciler.protocol.correlation import Identifiers
@@ -48,31 +44,32 @@ _log = logging.getLogger(__name__)
 class AgentComponents(msgspec.Struct, frozen=True, kw_only=True):
     """What an agent is made of, open and ready; `transport` is not yet connected."""
 
-    catalog: Catalog
+    validator: Validator
     journal: Journal
     runner: Runner
     transport: Transport
     session: AgentSession
-    rng: random.Random
 
 
 class Agent:
-    """One agent, wired. `run` is its life; `runner` and `meddler` are there for tests to make trouble with."""
+    """One agent, wired. `run` is its life."""
 
     def __init__(self, settings: AgentSettings, components: AgentComponents) -> None:
-        self.runner = components.runner
-        self.meddler = Meddler(settings.faults, components.rng)
+        self._runner = components.runner
         self._settings = settings
         self._topics = Topics(settings.root)
         self._journal = components.journal
         self._transport = components.transport
         self._session = components.session
-        self._rng = components.rng
         self._loop = asyncio.get_running_loop()
-        self.processor = self._make_processor(components.catalog)
-        self._publisher = Publisher(
-            self._topics, components.transport, components.session, self.processor, self.meddler
+        self.processor = CommandProcessor(
+            self._topics,
+            components.validator,
+            self._journal.load(datetime.now(UTC)),
+            api_keys=settings.api_keys,
+            new_id=Identifiers(secrets.token_hex(4)).new,
         )
+        self._publisher = Publisher(self._topics, components.transport, components.session, self.processor)
         self._executor = Executor(
             components.runner,
             timeout_s=settings.command_timeout_s,
@@ -85,17 +82,6 @@ class Agent:
         self._alone_since = 0.0
         self._end: asyncio.Future[None] = self._loop.create_future()
 
-    def _make_processor(self, catalog: Catalog) -> CommandProcessor:
-        settings = self._settings
-        return CommandProcessor(
-            self._topics,
-            Validator(catalog=catalog, accounts=frozenset(settings.accounts)),
-            self._journal.load(datetime.now(UTC)),
-            api_keys=settings.api_keys,
-            meddler=self.meddler,
-            new_id=Identifiers(secrets.token_hex(4)).new,
-        )
-
     async def run(self, stop: asyncio.Event, leftovers: set[str]) -> None:
         """Serve until `stop` is set. `leftovers`: names whose retained status may be out of date.
 
@@ -106,8 +92,8 @@ class Agent:
         self._transport.on_connection(self._on_connection)
         await self._transport.connect()
         try:
-            await self.runner.open(self._on_event)
-            self.processor.come_back(await self.runner.find())
+            await self._runner.open(self._on_event)
+            self.processor.come_back(await self._runner.find())
             self._publisher.clear(leftovers - self.processor.strategies.keys())
             await self._transport.subscribe([f"{self._topics.root}/strategy/+", self._topics.presence("+")])
             await self._serve(stop)
@@ -119,7 +105,7 @@ class Agent:
         self._serving = True
         self._publisher.announce()
         self._turn()
-        chores = [self._beat(), self._perform(), self._torment(), _set(stop)]
+        chores = [self._beat(), self._perform(), _set(stop)]
         tasks = [asyncio.create_task(chore) for chore in chores]
         try:
             await asyncio.wait({self._end, *tasks}, return_when=asyncio.FIRST_COMPLETED)
@@ -135,7 +121,7 @@ class Agent:
     async def _leave(self) -> None:
         await self._executor.close()
         self._publisher.close()
-        await self.runner.close()
+        await self._runner.close()
         await self._transport.close()
 
     # What arrives.
@@ -248,15 +234,9 @@ class Agent:
                 await asyncio.sleep(
                     max(self._settings.performance_interval_s / len(running), 1 / PERFORMANCE_PER_S)
                 )
-                figures = self.runner.performance(name)
+                figures = self._runner.performance(name)
                 if figures is not None:
                     self._publisher.perform(figures)
-
-    async def _torment(self) -> None:
-        while True:
-            await asyncio.sleep(1.0)
-            if isinstance(self.runner, SimulatedRunner):
-                torment(self.processor.strategies, self.runner, self.meddler.faults, self._rng)
 
 
 async def _set(event: asyncio.Event) -> None:

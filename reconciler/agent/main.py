@@ -9,6 +9,7 @@ import secrets
 
 from reconciler.agent.agent import Agent, AgentComponents
 from reconciler.agent.discovery import Discovery
+from reconciler.agent.faults import Faults, FaultyRunner, FaultyTransport, FaultyValidator
 from reconciler.agent.hummingbot.credentials import load_credentials
 from reconciler.agent.hummingbot.launch import HummingbotBackend
 from reconciler.agent.hummingbot.runner import HummingbotRunner
@@ -18,6 +19,7 @@ from reconciler.agent.model import CAPABILITIES, SIGNATURES, AgentSession
 from reconciler.agent.runner import Runner
 from reconciler.agent.settings import AgentSettings
 from reconciler.agent.simulated.runner import SimulatedRunner
+from reconciler.agent.validation import Validator
 from reconciler.catalog import Catalog
 from reconciler.catalog.loading import load_catalog
 from reconciler.errors import SettingsError
@@ -44,18 +46,19 @@ async def run_agent(settings: AgentSettings, *, stop: asyncio.Event) -> None:
     catalog = load_catalog(settings.hummingbot_version, settings.schemas)
     rng = random.Random(settings.seed)  # noqa: S311  (chance of a simulation)
     runner = make_runner(settings, catalog, rng)
+    validator = Validator(catalog=catalog, accounts=frozenset(settings.accounts))
     with contextlib.closing(Journal(settings.folder)) as journal:
         session = _new_session(settings, catalog)
         leftovers = await _arrive(settings, session.session, stop)
         if leftovers is None:
             return
+        transport = _transport(settings, session)
+        if settings.runner == SIMULATED:
+            faults = settings.faults
+            transport = FaultyTransport(transport, Topics(settings.root), faults, rng)
+            validator = FaultyValidator(catalog=catalog, accounts=validator.accounts, faults=faults)
         components = AgentComponents(
-            catalog=catalog,
-            journal=journal,
-            runner=runner,
-            transport=_transport(settings, session),
-            session=session,
-            rng=rng,
+            validator=validator, journal=journal, runner=runner, transport=transport, session=session
         )
         await Agent(settings, components).run(stop, leftovers)
 
@@ -113,7 +116,8 @@ def make_runner(settings: AgentSettings, catalog: Catalog, rng: random.Random) -
         SettingsError: there is no such runner, or what it needs is missing.
     """
     if settings.runner == SIMULATED:
-        return SimulatedRunner(start_delay_s=settings.start_delay_s, rng=rng)
+        runner = SimulatedRunner(start_delay_s=settings.start_delay_s, rng=rng)
+        return FaultyRunner(runner, settings.faults, rng)
     if settings.runner == HUMMINGBOT:
         return _hummingbot(settings, catalog)
     raise SettingsError(
@@ -122,6 +126,8 @@ def make_runner(settings: AgentSettings, catalog: Catalog, rng: random.Random) -
 
 
 def _hummingbot(settings: AgentSettings, catalog: Catalog) -> HummingbotRunner:
+    if settings.faults != Faults():
+        raise SettingsError("faults are for simulated bots only", fix="use --runner simulated, or no --fault")
     if split_url(settings.broker.url).scheme not in PORTS:
         raise SettingsError(
             "real bots need a broker that they can reach by its address",

@@ -14,7 +14,6 @@ from datetime import datetime
 import msgspec
 
 from reconciler.agent.decide import come_back, decide, finish, happened, overtaken
-from reconciler.agent.faults import Meddler
 from reconciler.agent.idempotency import CachedReply, ReplyCache, key_of
 from reconciler.agent.journal import Entry, Remembered
 from reconciler.agent.model import ConfigChanged, Decision, StateChanged, Strategy, Work
@@ -55,14 +54,13 @@ class _Asking(msgspec.Struct):
 class CommandProcessor:
     """All strategies of one agent and what was asked of them."""
 
-    def __init__(  # noqa: PLR0913  (what it needs to know, by name)
+    def __init__(
         self,
         topics: Topics,
         rules: Validator,
         remembered: Remembered,
         *,
         api_keys: Mapping[str, str],
-        meddler: Meddler,
         new_id: Callable[[], str],
     ) -> None:
         self.strategies: dict[str, Strategy] = {s.name: s for s in remembered.strategies}
@@ -70,7 +68,6 @@ class CommandProcessor:
         self.turn = Effects()
         self._topics = topics
         self._rules = rules
-        self._meddler = meddler
         self._new_id = new_id
         self._signed = bool(api_keys)
         self._authenticator = Authenticator(api_keys, NonceMemory(remembered.nonces))
@@ -105,7 +102,6 @@ class CommandProcessor:
             return
         try:
             if self._admits(request, message, now):
-                self._meddler.objects(request.command)
                 self._decide(request, now)
         except Refusal as refusal:
             self._reply(request.route, refused(request.op, request.command.strategy_name, refusal))
@@ -187,9 +183,8 @@ class CommandProcessor:
             self.turn.entry.strategies[name] = None
             self.turn.told.append(name)
         elif decision.strategy is not None:
-            after = self._meddler.tampers(self.strategies.get(name), decision.strategy)
-            self.strategies[name] = self.turn.entry.strategies[name] = after
-            self.turn.told.append(after)
+            self.strategies[name] = self.turn.entry.strategies[name] = decision.strategy
+            self.turn.told.append(decision.strategy)
         if decision.work is not None:
             self.turn.works.append(decision.work)
 

@@ -7,7 +7,6 @@ import contextlib
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from reconciler.agent.faults import Meddler
 from reconciler.agent.model import AgentSession, Strategy
 from reconciler.agent.outbox import Debouncer, Outbox, OutgoingMessage, RateLimit
 from reconciler.agent.processor import CommandProcessor, Effects
@@ -41,7 +40,6 @@ class Publisher:
         transport: Transport,
         session: AgentSession,
         processor: CommandProcessor,
-        meddler: Meddler,
     ) -> None:
         self._topics = topics
         self._presence_topic = topics.presence(session.agent)
@@ -49,7 +47,6 @@ class Publisher:
         self._transport = transport
         self._session = session
         self._processor = processor
-        self._meddler = meddler
         self._outbox = Outbox(transport, self._on_lost)
         self._inventory_soon = Debouncer(
             self._tell_inventory, quiet_s=_INVENTORY_QUIET_S, longest_s=_INVENTORY_LONGEST_S
@@ -112,11 +109,12 @@ class Publisher:
         together: dict[str, list[bytes]] = {}
         for route, reply in replies:
             payload = encode(reply)
-            for delay_s in self._meddler.delays_s():
-                if route.together and not delay_s:
-                    together.setdefault(route.topic, []).append(payload)
-                else:
-                    self._reply(route, payload, delay_s)
+            if route.together:
+                together.setdefault(route.topic, []).append(payload)
+                continue
+            correlation = route.correlation_data
+            properties = Properties(correlation_data=correlation, content_type=_JSON) if correlation else None
+            self._outbox.put(OutgoingMessage(route.topic, payload, qos=0, properties=properties))
         for topic, payloads in together.items():
             for some in batched(payloads, size=len):
                 self._together(topic, some)
@@ -129,24 +127,12 @@ class Publisher:
         for payload in payloads:
             self._outbox.put(OutgoingMessage(topic, payload, qos=0))
 
-    def _reply(self, route: Route, payload: bytes, delay_s: float) -> None:
-        correlation = route.correlation_data
-        properties = Properties(correlation_data=correlation, content_type=_JSON) if correlation else None
-        message = OutgoingMessage(route.topic, payload, qos=0, properties=properties)
-        if delay_s:
-            asyncio.get_running_loop().call_later(delay_s, self._outbox.put, message)
-        else:
-            self._outbox.put(message)
-
     def _changed(self, strategy: Strategy, now: str) -> None:
         if strategy.name not in self._known:
             self._known.add(strategy.name)
             self._names_changed = True
-        if self._meddler.withholds():
-            self._owed.add(strategy.name)
-        else:
-            self._owed.discard(strategy.name)
-            self._status(strategy, now, changed=True)
+        self._owed.discard(strategy.name)
+        self._status(strategy, now, changed=True)
 
     def _gone(self, name: str) -> None:
         self._known.discard(name)

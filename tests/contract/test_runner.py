@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.agent.faults import Faults, FaultyRunner
 from reconciler.agent.model import StateChanged
 from reconciler.agent.runner import Event, Runner
 from reconciler.agent.simulated.runner import CRASH_LIMIT, SimulatedRunner
@@ -67,11 +68,14 @@ def exchange() -> Iterator[ExchangeProcess]:
         yield process
 
 
-@pytest.fixture(params=["simulated", "stand-in", REAL])
+@pytest.fixture(params=["simulated", "faulty", "stand-in", REAL])
 async def runner(request: pytest.FixtureRequest, heard: Heard, tmp_path: Path) -> AsyncIterator[Runner]:
     """Each runner that there is, open."""
-    built: Runner = SimulatedRunner(start_delay_s=0.02, rng=random.Random(1), backoff_s=0.01)
-    if request.param != "simulated":
+    simulated = SimulatedRunner(start_delay_s=0.02, rng=random.Random(1), backoff_s=0.01)
+    built: Runner = simulated
+    if request.param == "faulty":
+        built = FaultyRunner(simulated, Faults(), random.Random(1))
+    elif request.param != "simulated":
         url = request.getfixturevalue("mosquitto").url
         if request.param == "stand-in":
             built = stand_in_runner(tmp_path / "agent", StandIns(url))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from reconciler.agent.agent import Agent, AgentComponents
 from reconciler.agent.discovery import Discovery
-from reconciler.agent.faults import Faults
+from reconciler.agent.faults import Faults, FaultyRunner, FaultyTransport, FaultyValidator
 from reconciler.agent.model import CAPABILITIES, AgentSession, Strategy
 from reconciler.agent.settings import AgentSettings
 from reconciler.catalog.loading import load_catalog
@@ -76,16 +76,13 @@ class Host:
         self._journal = WatchedJournal(self._folder, self._ledger)
         self.bots = Bots(self._ledger, self._chance, self._survivors)
         components = AgentComponents(
-            catalog=load_catalog(),
+            validator=FaultyValidator(catalog=load_catalog(), faults=self.faults),
             journal=self._journal,
-            runner=self.bots,
-            transport=self.line,
+            runner=FaultyRunner(self.bots, self.faults, self._chance),
+            transport=FaultyTransport(self.line, TOPICS, self.faults, self._chance),
             session=session,
-            rng=self._chance,
         )
-        settings = AgentSettings(
-            name=NAME, root=ROOT, heartbeat_s=HEARTBEAT_S, faults=self.faults, performance_interval_s=50.0
-        )
+        settings = AgentSettings(name=NAME, root=ROOT, heartbeat_s=HEARTBEAT_S, performance_interval_s=50.0)
         await self._serve(Agent(settings, components), leftovers)
 
     async def _serve(self, agent: Agent, leftovers: Iterable[str]) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 from collections.abc import Callable
 from typing import Protocol
 
+from reconciler.agent.faults import Faults, FaultyTransport
+from reconciler.protocol.topics import Topics
 from reconciler.transport.address import BrokerAddress, MqttVersion
 from reconciler.transport.base import ClientIdentity, Transport, Will
 from reconciler.transport.memory import Hub, MemoryTransport
@@ -52,6 +55,27 @@ class MemorySite:
 
     async def leave(self) -> None:
         pass
+
+
+class FaultySite(MemorySite):
+    """In memory, behind the faults of an agent under `root`, of which none is set."""
+
+    def __init__(self, root: str) -> None:
+        super().__init__()
+        self._topics = Topics(root)
+        self._inner: dict[Transport, MemoryTransport] = {}
+
+    async def transport(self, name: str, will: Will | None = None) -> Transport:
+        inner = MemoryTransport(self.hub, ClientIdentity(name, will))
+        faulty = FaultyTransport(inner, self._topics, Faults(), random.Random(1))
+        self._inner[faulty] = inner
+        return faulty
+
+    async def cut(self, transport: Transport) -> None:
+        self._inner[transport].drop()
+
+    async def mend(self, transport: Transport) -> None:
+        self._inner[transport].restore()
 
 
 class BrokerSite:

@@ -16,7 +16,7 @@ from reconciler.transport.base import Transport, Will
 from reconciler.transport.embedded.broker import AMQTT
 from tests.support.brokers import READY_S, Mosquitto, free_port
 from tests.support.transport_recorder import Ear
-from tests.support.transport_sites import BrokerSite, MemorySite, Site
+from tests.support.transport_sites import BrokerSite, FaultySite, MemorySite, Site
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def _wait_for(port: int, log: Path) -> None:
         time.sleep(0.05)
 
 
-@pytest.fixture(params=["memory", "mosquitto-5", "mosquitto-3.1.1", "amqtt"])
+@pytest.fixture(params=["memory", "faulty", "mosquitto-5", "mosquitto-3.1.1", "amqtt"])
 async def site(request: pytest.FixtureRequest) -> AsyncIterator[Site]:
     place = _site(request)
     yield place
@@ -58,6 +58,8 @@ async def site(request: pytest.FixtureRequest) -> AsyncIterator[Site]:
 def _site(request: pytest.FixtureRequest) -> Site:
     if request.param == "memory":
         return MemorySite()
+    if request.param == "faulty":
+        return FaultySite(request.getfixturevalue("root"))
     if request.param == "amqtt":
         return BrokerSite(request.getfixturevalue("amqtt_port"), MqttVersion.V311, evicts=False)
     version = MqttVersion.V5 if request.param == "mosquitto-5" else MqttVersion.V311

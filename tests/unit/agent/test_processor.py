@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from reconciler.agent.faults import Faults, Meddler
 from reconciler.agent.journal import Remembered
 from reconciler.agent.model import StateChanged, Strategy
 from reconciler.agent.processor import CommandProcessor, Effects
@@ -29,14 +27,9 @@ TOPICS = Topics("hummingbot")
 KEYS = {"key-1": "secret-1"}
 
 
-def desk_with(
-    *strategies: Strategy, api_keys: dict[str, str] | None = None, faults: Faults | None = None, **left: Any
-) -> CommandProcessor:
-    meddler = Meddler(faults or Faults(), random.Random(1))
+def desk_with(*strategies: Strategy, api_keys: dict[str, str] | None = None, **left: Any) -> CommandProcessor:
     remembered = Remembered(strategies=strategies, **left)
-    return CommandProcessor(
-        TOPICS, rules(), remembered, api_keys=api_keys or {}, meddler=meddler, new_id=lambda: "17"
-    )
+    return CommandProcessor(TOPICS, rules(), remembered, api_keys=api_keys or {}, new_id=lambda: "17")
 
 
 def send(

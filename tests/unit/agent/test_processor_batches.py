@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from reconciler.agent.faults import Faults, Meddler
 from reconciler.agent.journal import Remembered
 from reconciler.agent.processor import CommandProcessor, Effects
 from reconciler.model.change import Op
@@ -25,10 +23,7 @@ REPLY_TO = TOPICS.reply_to("ctl")
 
 
 def desk_with(**api_keys: str) -> CommandProcessor:
-    meddler = Meddler(Faults(), random.Random(1))
-    return CommandProcessor(
-        TOPICS, rules(), Remembered(), api_keys=api_keys, meddler=meddler, new_id=lambda: "17"
-    )
+    return CommandProcessor(TOPICS, rules(), Remembered(), api_keys=api_keys, new_id=lambda: "17")
 
 
 def send(
