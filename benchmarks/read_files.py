@@ -20,7 +20,7 @@ from yaml import cyaml
 from benchmarks.fleet import file_text, ratio_line
 from reconciler.catalog.loading import HUMMINGBOT_VERSION, load_catalog, schema_text
 from reconciler.sources.check import check
-from reconciler.sources.documents import read
+from reconciler.sources.yaml.reader import read
 
 ROUNDS = 7
 BATCH = 100

@@ -22,9 +22,8 @@ from reconciler.plan.planner import PlanOptions
 from reconciler.protocol.times import format_time
 from reconciler.reconcile import Parts
 from reconciler.settings.model import Settings, SourceSettings
-from reconciler.sources.load import Loader
-from reconciler.sources.opening import catalog_of, open_loader, state_dir
-from reconciler.sources.revision import Revision
+from reconciler.sources.base import Revision
+from reconciler.sources.loader import Loader, catalog_of, open_loader, state_dir
 from reconciler.store.base import Store
 from reconciler.store.sqlite import open_store
 from reconciler.transport.factory import open_transport

@@ -17,7 +17,7 @@ from reconciler.errors import InvalidFiles, Location, Problem, Severity
 from reconciler.model.spec import Key, StrategySpec
 from reconciler.model.state import Desired
 from reconciler.protocol.topics import is_name
-from reconciler.sources.revision import Checked
+from reconciler.sources.base import Checked
 
 REJECT, SKIP = "reject", "skip"
 """What `sync.on_invalid` may say."""

@@ -26,7 +26,7 @@ from reconciler.plan.planner import PlanOptions
 from reconciler.protocol.canonical import spec_hash
 from reconciler.protocol.codes import ErrorCode
 from reconciler.reconcile import Parts, plan_of, reconcile
-from reconciler.sources.load import Revision
+from reconciler.sources.base import Revision
 from reconciler.sources.watch import watch_source
 from reconciler.triggers import Triggers, changed_keys
 

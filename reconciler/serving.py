@@ -16,7 +16,7 @@ from reconciler.errors import BrokerError, BrokerRefused, SchemaError, SettingsE
 from reconciler.redact import masked_url
 from reconciler.service import AGAIN_S, Service
 from reconciler.settings.model import Settings
-from reconciler.sources.opening import catalog_of, open_loader
+from reconciler.sources.loader import catalog_of, open_loader
 
 log = logging.getLogger("reconciler")
 

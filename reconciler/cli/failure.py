@@ -33,7 +33,7 @@ def explain(error: ReconcilerError) -> int:
 
 def tell(problems: Sequence[Problem], most: int = MOST_TOLD) -> None:
     """Print the first of the problems of files on stderr, warnings marked as such, and how many there are more."""
-    from reconciler.sources.documents import printable
+    from reconciler.sources.yaml.document import printable
 
     for problem in problems[:most]:
         place, rest = printable(str(problem.location)), str(problem).removeprefix(str(problem.location))

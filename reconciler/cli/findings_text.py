@@ -7,7 +7,7 @@ import msgspec
 
 from reconciler.cli.findings import Findings
 from reconciler.errors import Problem, Severity
-from reconciler.sources.documents import printable
+from reconciler.sources.yaml.document import printable
 
 FORMAT = "reconciler.validate/1"
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from reconciler.sources.revision import Checked
+from reconciler.sources.base import Checked
 
 SLACK = 1000
 """Lines that are of no use any more and may stay before the file is written anew."""

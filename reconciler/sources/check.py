@@ -18,16 +18,9 @@ from reconciler.errors import Location, Problem, Severity
 from reconciler.model.spec import DEFAULT_ACCOUNT, DEFAULT_TARGET, Config, StrategySpec, Suspend, Wish
 from reconciler.protocol.times import parse_time
 from reconciler.protocol.topics import is_name
-from reconciler.sources.documents import (
-    MAX_PROBLEMS,
-    Document,
-    Path,
-    Places,
-    dotted,
-    one_line,
-    read,
-)
-from reconciler.sources.revision import Checked
+from reconciler.sources.base import Checked
+from reconciler.sources.yaml.document import MAX_PROBLEMS, Document, Path, dotted, one_line
+from reconciler.sources.yaml.reader import Places, read
 
 __all__ = ["Checked", "check"]
 

@@ -14,10 +14,9 @@ from pathlib import Path
 
 from reconciler.errors import SourceError
 from reconciler.settings.model import SourceSettings
+from reconciler.sources.base import Head, TreeFile, follow
 from reconciler.sources.clone import COMMIT, STAYS, Clone, no_such_ref
 from reconciler.sources.git import Git, folder_of, masked
-from reconciler.sources.links import follow
-from reconciler.sources.tree import Head, TreeFile
 
 _IN_PLACE = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1"}
 """What a partial clone lacks is missing: to fetch it would write there, with programs that its configuration names."""

@@ -9,9 +9,8 @@ from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 
 from reconciler.errors import SourceError
-from reconciler.sources.links import refused
-from reconciler.sources.strict.shape import MAX_BYTES
-from reconciler.sources.tree import Head, TreeFile
+from reconciler.sources.base import Head, TreeFile, refused
+from reconciler.sources.yaml.document import MAX_BYTES
 
 WORKTREE = "worktree"
 """Stands for a commit where there is none."""

@@ -11,10 +11,10 @@ import pytest
 from reconciler.catalog.loading import load_catalog
 from reconciler.errors import SourceError
 from reconciler.settings.model import SourceSettings
-from reconciler.sources.documents import MAX_BYTES
-from reconciler.sources.load import Loader, open_source
-from reconciler.sources.tree import Source
+from reconciler.sources.base import Source
+from reconciler.sources.loader import Loader, open_source
 from reconciler.sources.worktree import WorktreeSource
+from reconciler.sources.yaml.document import MAX_BYTES
 from tests.support.repositories import Repository, another_machine, elsewhere, strategy
 
 PUSHED = ("address here", "another machine")

@@ -13,7 +13,7 @@ from reconciler.errors import SourceError
 from reconciler.settings.model import SourceSettings
 from reconciler.sources.git import folder_of
 from reconciler.sources.git_source import GitSource
-from reconciler.sources.load import Loader
+from reconciler.sources.loader import Loader
 from reconciler.sources.watch import watched_folders
 from tests.support.repositories import Repository, strategy
 

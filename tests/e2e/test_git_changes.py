@@ -9,8 +9,8 @@ import pytest
 
 from reconciler.errors import SourceError
 from reconciler.settings.model import SourceSettings
+from reconciler.sources.base import Head, TreeFile
 from reconciler.sources.git_source import GitSource
-from reconciler.sources.tree import Head, TreeFile
 from tests.support.repositories import Repository
 
 BOTH: dict[str, str | bytes | None] = {"a.yaml": "a", "eu/b.yaml": "b"}

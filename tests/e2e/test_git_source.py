@@ -12,9 +12,9 @@ import pytest
 
 from reconciler.errors import SourceError
 from reconciler.settings.model import SourceSettings
-from reconciler.sources.documents import MAX_BYTES
+from reconciler.sources.base import Head
 from reconciler.sources.git_source import GitSource
-from reconciler.sources.tree import Head
+from reconciler.sources.yaml.document import MAX_BYTES
 from tests.support.repositories import Repository
 
 

@@ -11,10 +11,10 @@ from reconciler.catalog import Catalog
 from reconciler.catalog.loading import HUMMINGBOT_VERSION, load_catalog, schema_text
 from reconciler.errors import SourceError
 from reconciler.settings.model import SourceSettings
-from reconciler.sources.documents import MAX_BYTES
+from reconciler.sources.base import Head, Revision
 from reconciler.sources.git_source import GitSource
-from reconciler.sources.load import Loader, Revision
-from reconciler.sources.tree import Head
+from reconciler.sources.loader import Loader
+from reconciler.sources.yaml.document import MAX_BYTES
 from tests.support.repositories import Repository, strategy
 
 

@@ -10,9 +10,10 @@ import pytest
 from reconciler.catalog.loading import load_catalog
 from reconciler.errors import SourceError
 from reconciler.settings.model import PolicySettings, SourceSettings
+from reconciler.sources.base import Revision
 from reconciler.sources.git_source import GitSource
-from reconciler.sources.load import Loader, Revision
-from reconciler.sources.policy import Rules
+from reconciler.sources.loader import Loader
+from reconciler.sources.policy import PolicyRules
 from reconciler.sources.worktree import WorktreeSource
 from tests.support.repositories import Repository, strategy
 
@@ -42,7 +43,7 @@ class Fleet:
         self.source = Failing(SourceSettings(repository=str(self.repository.folder)), self.cache)
 
     def loader(self, policy: PolicySettings | None = None) -> Loader:
-        rules = Rules(policy or PolicySettings(exclusive_markets="error"), load_catalog())
+        rules = PolicyRules(policy or PolicySettings(exclusive_markets="error"), load_catalog())
         return Loader(self.source, load_catalog(), self.cache, rules)
 
 
@@ -120,7 +121,7 @@ def test_equal_files_have_places_of_their_own(fleet: Fleet) -> None:
 
 def test_a_working_tree_is_judged_as_it_stands(fleet: Fleet) -> None:
     fleet.repository.write({"strategies/eth.yaml": "# moved\n" + strategy("BTC-USDT")})
-    rules = Rules(PolicySettings(exclusive_markets="error"), load_catalog())
+    rules = PolicyRules(PolicySettings(exclusive_markets="error"), load_catalog())
     source = WorktreeSource(fleet.repository.folder, "strategies")
 
     revision = Loader(source, load_catalog(), fleet.cache, rules).load()

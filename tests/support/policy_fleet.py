@@ -8,8 +8,9 @@ from typing import Any
 from reconciler.catalog.loading import load_catalog
 from reconciler.errors import Problem
 from reconciler.settings.model import PolicySettings
-from reconciler.sources.check import Checked, check
-from reconciler.sources.policy import Rules, judged
+from reconciler.sources.base import Checked
+from reconciler.sources.check import check
+from reconciler.sources.policy import PolicyRules
 
 
 def maker(pair: str = "BTC-USDT", exchange: str = "binance", head: str = "", **config: Any) -> str:
@@ -56,8 +57,8 @@ class Fleet:
 
     def judged(self, **policy: Any) -> dict[str, Checked]:
         """The files as they are under this policy."""
-        rules = Rules(PolicySettings(**policy), load_catalog())
-        return dict(judged(self.files, rules, self._read))
+        rules = PolicyRules(PolicySettings(**policy), load_catalog())
+        return dict(rules.judge(self.files, self._read))
 
     def _read(self, paths: Collection[str]) -> dict[str, bytes]:
         self.read |= set(paths)

@@ -9,8 +9,8 @@ import pytest
 from reconciler.app import App
 from reconciler.catalog.loading import load_catalog
 from reconciler.settings.model import Settings
+from reconciler.sources.base import Revision
 from reconciler.sources.check import check
-from reconciler.sources.load import Revision
 from tests.support.repositories import strategy
 
 NAMED = "strategy_name: {name}\n" + strategy()

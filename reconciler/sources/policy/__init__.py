@@ -1,6 +1,5 @@
 """Rules across strategy files: `policy` of the settings × checked files → Problems. Pure."""
 
-from reconciler.sources.policy.judging import Texts, judged
-from reconciler.sources.policy.rules import Rules
+from reconciler.sources.policy.rules import PolicyRules
 
-__all__ = ["Rules", "Texts", "judged"]
+__all__ = ["PolicyRules"]

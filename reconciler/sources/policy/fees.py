@@ -16,10 +16,8 @@ from reconciler.catalog.units import FRACTION, PERCENT, in_percent, plainly
 from reconciler.errors import Severity
 from reconciler.model.spec import StrategySpec
 from reconciler.settings.model import DEFAULT_FEES, FeeRow
+from reconciler.sources.policy.exposure import CONFIG, Kind, Traded, numbers, said
 from reconciler.sources.policy.findings import Finding, Spot
-from reconciler.sources.policy.kinds import Kind
-from reconciler.sources.policy.markets import Traded
-from reconciler.sources.policy.values import CONFIG, numbers, said
 
 _UNITS = {PERCENT: PERCENT, FRACTION: FRACTION, "fractions": FRACTION}
 

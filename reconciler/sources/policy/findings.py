@@ -1,14 +1,23 @@
-"""What a rule finds: at which value of which strategy, in words. Where that value stands is looked up later. Pure."""
+"""
+What a rule finds: at which value of which strategy, in words; and the files of a tree with their findings. Pure.
+
+Rule 1: the texts of the few files that a finding is about come from the caller, for their places.
+Rule 2: a strategy that breaks a rule is as one whose file is invalid: whatever happens to those happens to it.
+Rule 3: a file with nothing found stays the very same object.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import chain
 from posixpath import basename, splitext
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from reconciler.errors import Severity
+from reconciler.errors import Location, Problem, Severity
 from reconciler.model.spec import StrategySpec
-from reconciler.sources.strict.shape import Path
+from reconciler.sources.base import Checked, Files
+from reconciler.sources.yaml.document import Path, dotted, one_line
+from reconciler.sources.yaml.reader import Places, read
 
 MOST_NAMED = 3
 """Other strategies that one finding names with their places; of more, how many."""
@@ -45,3 +54,66 @@ def beside(spots: Sequence[Spot]) -> Iterator[tuple[Spot, tuple[Spot, ...], int]
     for index, spot in enumerate(spots):
         others = (*few[:index], *few[index + 1 :])[:MOST_NAMED]
         yield spot, others, len(spots) - 1 - len(others)
+
+
+Texts: TypeAlias = Callable[[Collection[str]], Mapping[str, bytes]]
+"""Paths of files → what they hold."""
+
+
+def with_findings(files: Files, found: Sequence[Finding], texts: Texts) -> Files:
+    """The files of a tree, each finding as a Problem of its file.
+
+    Raises:
+        SourceError: a text that is needed for a place cannot be read; raised by `texts`.
+    """
+    if not found:
+        return files
+    spots = chain.from_iterable((finding.spot, *finding.others) for finding in found)
+    places = _SpotPlaces(texts({spot.spec.location.file for spot in spots}))
+    by_file: dict[str, list[Finding]] = {}
+    for finding in found:
+        by_file.setdefault(finding.spot.spec.location.file, []).append(finding)
+    return tuple(
+        (path, _with(checked, by_file[path], places) if path in by_file else checked)
+        for path, checked in files
+    )
+
+
+def _with(checked: Checked, found: list[Finding], places: _SpotPlaces) -> Checked:
+    """`checked` with findings; the strategies of those that are errors count as broken documents."""
+    wrong = {finding.spot.spec.location for finding in found if finding.severity is Severity.ERROR}
+    problems = sorted([*checked.problems, *(_problem(finding, places) for finding in found)])
+    broken = (spec.name for spec in checked.specs if spec.location in wrong)
+    return Checked(
+        tuple(spec for spec in checked.specs if spec.location not in wrong),
+        tuple(problems),
+        (*checked.broken, *broken),
+    )
+
+
+def _problem(finding: Finding, places: _SpotPlaces) -> Problem:
+    what = finding.what
+    if finding.others:
+        named = [f"{other.name} at {places.of(other)}" for other in finding.others]
+        more = [f"{finding.more:,} more"] if finding.more else []
+        what = f"{what} (see {', '.join([*named, *more])})"
+    path = dotted(finding.spot.path)
+    return Problem(places.of(finding.spot), path, one_line(what), one_line(finding.fix), finding.severity)
+
+
+class _SpotPlaces:
+    """Where the values of files stand; each file is read once more when its first place is asked for."""
+
+    def __init__(self, texts: Mapping[str, bytes]) -> None:
+        self._texts = texts
+        self._known: dict[str, tuple[Places, dict[int, int]]] = {}
+
+    def of(self, spot: Spot) -> Location:
+        """The place of a value; of its nearest parent's key if it is left out."""
+        start = spot.spec.location
+        if start.file not in self._known:
+            text = self._texts[start.file]
+            documents = {document.line: document.index for document in read(text, start.file).documents}
+            self._known[start.file] = Places(text, start.file), documents
+        places, index_at_line = self._known[start.file]
+        return places.of(index_at_line[start.line], spot.path)

@@ -9,22 +9,25 @@ typo in it guards nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+from typing import TypeAlias
 
 from reconciler.catalog import Catalog
-from reconciler.catalog.violations import nearest
-from reconciler.errors import SettingsError
+from reconciler.catalog.units import plainly
+from reconciler.catalog.violations import listed, nearest
+from reconciler.errors import SettingsError, Severity
 from reconciler.model.spec import StrategySpec
 from reconciler.settings.model import DEFAULT_FEES, OFF, PolicySettings
-from reconciler.sources.policy.alone import Rule, simple_rules
+from reconciler.sources.base import Files
+from reconciler.sources.policy.exposure import CONFIG, Kind, Traded, kind_of, number, said
 from reconciler.sources.policy.fees import Losses
-from reconciler.sources.policy.findings import Finding
-from reconciler.sources.policy.kinds import Kind, kind_of
-from reconciler.sources.policy.limits import Limits, bound_in, path_of
-from reconciler.sources.policy.together import Exclusive, Totals, total_limits
+from reconciler.sources.policy.findings import Finding, Spot, Texts, with_findings
+from reconciler.sources.policy.fleet import Exclusive, Totals, total_limits
+from reconciler.sources.policy.tables import Limits, bound_in, matches, path_of
 
 
-class Rules:
+class PolicyRules:
     """The rules of one policy.
 
     Raises:
@@ -46,7 +49,17 @@ class Rules:
         """Whether there is any."""
         return bool(self._alone or self._totals) or self._policy.exclusive_markets != OFF
 
-    def find(self, specs: Iterable[StrategySpec]) -> list[Finding]:
+    def judge(self, files: Files, texts: Texts) -> Files:
+        """The files of a tree, those among them that break a rule with a Problem more.
+
+        Raises:
+            SourceError: a text that is needed for a place cannot be read; raised by `texts`.
+        """
+        if not self.are_set:
+            return files
+        return with_findings(files, self._find(spec for _, checked in files for spec in checked.specs), texts)
+
+    def _find(self, specs: Iterable[StrategySpec]) -> list[Finding]:
         """What the strategies of a whole fleet do that they should not."""
         found: list[Finding] = []
         together = (Exclusive(self._policy), Totals(self._totals))
@@ -109,3 +122,96 @@ def _unknown_fields(policy: PolicySettings, catalog: Catalog) -> Iterator[str]:
 def _told(key: str, what: str, near: str) -> str:
     fix = f"did you mean {near}?" if near else "mend it in the settings"
     return f"{key}: {what}\n    fix: {fix}"
+
+
+Rule: TypeAlias = Callable[[StrategySpec, Kind, list[Traded]], Iterator[Finding]]
+"""A strategy, its type and its markets → what is wrong with it."""
+
+PERPETUAL = "_perpetual"
+"""In the names of all connectors of Hummingbot that have leverage, and of no other (its manifest; a test looks)."""
+
+
+def simple_rules(policy: PolicySettings) -> Iterator[Rule]:
+    """Those of the rules of this file that are set."""
+    severity = Severity(policy.severity)
+    if policy.max_leverage is not None:
+        yield _max_leverage(policy.max_leverage, severity)
+    if policy.allowed_exchanges:
+        yield _allowed_exchanges(policy.allowed_exchanges, severity)
+    if policy.allowed_strategy_types:
+        yield _allowed_types(policy.allowed_strategy_types, severity)
+    if policy.required_labels:
+        yield _required_labels(policy.required_labels, severity)
+    if policy.require_owner:
+        yield _required_owner(severity)
+
+
+def _max_leverage(most: Decimal, severity: Severity) -> Rule:
+    """A default counts where there is leverage; what is written counts everywhere: exchanges change."""
+
+    def rule(spec: StrategySpec, kind: Kind, markets: list[Traded]) -> Iterator[Finding]:
+        for field in kind.leverages:
+            value = number(said(spec.config, kind.fields, field.name))
+            is_written = field.name in spec.config
+            if value is None or value <= most or not (is_written or _has_leverage(markets)):
+                continue
+            what = f"{'' if is_written else 'left out, Hummingbot uses '}{plainly(value)}"
+            what = f"{what}: more than policy.max_leverage = {plainly(most)} allows"
+            fix = f"write {field.name}: {plainly(most)}, or less"
+            yield Finding(Spot(spec, (CONFIG, field.name)), what, fix, severity)
+
+    return rule
+
+
+def _has_leverage(markets: Iterable[Traded]) -> bool:
+    return any(PERPETUAL in traded.market.exchange for traded in markets)
+
+
+def _allowed_exchanges(allowed: tuple[str, ...], severity: Severity) -> Rule:
+    def rule(spec: StrategySpec, kind: Kind, markets: list[Traded]) -> Iterator[Finding]:
+        del kind
+        own = [(spec.exchange, ("exchange",))]
+        for exchange, path in dict(
+            [*own, *((each.market.exchange, each.exchange_at) for each in markets)]
+        ).items():
+            if not _is_allowed(exchange, allowed):
+                what = f"{exchange} is not among policy.allowed_exchanges"
+                yield Finding(Spot(spec, path), what, f"write one of {listed(allowed)}", severity)
+
+    return rule
+
+
+def _allowed_types(allowed: tuple[str, ...], severity: Severity) -> Rule:
+    def rule(spec: StrategySpec, kind: Kind, markets: list[Traded]) -> Iterator[Finding]:
+        del markets
+        if not _is_allowed(kind.name, allowed):
+            what = f"{kind.name} is not among policy.allowed_strategy_types"
+            yield Finding(Spot(spec, ("strategy_type",)), what, f"write one of {listed(allowed)}", severity)
+
+    return rule
+
+
+def _is_allowed(name: str, allowed: tuple[str, ...]) -> bool:
+    return name in allowed or any(matches(pattern, name) for pattern in allowed)
+
+
+def _required_labels(labels: tuple[str, ...], severity: Severity) -> Rule:
+    def rule(spec: StrategySpec, kind: Kind, markets: list[Traded]) -> Iterator[Finding]:
+        del kind, markets
+        for label in labels:
+            if not spec.labels.get(label, "").strip():
+                what = "is missing or empty, but one of policy.required_labels"
+                fix = f"add `{label}: …` below labels"
+                yield Finding(Spot(spec, ("labels", label)), what, fix, severity)
+
+    return rule
+
+
+def _required_owner(severity: Severity) -> Rule:
+    def rule(spec: StrategySpec, kind: Kind, markets: list[Traded]) -> Iterator[Finding]:
+        del kind, markets
+        if not spec.owner.strip():
+            what = "is missing or empty, but policy.require_owner asks for one"
+            yield Finding(Spot(spec, ("owner",)), what, "add owner: and who answers for it", severity)
+
+    return rule

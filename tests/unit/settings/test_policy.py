@@ -13,7 +13,7 @@ from reconciler.catalog.loading import load_catalog
 from reconciler.errors import SettingsError
 from reconciler.settings.loading import Loaded, load_settings
 from reconciler.settings.model import FeeRow, LimitRow, PolicySettings, TotalRow
-from reconciler.sources.policy import Rules
+from reconciler.sources.policy import PolicyRules
 
 EVERYTHING = """\
 policy:
@@ -53,7 +53,7 @@ def test_without_a_policy_no_rule_is_set(tmp_path: Path) -> None:
     policy = load("", tmp_path).settings.policy
 
     assert policy == PolicySettings()
-    assert not Rules(policy, load_catalog()).are_set
+    assert not PolicyRules(policy, load_catalog()).are_set
 
 
 def test_every_key_arrives(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_a_variable_that_names_no_row_is_refused(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_a_rule_that_could_never_apply_is_refused(policy: PolicySettings, what: str) -> None:
     with pytest.raises(SettingsError) as error:
-        Rules(policy, load_catalog())
+        PolicyRules(policy, load_catalog())
 
     assert what in str(error.value)
 
@@ -192,7 +192,7 @@ def test_patterns_and_the_default_fee_name_no_exchange() -> None:
         fees={"default": FeeRow(maker=Decimal(1))},
     )
 
-    assert Rules(policy, load_catalog()).are_set
+    assert PolicyRules(policy, load_catalog()).are_set
 
 
 def test_every_example_of_the_documentation_is_a_policy_that_applies(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_every_example_of_the_documentation_is_a_policy_that_applies(tmp_path: P
 
     keys = {key for example in examples for key in load(example, tmp_path).origins}
     for example in examples:
-        Rules(load(example, tmp_path).settings.policy, load_catalog())
+        PolicyRules(load(example, tmp_path).settings.policy, load_catalog())
     assert {key.split(".")[1] for key in keys} == {
         field.name for field in msgspec.structs.fields(PolicySettings)
     }

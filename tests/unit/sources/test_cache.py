@@ -9,8 +9,8 @@ import pytest
 
 from reconciler.errors import Location, Problem
 from reconciler.model.spec import StrategySpec
+from reconciler.sources.base import Checked
 from reconciler.sources.cache import SLACK, ResultCache
-from reconciler.sources.check import Checked
 
 
 def checked(number: int) -> Checked:

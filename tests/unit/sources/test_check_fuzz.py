@@ -12,11 +12,12 @@ import pytest
 
 from reconciler.catalog.loading import load_catalog
 from reconciler.errors import Problem, Severity
-from reconciler.sources.check import Checked, check
-from reconciler.sources.documents import MAX_PROBLEMS, read
-from reconciler.sources.strict.careful import CarefulReader
-from reconciler.sources.strict.events import events
-from reconciler.sources.strict.shape import LINE
+from reconciler.sources.base import Checked
+from reconciler.sources.check import check
+from reconciler.sources.yaml.careful import CarefulReader
+from reconciler.sources.yaml.document import LINE, MAX_PROBLEMS
+from reconciler.sources.yaml.events import events
+from reconciler.sources.yaml.reader import read
 from tests.support.fuzz_inputs import INVENTIONS, MUTATIONS, inputs
 
 EACH = math.ceil(100_000 / len({*INVENTIONS, *MUTATIONS}))

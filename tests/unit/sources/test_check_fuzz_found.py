@@ -7,7 +7,7 @@ import pytest
 from reconciler.catalog.loading import load_catalog
 from reconciler.errors import Problem
 from reconciler.sources.check import check
-from reconciler.sources.strict.shape import LINE
+from reconciler.sources.yaml.document import LINE
 
 HEAD = "strategy_type: pure_market_making\nexchange: binance\ntrading_pair: BTC-USDT\n"
 CONFIG = "config: {bid_spread: 0.1, ask_spread: 0.1, order_amount: 1, order_refresh_time: 30}\n"

@@ -9,8 +9,10 @@ import pytest
 
 from reconciler.catalog.loading import load_catalog
 from reconciler.errors import Severity
-from reconciler.sources.check import Checked, check
-from reconciler.sources.documents import MAX_BYTES, MAX_DEPTH, MAX_NODES, MAX_PROBLEMS, read
+from reconciler.sources.base import Checked
+from reconciler.sources.check import check
+from reconciler.sources.yaml.document import MAX_BYTES, MAX_DEPTH, MAX_NODES, MAX_PROBLEMS
+from reconciler.sources.yaml.reader import read
 
 MOST_MEMORY = 96 * MAX_BYTES
 """Of Python, at the worst moment. The reader stops after MAX_NODES values, each with its place."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import SourceError
-from reconciler.sources.batch import parse_batch
+from reconciler.sources.git import parse_batch
 
 
 def stream(blobs: list[bytes]) -> bytes:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.sources.links import follow
-from reconciler.sources.tree import TreeFile
+from reconciler.sources.base import TreeFile, follow
 
 FILES = {"a.yaml": TreeFile("a"), "eu/b.yaml": TreeFile("b")}
 

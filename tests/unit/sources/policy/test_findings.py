@@ -12,8 +12,7 @@ from reconciler.desired import make_desired
 from reconciler.errors import InvalidFiles, Severity
 from reconciler.model.spec import Key
 from reconciler.settings.model import FeeRow, Settings
-from reconciler.sources.check import Checked
-from reconciler.sources.load import Revision
+from reconciler.sources.base import Checked, Revision
 from tests.support.policy_fleet import Fleet, maker, told
 
 STREAM = (

@@ -11,7 +11,7 @@ import pytest
 from reconciler.catalog.loading import HUMMINGBOT_VERSION, MANIFEST, schemas_dir
 from reconciler.errors import Severity
 from reconciler.settings.model import LimitRow
-from reconciler.sources.policy.alone import PERPETUAL
+from reconciler.sources.policy.rules import PERPETUAL
 from tests.support.policy_fleet import cross, maker, problems, strategy, told
 
 OWNED = "owner: ann\nlabels: {desk: eu, env: prod}"

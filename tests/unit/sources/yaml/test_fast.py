@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.fleet import file_text
-from reconciler.sources.documents import read
-from reconciler.sources.strict.careful import CarefulReader
-from reconciler.sources.strict.events import NextEvent, events, pure_events
-from reconciler.sources.strict.scalars import WORDS
-from reconciler.sources.strict.shape import MAX_DEPTH, MAX_NODES
-from reconciler.sources.strict.simple import read_simply
+from reconciler.sources.yaml.careful import CarefulReader
+from reconciler.sources.yaml.document import MAX_DEPTH, MAX_NODES
+from reconciler.sources.yaml.events import NextEvent, events, pure_events
+from reconciler.sources.yaml.fast import read_fast
+from reconciler.sources.yaml.reader import read
+from reconciler.sources.yaml.scalars import WORDS
 from tests.support.fuzz_inputs import SLIPS, characters, noise, sources, tokens
 
 PIECES = (
@@ -43,7 +43,7 @@ def parser(text: bytes) -> NextEvent:
 
 def same_as_parsed(text: bytes) -> bool:
     """Whether it was read; if so, a parser reads the same and finds nothing wrong."""
-    found = read_simply(text, "f.yaml")
+    found = read_fast(text, "f.yaml")
     if found is not None:
         parsed = read(text, "f.yaml", events=parser)
         assert not parsed.problems, text
@@ -97,12 +97,12 @@ def test_files_as_people_write_them_need_no_parser() -> None:
     ],
 )  # fmt: skip
 def test_what_is_not_of_this_kind_is_left_to_the_parser(text: str) -> None:
-    assert read_simply(text.encode(), "f.yaml") is None
+    assert read_fast(text.encode(), "f.yaml") is None
 
 
 def test_files_of_the_same_lines_share_nothing_that_can_be_changed() -> None:
     text = b"a:\n  b: 1\nc: x\n"
-    (first,), (second,) = read_simply(text, "f.yaml") or [], read_simply(text, "g.yaml") or []
+    (first,), (second,) = read_fast(text, "f.yaml") or [], read_fast(text, "g.yaml") or []
 
     first.data["a"]["b"] = 2
     first.data["c"] = "y"

@@ -3,49 +3,22 @@ Bytes → data, strictly: YAML 1.2's core schema without what makes a config mea
 
 Rule 1: pure: bytes in, values and Problems out.
 Rule 2: nothing is guessed: `no` is text, 0.10 keeps its value, a key stands once, a reference is refused.
-Rule 3: most files have no problem: they are read in one quick pass, without a parser if they need none; only
-the others are read carefully, with the places of everything. What only these need is imported for the first of them.
+Rule 3: most files have no problem and are read fast, without a parser; all others are read carefully, with the
+places of everything.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from reconciler.errors import Location, Problem
-from reconciler.sources.strict.shape import (
-    MAX_BYTES,
-    MAX_DEPTH,
-    MAX_NODES,
-    MAX_PROBLEMS,
-    Document,
-    Path,
-    dotted,
-    one_line,
-    printable,
-)
-from reconciler.sources.strict.simple import read_simply
-
-if TYPE_CHECKING:
-    from reconciler.sources.strict.events import NextEvent
-
-__all__ = [
-    "MAX_BYTES",
-    "MAX_DEPTH",
-    "MAX_NODES",
-    "MAX_PROBLEMS",
-    "Document",
-    "Path",
-    "Places",
-    "Reading",
-    "dotted",
-    "is_strategy_file",
-    "one_line",
-    "printable",
-    "read",
-]
+from reconciler.sources.yaml.careful import CarefulReader
+from reconciler.sources.yaml.document import MAX_BYTES, Document, Path
+from reconciler.sources.yaml.events import NextEvent
+from reconciler.sources.yaml.events import events as fastest_events
+from reconciler.sources.yaml.fast import read_fast
 
 _MARK = b"\xef\xbb\xbf"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
@@ -69,49 +42,33 @@ def is_strategy_file(path: str) -> bool:
 
 
 def read(text: bytes, file: str, *, events: Callable[[bytes], NextEvent] | None = None) -> Reading:
-    """Read all documents of a file; every Problem that can be told, in file order. Never raises.
+    """Read all documents of a file; every Problem that can be reported, in file order. Never raises.
 
     `events`: the parser that has to be used; None takes the fastest, and none at all for a file that needs none.
     """
-    refusal = _refusal(text)
-    if refusal is not None:
-        return Reading([], [Problem(Location(file), "", *refusal)], whole=False)
+    if len(text) > MAX_BYTES:
+        what = f"{len(text):,} bytes are more than the {MAX_BYTES:,} that a strategy file may have"
+        return _unread(file, what, "split it into several files")
+    if text.startswith(_UTF16_MARKS):
+        return _unread(file, "UTF-16 text", "save the file as UTF-8")
     text = text.removeprefix(_MARK)
-    documents = read_simply(text, file) if events is None else None
-    return _parsed(text, file, events) if documents is None else Reading(documents, [])
-
-
-def _parsed(text: bytes, file: str, events: Callable[[bytes], NextEvent] | None) -> Reading:
-    from reconciler.sources.strict.careful import CarefulReader
-    from reconciler.sources.strict.events import events as fastest
-    from reconciler.sources.strict.quick import read_quickly
-
-    documents = read_quickly(text, file, events or fastest)
+    documents = read_fast(text, file) if events is None else None
     if documents is not None:
         return Reading(documents, [])
-    reader = CarefulReader(text, file, events or fastest)
+    reader = CarefulReader(text, file, events or fastest_events)
     return Reading(reader.documents, sorted(reader.problems), reader.whole)
 
 
-def _refusal(text: bytes) -> tuple[str, str] | None:
-    """What is wrong with a file that is not even parsed, and the fix."""
-    if len(text) > MAX_BYTES:
-        what = f"{len(text):,} bytes are more than the {MAX_BYTES:,} that a strategy file may have"
-        return what, "split it into several files"
-    if text.startswith(_UTF16_MARKS):
-        return "UTF-16 text", "save the file as UTF-8"
-    return None
+def _unread(file: str, what: str, fix: str) -> Reading:
+    return Reading([], [Problem(Location(file), "", what, fix)], whole=False)
 
 
 class Places:
     """Where everything in a file stands. Made by reading the file once more, so only for one with a Problem."""
 
     def __init__(self, text: bytes, file: str) -> None:
-        from reconciler.sources.strict.careful import CarefulReader
-        from reconciler.sources.strict.events import events
-
         self._file = file
-        self._places = CarefulReader(text.removeprefix(_MARK), file, events).places
+        self._places = CarefulReader(text.removeprefix(_MARK), file, fastest_events).places
 
     def of(self, index: int, path: Path, *, key: bool = False) -> Location:
         """The place of a value (or its key) of the `index`-th document.

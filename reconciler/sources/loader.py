@@ -16,16 +16,17 @@ import msgspec
 
 from reconciler import __version__
 from reconciler.catalog import Catalog
+from reconciler.catalog.loading import load_catalog
 from reconciler.errors import Location, Problem
-from reconciler.settings.model import SourceSettings
+from reconciler.settings.model import PolicySettings, Settings, SourceSettings
+from reconciler.sources.base import Checked, Files, Head, Revision, Source, TreeFile
 from reconciler.sources.cache import SLACK, ResultCache
 from reconciler.sources.check import check
-from reconciler.sources.documents import MAX_BYTES, is_strategy_file
 from reconciler.sources.git_source import GitSource
-from reconciler.sources.policy import Rules, judged
-from reconciler.sources.revision import Checked, Files, Revision
-from reconciler.sources.tree import Head, Source, TreeFile
+from reconciler.sources.policy import PolicyRules
 from reconciler.sources.worktree import WorktreeSource
+from reconciler.sources.yaml.document import MAX_BYTES
+from reconciler.sources.yaml.reader import is_strategy_file
 
 __all__ = ["Loader", "Revision", "open_source", "placed"]
 
@@ -43,7 +44,9 @@ class Loader:
     `rules`: those of the settings' policy; None judges each file by itself.
     """
 
-    def __init__(self, source: Source, catalog: Catalog, cache_dir: Path, rules: Rules | None = None) -> None:
+    def __init__(
+        self, source: Source, catalog: Catalog, cache_dir: Path, rules: PolicyRules | None = None
+    ) -> None:
         self.source = source
         self._catalog = catalog
         self._rules = rules
@@ -95,9 +98,7 @@ class Loader:
 
     def _judged(self) -> Files:
         files = tuple(self._files.values())
-        if self._rules is None:
-            return files
-        return judged(files, self._rules, self._texts)
+        return files if self._rules is None else self._rules.judge(files, self._texts)
 
     def _texts(self, paths: Collection[str]) -> Mapping[str, bytes]:
         """What files hold: read once more, of the few that a rule has something to say about."""
@@ -169,3 +170,28 @@ def placed(checked: Checked, path: str) -> Checked:
         replace(problem, location=replace(problem.location, file=path)) for problem in checked.problems
     )
     return Checked(tuple(specs), tuple(problems), checked.broken)
+
+
+def state_dir(settings: Settings) -> Path:
+    """The folder of everything that we keep: the store, the cache, the private clone."""
+    return Path(settings.store.url).parent
+
+
+def open_loader(settings: Settings, catalog: Catalog) -> Loader:
+    """The way from Git to checked files; touches nothing until asked to load.
+
+    Raises:
+        SettingsError: the policy names what there is not.
+    """
+    cache = state_dir(settings) / "cache"
+    rules = None if settings.policy == PolicySettings() else PolicyRules(settings.policy, catalog)
+    return Loader(open_source(settings.source, cache), catalog, cache, rules)
+
+
+def catalog_of(settings: Settings) -> Catalog:
+    """What is known of the Hummingbot that the settings name, with the team's own schemas.
+
+    Raises:
+        SchemaError: there are no schemas of that version.
+    """
+    return load_catalog(settings.hummingbot_version, Path(settings.schemas) if settings.schemas else None)

@@ -10,11 +10,9 @@ from reconciler.catalog.units import plainly
 from reconciler.errors import Severity
 from reconciler.model.spec import StrategySpec
 from reconciler.settings.model import OFF, PolicySettings, TotalRow
-from reconciler.sources.policy.amounts import BASE, QUOTE, ordered
+from reconciler.sources.policy.exposure import BASE, QUOTE, Kind, Market, Traded, may_trade, ordered
 from reconciler.sources.policy.findings import Finding, Spot, beside
-from reconciler.sources.policy.kinds import Kind
-from reconciler.sources.policy.markets import Market, Traded, may_trade
-from reconciler.sources.policy.rows import Rows
+from reconciler.sources.policy.tables import Rows
 
 
 class Account(NamedTuple):

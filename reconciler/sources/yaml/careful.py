@@ -13,11 +13,18 @@ from typing import Any, NamedTuple
 import yaml
 
 from reconciler.errors import Location, Problem
-from reconciler.sources.strict.events import NextEvent
-from reconciler.sources.strict.lines import End
-from reconciler.sources.strict.scalars import NotPlain, plain
-from reconciler.sources.strict.shape import MAX_DEPTH, MAX_NODES, Document, Path, dotted, one_line, short
-from reconciler.sources.strict.syntax import syntax_problem
+from reconciler.sources.yaml.document import (
+    MAX_DEPTH,
+    MAX_NODES,
+    Document,
+    End,
+    Path,
+    dotted,
+    one_line,
+    short,
+)
+from reconciler.sources.yaml.events import NextEvent, syntax_problem
+from reconciler.sources.yaml.scalars import NotPlain, plain
 
 _OTHER_KEY = "?"
 """Stands in a path for a key that is no text."""

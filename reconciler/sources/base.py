@@ -1,0 +1,116 @@
+"""
+Where revisions come from, and what they say: the interface of all sources, and the values that pass through it.
+
+Rule 1: no file, clock or process is touched here; sources do that.
+Rule 2: a symbolic link is followed within the strategies' folder and nowhere else.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Generator, Iterable, Mapping
+from typing import Protocol, TypeAlias
+
+import msgspec
+
+from reconciler.errors import Problem
+from reconciler.model.spec import StrategySpec
+
+
+class TreeFile(msgspec.Struct, frozen=True, gc=False):
+    """A file of a revision: the id of its contents; or, in `problem`, why it cannot be one."""
+
+    blob: str
+    problem: str = ""
+    fix: str = ""
+
+
+class Head(msgspec.Struct, frozen=True, gc=False):
+    """A revision: its commit, and what names the strategies' folder in it. Equal heads hold equal files."""
+
+    commit: str
+    folder: str
+
+
+class Source(Protocol):
+    """Where revisions come from: Git, or a working tree as it stands.
+
+    Paths are relative to `source.repository`, with `/`. Every call raises SourceError if it cannot answer.
+    """
+
+    ref: str
+    path: str
+
+    def refresh(self) -> Head:
+        """The newest revision; fetched first where there is something to fetch from."""
+
+    def tree(self, head: Head) -> Mapping[str, TreeFile]:
+        """All files below `path`."""
+
+    def changed(self, old: Head, new: Head) -> Mapping[str, TreeFile | None] | None:
+        """The files that differ, None for one that is gone; None in all if only `tree` can tell."""
+
+    def blobs(self, ids: Iterable[str]) -> Generator[tuple[str, bytes | None]]:
+        """The contents of files by id, in that order; None for one larger than a strategy file may be."""
+
+
+class Checked(msgspec.Struct, frozen=True, gc=False):
+    """What one file says. `specs`: its valid documents, named only if they name themselves.
+
+    `broken`: the names of the strategies of its invalid documents: "" for one that leaves it to the file's
+    name, None for what cannot be told, which may be several strategies.
+    """
+
+    specs: tuple[StrategySpec, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    broken: tuple[str | None, ...] = ()
+
+
+Files: TypeAlias = tuple[tuple[str, Checked], ...]
+"""(path, what it says) of a whole tree, in order of the path."""
+
+
+class Revision(msgspec.Struct, frozen=True, gc=False):
+    """One revision and its files, each checked."""
+
+    commit: str
+    ref: str
+    files: Files
+
+
+MAX_STEPS = 8
+"""Links to links; more are a loop or a joke."""
+
+
+def follow(targets: Mapping[str, str], files: Mapping[str, TreeFile]) -> dict[str, TreeFile]:
+    """What each link (path → target as written) is; `files` are all paths of the tree, links included."""
+    return {path: _follow(path, targets, files) for path in targets}
+
+
+def _follow(path: str, targets: Mapping[str, str], files: Mapping[str, TreeFile]) -> TreeFile:
+    place = path
+    for _ in range(MAX_STEPS):
+        place = _step(place, targets[place])
+        if leaves(place):
+            return refused("leaves the folder of the strategies")
+        if place not in targets:
+            break
+    if place in targets:
+        return refused("leads in a circle")
+    if place in files:
+        return files[place]
+    return refused("points to a folder or to nothing")
+
+
+def _step(place: str, target: str) -> str:
+    return posixpath.normpath(posixpath.join(posixpath.dirname(place), target))
+
+
+def leaves(place: str) -> bool:
+    """Whether a normalised path is outside of the folder that it is relative to."""
+    return place == ".." or place.startswith(("../", "/"))
+
+
+def refused(why: str) -> TreeFile:
+    """A link that is not followed."""
+    return TreeFile("", f"a symbolic link that {why}", "put the file itself here")
