@@ -1,1 +1,1 @@
-"""What real bots need here: facts are gathered, then judged, each check a line of one table (`examine.CHECKS`)."""
+"""What real bots need on this machine: probes gather facts, verdicts judge them, `checks.CHECKS` pairs the two."""

@@ -1,4 +1,4 @@
-"""The table of checks: how each gathers its facts, and who judges them."""
+"""The table of checks: for each, the probe that gathers its fact and the verdict that judges it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from reconciler.errors import SettingsError
 
 
 class _Check(NamedTuple):
-    """`judge` takes what `look` gives."""
+    """`judge` takes what `probe` gives."""
 
-    look: Callable[[Subject], Awaitable[Any]]
+    probe: Callable[[Subject], Awaitable[Any]]
     judge: Callable[[Any], Judged]
 
 
@@ -31,11 +31,11 @@ CHECKS: dict[str, _Check] = {
     "memory": _Check(probes.memory, verdicts.memory),
     "clock": _Check(probes.clock, verdicts.clock),
 }
-"""In the order in which a person would mend them."""
+"""In the order in which a person would repair them."""
 
 
 async def examine(subject: Subject, only: frozenset[str] = frozenset()) -> tuple[CheckResult, ...]:
-    """Make all checks, or `only` those named; what two of them need is gathered once.
+    """Make all checks, or `only` those named; a fact that two of them judge is gathered once.
 
     Raises:
         SettingsError: there is no check of such a name.
@@ -43,6 +43,6 @@ async def examine(subject: Subject, only: frozenset[str] = frozenset()) -> tuple
     if unknown := sorted(only - CHECKS.keys()):
         raise SettingsError(f"there is no check {unknown[0]!r}", fix=f"write some of {', '.join(CHECKS)}")
     checks = {name: check for name, check in CHECKS.items() if not only or name in only}
-    looks = tuple(dict.fromkeys(check.look for check in checks.values()))
-    facts = dict(zip(looks, await asyncio.gather(*(look(subject) for look in looks)), strict=True))
-    return tuple(CheckResult(name, *check.judge(facts[check.look])) for name, check in checks.items())
+    probing = tuple(dict.fromkeys(check.probe for check in checks.values()))
+    facts = dict(zip(probing, await asyncio.gather(*(probe(subject) for probe in probing)), strict=True))
+    return tuple(CheckResult(name, *check.judge(facts[check.probe])) for name, check in checks.items())

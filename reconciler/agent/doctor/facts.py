@@ -1,37 +1,46 @@
-"""What was seen, as values: no opinion, no secret. Sizes in bytes, lengths in seconds."""
+"""
+What the probes saw, as values that the verdicts judge.
+
+Rule 1: pure, no opinion and no secret: paths are texts, accounts and their keys are names.
+Rule 2: sizes are in bytes, durations in seconds.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import msgspec
-
-from reconciler.agent.install.environment import Probe
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
-    """An interpreter for bots. `python` None: there is none. `chosen`: it was named, not made by `agent install`.
+    """An interpreter for bots. `python`: its path, None: there is none. `expected`: where `agent install` makes one.
 
-    `changed`: other packages are in it than were installed. `wanted`: the version of Hummingbot that the settings
-    name; `known`: those that there are schemas of.
+    `chosen`: it was named in the settings, not made by `agent install`. `changed`: its packages differ from what was
+    installed. `wanted`: the version of Hummingbot that the settings name; `known`: those that there are schemas of.
+    What the interpreter said: its `python_version`, empty: it is none; the version of its `hummingbot`, None: it has
+    none; `error`: why Hummingbot cannot be imported, or why the interpreter did not answer.
     """
 
-    expected: Path
+    expected: str
     wanted: str
     known: tuple[str, ...]
-    python: Path | None = None
+    python: str | None = None
     chosen: bool = False
     changed: bool = False
-    probe: Probe = Probe()
+    python_version: str = ""
+    hummingbot: str | None = None
+    error: str = ""
 
 
 class Disk(msgspec.Struct, frozen=True, kw_only=True):
-    """Room where the state folder is, or will be. `installed`: Hummingbot is there already. `least`: bots need it."""
+    """Room where the state folder is, or will be. `least`: what bots need.
 
-    place: Path
+    `installed`: Hummingbot is there already; otherwise it takes `installation` more.
+    """
+
+    place: str
     free: int
     total: int
     installed: bool
+    installation: int
     least: int
 
 
@@ -51,7 +60,7 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Broker(msgspec.Struct, frozen=True, kw_only=True):
-    """One visit to the broker. `error` empty: it went well. `others`: agents that say that they are online.
+    """One connection to the broker. `error` empty: it succeeded. `others`: agents whose presence is online.
 
     `round_trip_s`: from a publish to its acknowledgement.
     """
@@ -65,7 +74,7 @@ class Broker(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
-    """An account by its name. `connectors`: that it has keys for; `lacking`: that strategies need and it has not.
+    """An account by its name. `connectors`: those it has keys for; `lacking`: those that strategies need keys for.
 
     `used_by`: strategies that name it.
     """
@@ -86,19 +95,22 @@ class Accounts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ControllersFolder(msgspec.Struct, frozen=True, kw_only=True):
-    """`folder` None: none is named. `files`: Python files that can be read. `needed_by`: strategies of v2."""
+    """The folder of v2 controllers. `folder` None: none is named. `files`: Python files that can be read.
 
-    folder: Path | None = None
+    `needed_by`: names of v2 strategies.
+    """
+
+    folder: str | None = None
     error: str = ""
     files: int = 0
     needed_by: tuple[str, ...] = ()
 
 
 class Clock(msgspec.Struct, frozen=True, kw_only=True):
-    """`kept`: whether the kernel says that something keeps it right; None: it does not say.
+    """`kept`: whether the kernel says that it is synchronised; None: the kernel does not say.
 
-    `year`: what it shows. `source`: who was asked for the time, empty: nobody. `offset_s`: how far ours is ahead of
-    that one, good to a second; None: it did not answer, because of `error`.
+    `year`: what it shows. `source`: the host it was compared with, empty: none. `offset_s`: how far ours is ahead of
+    that one, good to a second; None: there was no answer, because of `error`.
     """
 
     kept: bool | None
@@ -109,12 +121,12 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
-    """The agent's state folder. `holder`: the process of the agent that works in it, empty: none does.
+    """The agent's state folder. `holder`: the process id of the agent that works in it, empty: none does.
 
-    `mode`: its permission bits, None: it is not there yet. `error`: why what is in it cannot be read.
+    `mode`: its permission bits, None: it does not exist yet. `error`: why its content cannot be read.
     """
 
-    folder: Path
+    folder: str
     writable: bool
     mode: int | None = None
     holder: str = ""

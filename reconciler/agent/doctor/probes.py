@@ -1,4 +1,8 @@
-"""Gathers the facts that checks are made of: the machine, what the agent holds, the broker. Reads only; every wait has an end."""
+"""
+Gathers the facts that the checks judge: the machine, what the agent holds, the broker.
+
+Every probe only reads, every wait has a limit, and what cannot be seen is part of the fact, not an exception.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,6 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -32,11 +35,18 @@ from reconciler.agent.doctor.facts import (
     State,
 )
 from reconciler.agent.doctor.verdicts import REACHABLE
-from reconciler.agent.hummingbot.credentials import Credentials, load_credentials
+from reconciler.agent.hummingbot.credentials import load_credentials
 from reconciler.agent.hummingbot.options import BotOptions
 from reconciler.agent.hummingbot.reconfigure import is_controller
-from reconciler.agent.install.environment import Probe, default_folder, digest, probe, read_marker
-from reconciler.agent.install.installer import hummingbot_python
+from reconciler.agent.install.environment import (
+    Probe,
+    default_folder,
+    digest,
+    hummingbot_python,
+    probe,
+    read_marker,
+)
+from reconciler.agent.install.installer import NEEDED_BYTES
 from reconciler.agent.journal import holder_of, read_strategies
 from reconciler.agent.model import Strategy
 from reconciler.agent.settings import AgentSettings
@@ -48,12 +58,31 @@ from reconciler.protocol.messages import MalformedMessage, decode_presence
 from reconciler.protocol.topics import Kind, Topics
 from reconciler.redact import masked_url
 from reconciler.transport.address import PORTS, parse_address, split_url
-from reconciler.transport.base import Message, Publish, Transport
+from reconciler.transport.base import Message, Publish
 from reconciler.transport.factory import open_transport
+
+CLOCK_LIMIT_S = 10.0
+"""For the answer of another host's clock."""
+
+BROKER_LIMIT_S = 30.0
+"""For everything at the broker: it answers within milliseconds, over a bad line within seconds."""
+
+QUIET_S = 0.3
+"""Retained presences arrive together after the subscription."""
+
+TRIAL = b"doctor"
+"""No valid response: reconcilers ignore it (fleet/commands.py), and it is not retained."""
+
+_MEMINFO = Path("/proc/meminfo")
+_LIMIT, _USED = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+"""Of the container that this process runs in; outside of one they do not exist (cgroups(7))."""
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
-    """`time_from`: an address whose Date is compared with the clock; empty: none."""
+    """The agent that is examined: as it would start with these settings.
+
+    `time_from`: an address whose Date is compared with the clock; empty: none.
+    """
 
     settings: AgentSettings
     time_from: str = ""
@@ -65,6 +94,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def state(self) -> Path:
+        """The agent's state folder."""
         return self.settings.folder
 
     @property
@@ -73,89 +103,80 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
         return self.options.python or hummingbot_python(self.state, self.settings.hummingbot_version)
 
 
-TIME_S = 10.0
-"""For the answer of a clock elsewhere."""
-
-_MEMINFO = Path("/proc/meminfo")
-_LIMIT, _USED = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
-"""Of the container that we are in; on a machine itself they are not there (cgroups(7))."""
+# The machine.
 
 
 async def environment(subject: Subject) -> Environment:
-    """Ask the interpreter that bots would get."""
-    settings = subject.settings
-    python = subject.python
+    """Run the interpreter that bots would get, and look which Hummingbot it has."""
+    settings, python, chosen = subject.settings, subject.python, subject.options.python
     folder = default_folder(subject.state, settings.hummingbot_version)
-    marker = read_marker(folder)
-    own = python is not None and subject.options.python is None
+    marker = read_marker(folder) if python is not None and chosen is None else None
+    found = await probe(python) if python is not None else Probe()
     return Environment(
-        expected=folder,
+        expected=str(folder),
         wanted=settings.hummingbot_version,
         known=tuple(sorted({*versions(), *(versions(settings.schemas) if settings.schemas else ())})),
-        python=python,
-        chosen=subject.options.python is not None,
-        changed=own and marker is not None and digest(folder) != marker.digest,
-        probe=await probe(python) if python is not None else Probe(),
+        python=str(python) if python is not None else None,
+        chosen=chosen is not None,
+        changed=marker is not None and digest(folder) != marker.digest,
+        python_version=found.python,
+        hummingbot=found.version,
+        error=found.error,
     )
 
 
 async def disk(subject: Subject) -> Disk:
-    """See what is free where the state folder is, or will be."""
+    """Measure the room where the state folder is, or will be."""
     place = nearest(subject.state)
     usage = shutil.disk_usage(place)
     return Disk(
-        place=place,
+        place=str(place),
         free=usage.free,
         total=usage.total,
         installed=subject.python is not None,
+        installation=NEEDED_BYTES,
         least=subject.options.least_free,
     )
 
 
 def nearest(folder: Path) -> Path:
-    """The folder itself, or the first above it that is there."""
+    """The folder itself, or the first one above it that exists."""
     place = folder.absolute()
     return next(path for path in (place, *place.parents) if path.exists())
 
 
 async def memory(subject: Subject) -> Memory:
-    """See what is free, here and within the container's limit."""
-    found = strategies(subject.state)
+    """Measure what is available, on the machine and within the container's limit."""
+    found = read_state(subject.state)
     wanted = sum(strategy.wish is not Wish.STOPPED for strategy in found.strategies)
-    return Memory(available=min(_free(), _left_to_container()), wanted=0 if found.holder else wanted)
+    return Memory(available=_available_bytes(), wanted=0 if found.holder else wanted)
 
 
-def _free() -> int:
-    for line in _MEMINFO.read_text().splitlines():
-        name, _, rest = line.partition(":")
-        if name == "MemAvailable":
-            return int(rest.split()[0]) * 1024
-    raise AssertionError("every Linux since 3.14 tells MemAvailable (proc_meminfo(5))")
-
-
-def _left_to_container() -> int:
+def _available_bytes() -> int:
+    lines = dict(line.split(":", 1) for line in _MEMINFO.read_text().splitlines())
+    available = int(lines["MemAvailable"].split()[0]) * 1024  # since Linux 3.14 (proc_meminfo(5))
     try:
-        return int(_LIMIT.read_text()) - int(_USED.read_text())
+        return min(available, int(_LIMIT.read_text()) - int(_USED.read_text()))
     except (OSError, ValueError):  # no container, or `max`
-        return 1 << 62
+        return available
 
 
 async def clock(subject: Subject) -> Clock:
-    """Ask the kernel, and who was named, whether the clock is right."""
+    """Ask the kernel, and the host that was named, whether the clock is right."""
     kept, year = kept_by_ntp(), datetime.now(UTC).year
     if not subject.time_from:
         return Clock(kept=kept, year=year)
     source = urlsplit(subject.time_from).hostname or subject.time_from
     try:
-        async with asyncio.timeout(2 * TIME_S):
+        async with asyncio.timeout(2 * CLOCK_LIMIT_S):
             offset_s = await asyncio.to_thread(ahead_of, subject.time_from)
     except (OSError, http.client.HTTPException, ValueError) as error:
         return Clock(kept=kept, year=year, source=source, error=str(error) or type(error).__name__)
     return Clock(kept=kept, year=year, source=source, offset_s=offset_s)
 
 
-def ahead_of(url: str, limit_s: float = TIME_S) -> float:
-    """How many seconds our clock is ahead of the one that answers at `url`; HTTP tells whole seconds.
+def ahead_of(url: str, limit_s: float = CLOCK_LIMIT_S) -> float:
+    """How many seconds our clock is ahead of the one that answers at `url`; HTTP gives whole seconds.
 
     Raises:
         OSError, HTTPException, ValueError: it did not answer, or not with a date.
@@ -168,13 +189,13 @@ def ahead_of(url: str, limit_s: float = TIME_S) -> float:
     try:
         before = time.time()
         connection.request("HEAD", parts.path or "/")
-        told = connection.getresponse().getheader("Date")
+        date = connection.getresponse().getheader("Date")
         after = time.time()
     finally:
         connection.close()
-    if told is None:
+    if date is None:
         raise ValueError("its answer has no Date")
-    return (before + after) / 2 - (parsedate_to_datetime(told).timestamp() + 0.5)
+    return (before + after) / 2 - (parsedate_to_datetime(date).timestamp() + 0.5)
 
 
 class _Timex(ctypes.Structure):
@@ -205,29 +226,32 @@ def kept_by_ntp() -> bool | None:
     return None if answer < 0 else not asked.status & _UNSYNCHRONISED
 
 
-class Held(msgspec.Struct, frozen=True):
-    """What a state folder has. `error`: why it cannot be read."""
+# What the agent holds.
+
+
+class HeldState(msgspec.Struct, frozen=True):
+    """What a state folder has. `holder`: the process id of the agent that works in it. `error`: why it cannot be read."""
 
     strategies: tuple[Strategy, ...] = ()
     holder: str = ""
     error: str = ""
 
 
-def strategies(folder: Path) -> Held:
-    """Look into a state folder without taking it from the agent that works there."""
+def read_state(folder: Path) -> HeldState:
+    """Read a state folder without taking it from the agent that works there."""
     try:
-        return Held(read_strategies(folder), holder_of(folder))
+        return HeldState(read_strategies(folder), holder_of(folder))
     except StoreError as error:
-        return Held(error=str(error))
+        return HeldState(error=str(error))
 
 
 async def state(subject: Subject) -> State:
     """Look at the state folder, or at what it would be made in."""
     folder = subject.state.absolute()
-    found = strategies(folder)
-    place = next(path for path in (folder, *folder.parents) if path.exists())
+    found = read_state(folder)
+    place = nearest(folder)
     return State(
-        folder=folder,
+        folder=str(folder),
         writable=place.is_dir() and os.access(place, os.W_OK | os.X_OK),
         mode=stat.S_IMODE(folder.stat().st_mode) if folder.exists() else None,
         holder=found.holder,
@@ -237,36 +261,30 @@ async def state(subject: Subject) -> State:
 
 
 async def accounts(subject: Subject) -> Accounts:
-    """Count what is held, by name; values stay where they are."""
-    found = strategies(subject.state).strategies
-    names = {*subject.settings.accounts, *(strategy.account for strategy in found)}
+    """List what is held, by name; values stay where they are."""
+    found = read_state(subject.state).strategies
     try:
         held = load_credentials(subject.options.accounts_file, subject.settings.accounts)
     except ReconcilerError as error:
         return Accounts(error=str(error), fix=error.fix)
     catalog = _catalog(subject)
-    needs = [(one.account, one.name, venues(catalog, one)) for one in found]
-    profiles = (_profile(name, held, needs) for name in sorted({*names, *held.accounts}))
+    names = {*subject.settings.accounts, *(strategy.account for strategy in found), *held.accounts}
+    profiles = []
+    for name in sorted(names):
+        lacking: dict[str, list[str]] = {}
+        for strategy in found:
+            if strategy.account == name:
+                for connector in held.missing(name, venues(catalog, strategy)):
+                    lacking.setdefault(connector, []).append(strategy.name)
+        own = held.accounts.get(name, {})
+        profile = Profile(
+            name=name,
+            connectors=tuple(sorted(connector for connector, keys in own.items() if keys)),
+            lacking=tuple(sorted(lacking)),
+            used_by=tuple(sorted({user for users in lacking.values() for user in users})),
+        )
+        profiles.append(profile)
     return Accounts(profiles=tuple(profiles), password=bool(held.keystore_password))
-
-
-Needs = tuple[str, str, tuple[str, ...]]
-"""An account, a strategy that names it, and the venues where that trades."""
-
-
-def _profile(name: str, held: Credentials, needs: Iterable[Needs]) -> Profile:
-    """One account: what it has, and what the strategies that name it lack."""
-    lacking: dict[str, list[str]] = {}
-    for account, strategy, connectors in needs:
-        for connector in held.missing(name, connectors) if account == name else ():
-            lacking.setdefault(connector, []).append(strategy)
-    own = held.accounts.get(name, {})
-    return Profile(
-        name=name,
-        connectors=tuple(sorted(connector for connector, keys in own.items() if keys)),
-        lacking=tuple(sorted(lacking)),
-        used_by=tuple(sorted({user for users in lacking.values() for user in users})),
-    )
 
 
 def venues(catalog: Catalog | None, strategy: Strategy) -> tuple[str, ...]:
@@ -279,7 +297,7 @@ def venues(catalog: Catalog | None, strategy: Strategy) -> tuple[str, ...]:
 
 
 def _catalog(subject: Subject) -> Catalog | None:
-    """What is known of this Hummingbot; that nothing is, is another check's finding."""
+    """The catalog of this Hummingbot version; None if there is none, which another check reports."""
     try:
         return load_catalog(subject.settings.hummingbot_version, subject.settings.schemas)
     except SchemaError:
@@ -289,7 +307,7 @@ def _catalog(subject: Subject) -> Catalog | None:
 async def controllers(subject: Subject) -> ControllersFolder:
     """Look into the folder of v2 controllers, and for strategies that need one."""
     catalog = _catalog(subject)
-    found = strategies(subject.state).strategies
+    found = read_state(subject.state).strategies
     needed_by = tuple(
         one.name
         for one in found
@@ -300,23 +318,16 @@ async def controllers(subject: Subject) -> ControllersFolder:
         return ControllersFolder(needed_by=needed_by)
     if not os.access(folder, os.R_OK | os.X_OK) or not folder.is_dir():
         error = "no folder that this user can read" if folder.exists() else "there is no such folder"
-        return ControllersFolder(folder=folder, error=error, needed_by=needed_by)
+        return ControllersFolder(folder=str(folder), error=error, needed_by=needed_by)
     files = sum(os.access(file, os.R_OK) for file in folder.rglob("*.py"))
-    return ControllersFolder(folder=folder, files=files, needed_by=needed_by)
+    return ControllersFolder(folder=str(folder), files=files, needed_by=needed_by)
 
 
-VISIT_S = 30.0
-"""For everything at the broker; it answers within milliseconds, over a bad line within seconds."""
-
-QUIET_S = 0.3
-"""Retained presences come in one go after the subscription."""
-
-TRIAL = b"doctor"
-"""No answer that anybody could read: reconcilers ignore it (fleet/commands.py), and it is not retained."""
+# The broker.
 
 
 async def port(subject: Subject) -> Port:
-    """Knock at the broker's address."""
+    """Open a TCP connection to the broker's address."""
     broker = subject.settings.broker
     try:
         if split_url(broker.url).scheme not in PORTS:
@@ -337,10 +348,10 @@ async def port(subject: Subject) -> Port:
 
 
 async def broker(subject: Subject) -> Broker:
-    """Connect as the agent would, subscribe to what it hears, publish where it answers.
+    """Connect as the agent would, subscribe to commands and presences, publish where the agent replies.
 
-    Mosquitto takes a subscription to what its access list forbids and hands nothing over: whether commands come
-    through shows only when there are some.
+    Mosquitto takes a subscription to what its access list forbids and delivers nothing: whether commands come through
+    shows only when there are some.
     """
     settings = subject.settings
     address = masked_url(settings.broker.url)
@@ -348,56 +359,33 @@ async def broker(subject: Subject) -> Broker:
         return Broker(
             address=address, error=f"{address} was not asked: bots could not reach it", fix=REACHABLE
         )
+    online: dict[str, None] = {}
+
+    def on_message(message: Message) -> None:
+        at = topics.read(message.topic)
+        if at is not None and at.kind is Kind.PRESENCE and message.payload:
+            with contextlib.suppress(MalformedMessage):
+                if decode_presence(message.payload).state == "online":
+                    online[at.name] = None
+
     try:
         topics = Topics(settings.root)
-        async with asyncio.timeout(VISIT_S), _visit(subject) as transport:
-            others = _Others(topics, transport)
+        client_id = f"{settings.name}-doctor-{secrets.token_hex(3)}"
+        transport = open_transport(settings.broker, client_id=client_id, state_dir=settings.shared_dir)
+        async with asyncio.timeout(BROKER_LIMIT_S), contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(transport.close)
+            transport.on_message(on_message)
+            await transport.connect()
             await transport.subscribe([f"{topics.root}/strategy/+", topics.presence("+")])
             began = time.perf_counter()
             await transport.publish(Publish(topics.reply_to(f"doctor-{secrets.token_hex(4)}"), TRIAL))
             round_trip_s = time.perf_counter() - began
             await asyncio.sleep(QUIET_S)
     except TimeoutError:
-        return Broker(address=address, error=f"{address}: not done within {VISIT_S:g} s")
+        return Broker(address=address, error=f"{address}: not done within {BROKER_LIMIT_S:g} s")
     except ReconcilerError as error:
         return Broker(address=address, error=str(error), fix=error.fix)
     except ValueError as error:
         return Broker(address=address, error=str(error), fix="mend --root")
-    return Broker(
-        address=address,
-        username=parse_address(settings.broker).username,
-        round_trip_s=round_trip_s,
-        others=tuple(others.online),
-    )
-
-
-@contextlib.asynccontextmanager
-async def _visit(subject: Subject) -> AsyncIterator[Transport]:
-    settings = subject.settings
-    transport = open_transport(
-        settings.broker,
-        client_id=f"{settings.name}-doctor-{secrets.token_hex(3)}",
-        state_dir=settings.shared_dir,
-    )
-    try:
-        await transport.connect()
-        yield transport
-    finally:
-        await transport.close()
-
-
-class _Others:
-    """Who says, or is said, to be online."""
-
-    def __init__(self, topics: Topics, transport: Transport) -> None:
-        self.online: dict[str, None] = {}
-        self._topics = topics
-        transport.on_message(self._on_message)
-
-    def _on_message(self, message: Message) -> None:
-        address = self._topics.read(message.topic)
-        if address is None or address.kind is not Kind.PRESENCE or not message.payload:
-            return
-        with contextlib.suppress(MalformedMessage):
-            if decode_presence(message.payload).state == "online":
-                self.online[address.name] = None
+    username = parse_address(settings.broker).username
+    return Broker(address=address, username=username, round_trip_s=round_trip_s, others=tuple(online))

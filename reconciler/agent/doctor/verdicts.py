@@ -1,9 +1,10 @@
 """
-Facts → verdicts. Pure: one function for each check, and what is said is all that was seen.
+Facts → verdicts: one function for each check, which reports all that was seen.
 
-Rule 1: `missing` is what keeps bots from running or trading; `warning` is what will, or may, one day.
-Rule 2: every verdict that is not `ok` says how to mend it.
-Rule 3: what was not looked at is not called good.
+Rule 1: pure: a verdict depends on its fact alone.
+Rule 2: `missing` is what keeps bots from running or trading; `warning` is what will, or may, one day.
+Rule 3: every verdict that is not `ok` says how to repair it.
+Rule 4: what was not looked at is not called good.
 """
 
 from __future__ import annotations
@@ -21,10 +22,8 @@ from reconciler.agent.doctor.facts import (
     Environment,
     Memory,
     Port,
-    Profile,
     State,
 )
-from reconciler.agent.install.installer import NEEDED_BYTES
 
 INSTALL = "reconciler agent install"
 
@@ -57,7 +56,7 @@ class CheckVerdict(StrEnum):
 
 
 class CheckResult(msgspec.Struct, frozen=True):
-    """One line: what was checked, how it is, what was seen, and how to mend it."""
+    """One line: what was checked, how it is, what was seen, and how to repair it."""
 
     check: str
     verdict: CheckVerdict
@@ -66,7 +65,7 @@ class CheckResult(msgspec.Struct, frozen=True):
 
 
 Judged = tuple[CheckVerdict, str, str]
-"""CheckVerdict, what was seen, fix."""
+"""The verdict, what was seen, the fix."""
 
 
 def _ok(seen: str) -> Judged:
@@ -88,16 +87,16 @@ def interpreter(found: Environment) -> Judged:
     """Whether there is one, of a version that Hummingbot takes, in which Hummingbot can be imported."""
     if found.python is None:
         return _missing(f"no environment at {found.expected}", INSTALL)
-    if not found.probe.python:
-        return _missing(f"{found.python} does not answer: {found.probe.error}", _remake(found))
-    seen = f"{found.python}, Python {found.probe.python}"
-    if _numbers(found.probe.python) < OLDEST_PYTHON:
+    if not found.python_version:
+        return _missing(f"{found.python} does not answer: {found.error}", _remake(found))
+    seen = f"{found.python}, Python {found.python_version}"
+    if tuple(int(part) for part in found.python_version.split(".") if part.isdecimal()) < OLDEST_PYTHON:
         oldest = ".".join(map(str, OLDEST_PYTHON))
         return _missing(
             f"{seen}, older than {oldest}", f"{INSTALL} --force --python python3.11  (or a newer one)"
         )
-    if found.probe.error:
-        return _missing(f"{seen}, cannot import hummingbot: {found.probe.error}", _remake(found))
+    if found.error:
+        return _missing(f"{seen}, cannot import hummingbot: {found.error}", _remake(found))
     if found.changed:
         return _warning(f"{seen}; packages were changed since it was made", _remake(found))
     return _ok(seen)
@@ -105,13 +104,13 @@ def interpreter(found: Environment) -> Judged:
 
 def package(found: Environment) -> Judged:
     """Whether it is the Hummingbot that the settings name, and one that we know."""
-    if found.python is None or not found.probe.python:
+    if found.python is None or not found.python_version:
         return _missing("no interpreter to look into", INSTALL)
-    if found.probe.version is None:
+    if found.hummingbot is None:
         return _missing(f"{found.python} has no hummingbot", _remake(found))
-    if found.probe.version != found.wanted:
+    if found.hummingbot != found.wanted:
         return _missing(
-            f"hummingbot {found.probe.version}, but hummingbot_version is {found.wanted}",
+            f"hummingbot {found.hummingbot}, but hummingbot_version is {found.wanted}",
             f"{INSTALL} --version {found.wanted}, or set hummingbot_version",
         )
     if found.wanted not in found.known:
@@ -119,15 +118,11 @@ def package(found: Environment) -> Judged:
             f"hummingbot {found.wanted}, of which there are no schemas (known: {', '.join(found.known)})",
             "reconciler schema generate",
         )
-    return _ok(f"hummingbot {found.probe.version}")
+    return _ok(f"hummingbot {found.hummingbot}")
 
 
 def _remake(found: Environment) -> str:
     return f"name another with --hummingbot-python, or {INSTALL}" if found.chosen else f"{INSTALL} --force"
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdecimal())
 
 
 # The machine.
@@ -135,7 +130,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 def disk(found: Disk) -> Judged:
     """Whether there is room for what bots write, and for Hummingbot where that is still to come."""
-    needed = found.least if found.installed else found.least + NEEDED_BYTES
+    needed = found.least if found.installed else found.least + found.installation
     seen = f"{_gb(found.free)} of {_gb(found.total)} free at {found.place}"
     if found.free < needed:
         return _missing(f"{seen}, {_gb(needed)} needed", "free some, or name another --state-dir")
@@ -156,7 +151,7 @@ def memory(found: Memory) -> Judged:
 
 
 def clock(found: Clock) -> Judged:
-    """Whether the clock is right, as far as anybody was asked."""
+    """Whether the clock is right, as far as it could be compared."""
     keep = "let something keep it: timedatectl set-ntp true"
     if found.year < MADE_IN:
         return _missing(f"the clock says {found.year}", keep)
@@ -191,7 +186,7 @@ def port(found: Port) -> Judged:
 
 
 def broker(found: Broker) -> Judged:
-    """Whether it lets the agent in, to commands and to answers, and whether another agent is there."""
+    """Whether the agent may connect, subscribe and publish, and whether another agent is there."""
     who = f"as {found.username}" if found.username else "without a name"
     if found.error:
         return _missing(found.error, found.fix or "see that broker.url, username and password are right")
@@ -212,11 +207,15 @@ def accounts(found: Accounts) -> Judged:
     """Whether every account that a strategy names has the keys that the strategy needs."""
     if found.error:
         return _missing(found.error, found.fix)
-    seen = "; ".join(map(_profile, found.profiles)) or "no account is held"
+    lines = []
+    for profile in found.profiles:
+        parts = [f"keys for {', '.join(profile.connectors)}" if profile.connectors else "no keys"]
+        if profile.lacking:
+            parts.append(f"none for {', '.join(profile.lacking)}, needed by {', '.join(profile.used_by)}")
+        lines.append(f"{profile.name}: {', '.join(parts)}")
+    seen = "; ".join(lines) or "no account is held"
     seen = f"{seen}; keystore password {'held' if found.password else 'none'}"
-    lacking = [profile for profile in found.profiles if profile.lacking]
-    if lacking:
-        one = lacking[0]
+    if one := next((profile for profile in found.profiles if profile.lacking), None):
         return _missing(
             seen,
             f"give {one.name} keys for {one.lacking[0]}: in --accounts-file,"
@@ -225,13 +224,6 @@ def accounts(found: Accounts) -> Judged:
     if not any(profile.connectors for profile in found.profiles):
         return _warning(seen, "fine for paper trade; else name a file with --accounts-file")
     return _ok(seen)
-
-
-def _profile(profile: Profile) -> str:
-    parts = [f"keys for {', '.join(profile.connectors)}" if profile.connectors else "no keys"]
-    if profile.lacking:
-        parts.append(f"none for {', '.join(profile.lacking)}, needed by {', '.join(profile.used_by)}")
-    return f"{profile.name}: {', '.join(parts)}"
 
 
 def _variable(name: str) -> str:

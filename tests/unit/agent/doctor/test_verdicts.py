@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -24,19 +23,24 @@ from reconciler.agent.doctor.facts import (
     State,
 )
 from reconciler.agent.doctor.verdicts import CheckVerdict
-from reconciler.agent.install.environment import Probe
 from reconciler.agent.install.installer import NEEDED_BYTES
 
 OK, WARNING, MISSING = CheckVerdict.OK, CheckVerdict.WARNING, CheckVerdict.MISSING
 MB, GB = 10**6, 10**9
 
-PYTHON = Path("/venv/bin/python")
-HEALTHY = Probe(python="3.11.7", version="20260922")
+PYTHON = "/venv/bin/python"
 ENVIRONMENT = Environment(
-    expected=Path("/venv"), wanted="20260922", known=("20260922",), python=PYTHON, probe=HEALTHY
+    expected="/venv",
+    wanted="20260922",
+    known=("20260922",),
+    python=PYTHON,
+    python_version="3.11.7",
+    hummingbot="20260922",
 )
-DISK = Disk(place=Path("/state"), free=100 * GB, total=200 * GB, installed=True, least=500 * MB)
-STATE = State(folder=Path("/state"), writable=True, mode=0o700, strategies=3)
+DISK = Disk(
+    place="/state", free=100 * GB, total=200 * GB, installed=True, installation=NEEDED_BYTES, least=500 * MB
+)
+STATE = State(folder="/state", writable=True, mode=0o700, strategies=3)
 BROKER = Broker(address="mqtt://host:1883", username="agent", round_trip_s=0.002)
 CLOCK = Clock(kept=True, year=2026)
 
@@ -54,21 +58,26 @@ def keyed(name: str = "default", **fields: Any) -> Accounts:
 TABLE: list[tuple[Judge, Any, CheckVerdict, str]] = [
     (verdicts.interpreter, ENVIRONMENT, OK, "Python 3.11.7"),
     (verdicts.interpreter, but(ENVIRONMENT, python=None), MISSING, "no environment at /venv"),
-    (verdicts.interpreter, but(ENVIRONMENT, probe=Probe(error="took too long")), MISSING, "took too long"),
     (
         verdicts.interpreter,
-        but(ENVIRONMENT, probe=but(HEALTHY, python="3.10.11")),
+        but(ENVIRONMENT, python_version="", error="took too long"),
+        MISSING,
+        "took too long",
+    ),
+    (
+        verdicts.interpreter,
+        but(ENVIRONMENT, python_version="3.10.11"),
         MISSING,
         "older than 3.10.12",
     ),
-    (verdicts.interpreter, but(ENVIRONMENT, probe=but(HEALTHY, python="3.10.12")), OK, "3.10.12"),
-    (verdicts.interpreter, but(ENVIRONMENT, probe=but(HEALTHY, python="3.13.0rc1")), OK, "3.13.0rc1"),
-    (verdicts.interpreter, but(ENVIRONMENT, probe=but(HEALTHY, error="no libta")), MISSING, "no libta"),
+    (verdicts.interpreter, but(ENVIRONMENT, python_version="3.10.12"), OK, "3.10.12"),
+    (verdicts.interpreter, but(ENVIRONMENT, python_version="3.13.0rc1"), OK, "3.13.0rc1"),
+    (verdicts.interpreter, but(ENVIRONMENT, error="no libta"), MISSING, "no libta"),
     (verdicts.interpreter, but(ENVIRONMENT, changed=True), WARNING, "packages were changed"),
     (verdicts.package, ENVIRONMENT, OK, "hummingbot 20260922"),
     (verdicts.package, but(ENVIRONMENT, python=None), MISSING, "no interpreter"),
-    (verdicts.package, but(ENVIRONMENT, probe=Probe(error="dead")), MISSING, "no interpreter"),
-    (verdicts.package, but(ENVIRONMENT, probe=but(HEALTHY, version=None)), MISSING, "has no hummingbot"),
+    (verdicts.package, but(ENVIRONMENT, python_version="", error="dead"), MISSING, "no interpreter"),
+    (verdicts.package, but(ENVIRONMENT, hummingbot=None), MISSING, "has no hummingbot"),
     (verdicts.package, but(ENVIRONMENT, wanted="20270101"), MISSING, "but hummingbot_version is 20270101"),
     (verdicts.package, but(ENVIRONMENT, known=("20250101",)), MISSING, "known: 20250101"),
     (verdicts.disk, DISK, OK, "100.0 GB of 200.0 GB free"),
@@ -107,14 +116,14 @@ TABLE: list[tuple[Judge, Any, CheckVerdict, str]] = [
     (verdicts.controllers, ControllersFolder(needed_by=("grid",)), MISSING, "grid need one"),
     (
         verdicts.controllers,
-        ControllersFolder(folder=Path("/c"), error="there is no such folder"),
+        ControllersFolder(folder="/c", error="there is no such folder"),
         MISSING,
         "no such",
     ),
-    (verdicts.controllers, ControllersFolder(folder=Path("/c")), MISSING, "no Python file"),
+    (verdicts.controllers, ControllersFolder(folder="/c"), MISSING, "no Python file"),
     (
         verdicts.controllers,
-        ControllersFolder(folder=Path("/c"), files=9, needed_by=("grid",)),
+        ControllersFolder(folder="/c", files=9, needed_by=("grid",)),
         OK,
         "9 Python files",
     ),
@@ -151,7 +160,7 @@ def test_every_check_is_judged_in_the_table() -> None:
 
 
 def test_an_interpreter_that_somebody_named_is_not_made_anew() -> None:
-    fix = verdicts.interpreter(but(ENVIRONMENT, chosen=True, probe=but(HEALTHY, error="broken")))[2]
+    fix = verdicts.interpreter(but(ENVIRONMENT, chosen=True, error="broken"))[2]
 
     assert "--force" not in fix
     assert "--hummingbot-python" in fix
