@@ -7,23 +7,23 @@ state=$1
 shift
 
 agent=
-told=
-trap 'told=yes; [ -z "$agent" ] || kill -TERM "$agent" 2>/dev/null' TERM INT
+signalled=
+trap 'signalled=yes; [ -z "$agent" ] || kill -TERM "$agent" 2>/dev/null' TERM INT
 "$@" &
 agent=$!
-[ -z "$told" ] || kill -TERM "$agent"
+[ -z "$signalled" ] || kill -TERM "$agent"
 
 wait "$agent"
 code=$?
-# A signal ends the wait before it ends the agent; who has been waited for already has no code any more (127).
-while [ -n "$told" ]; do
-  told=
+# A signal ends the wait before it ends the agent; waiting for an agent that was reaped already gives 127.
+while [ -n "$signalled" ]; do
+  signalled=
   wait "$agent"
   last=$?
   [ "$last" -eq 127 ] || code=$last
 done
 
-bots() { # process ids that the agent wrote down and that live
+bots() { # process ids that the agent recorded and that are alive
   for pid in $(sed -n 's/.*"pid":\([0-9]*\).*/\1/p' "$state"/bots/*/bot.json 2>/dev/null); do
     grep -qs '^python' "/proc/$pid/comm" && echo "$pid"
   done
