@@ -63,8 +63,8 @@ class BotListener:
 
 
 @pytest.fixture
-async def board(mosquitto: Mosquitto) -> AsyncIterator[BridgeClient]:
-    built = BridgeClient(open_transport(BrokerSettings(url=mosquitto.url), client_id="board"), "hbot")
+async def client(mosquitto: Mosquitto) -> AsyncIterator[BridgeClient]:
+    built = BridgeClient(open_transport(BrokerSettings(url=mosquitto.url), client_id="client"), "hbot")
     await built.open()
     yield built
     await built.close()
@@ -86,88 +86,90 @@ async def peer(mosquitto: Mosquitto) -> AsyncIterator[Peer]:
     [
         (400, "No strategy is currently running!", BotStatus.NO_STRATEGY),
         (200, "\nMarket connectors are not ready.", BotStatus.NOT_READY),
-        (200, "\n  Markets:\n", BotStatus.RUNS),
+        (200, "\n  Markets:\n", BotStatus.RUNNING),
     ],
 )
-async def test_what_status_says_is_understood(board, peer, status: int, text: str, answer: BotStatus) -> None:
+async def test_what_status_says_is_understood(
+    client, peer, status: int, text: str, answer: BotStatus
+) -> None:
     peer.answers("status", status=status, msg=text)
 
-    assert await board.connect("mm@a", "mm", BotListener()).status() is answer
+    assert await client.connect("mm@a", "mm", BotListener()).status() is answer
 
 
-async def test_two_questions_at_once_get_their_own_answers(board, peer) -> None:
+async def test_two_questions_at_once_get_their_own_answers(client, peer) -> None:
     peer.answers("status", status=200, msg="fine")
     peer.answers("config", status=200, config={"strategy": {"bid_spread": 0.1}})
-    bridge = board.connect("mm@a", "mm", BotListener())
+    bridge = client.connect("mm@a", "mm", BotListener())
 
     config, status = await asyncio.gather(bridge.config(), bridge.status())
 
-    assert (config, status) == ({"bid_spread": 0.1}, BotStatus.RUNS)
+    assert (config, status) == ({"bid_spread": 0.1}, BotStatus.RUNNING)
 
 
 @pytest.mark.parametrize("answer", [b"{}", b'{"data": []}', b'{"data": "x"}', b'{"data": {"status": 500}}'])
-async def test_an_answer_that_says_nothing_is_none(board, peer, answer: bytes) -> None:
+async def test_an_answer_that_says_nothing_is_none(client, peer, answer: bytes) -> None:
     peer.says["status"] = answer
 
     with pytest.raises(Unanswered):
-        await board.connect("mm@a", "mm", BotListener()).status()
+        await client.connect("mm@a", "mm", BotListener()).status()
 
 
 @pytest.mark.parametrize("answer", [b"[]", b"{", b"\xff"])
-async def test_what_is_no_answer_is_waited_past(board, peer, answer: bytes) -> None:
+async def test_what_is_no_answer_is_waited_past(client, peer, answer: bytes) -> None:
     peer.says["status"] = answer
 
     with pytest.raises(Unanswered, match="no answer within"):
-        await board.call("mm@a", "status", {}, 0.3)
+        await client.request("mm@a", "status", {}, 0.3)
 
 
-async def test_a_bot_that_says_nothing_is_not_waited_for_for_ever(board, peer) -> None:
+async def test_a_bot_that_says_nothing_is_not_waited_for_for_ever(client, peer) -> None:
     with pytest.raises(Unanswered, match=r"status: no answer within 0\.1 s"):
-        await board.call("mm@a", "status", {}, 0.1)
+        await client.request("mm@a", "status", {}, 0.1)
 
 
-async def test_a_bot_that_is_not_there_is_not_waited_for_at_all(board) -> None:
+async def test_a_bot_that_is_not_there_is_not_waited_for_at_all(client) -> None:
     with pytest.raises(Unanswered, match="the bot is not connected to the broker"):
-        await board.call("mm@a", "status", {}, 60.0)
+        await client.request("mm@a", "status", {}, 60.0)
 
 
-async def test_without_a_connection_nothing_is_asked(board, mosquitto: Mosquitto) -> None:
+async def test_without_a_connection_nothing_is_asked(client, mosquitto: Mosquitto) -> None:
     mosquitto.stop()
-    await until(lambda: not board.line)
+    await until(lambda: not client.connected)
 
     with pytest.raises(Unanswered, match="not connected"):
-        await board.call("mm@a", "status", {}, 60.0)
+        await client.request("mm@a", "status", {}, 60.0)
 
 
-async def test_a_command_that_failed_says_why(board, peer) -> None:
+async def test_a_command_that_failed_says_why(client, peer) -> None:
     peer.answers("stop", status=400, msg="an order cannot be cancelled")
 
     with pytest.raises(Unanswered, match="stop: an order cannot be cancelled"):
-        await board.connect("mm@a", "mm", BotListener()).halt()
+        await client.connect("mm@a", "mm", BotListener()).halt()
 
 
-async def test_a_stop_cancels_orders_and_waits_for_it(board, peer) -> None:
+async def test_a_stop_cancels_orders_and_waits_for_it(client, peer) -> None:
     peer.answers("stop", status=200)
 
-    await board.connect("mm@a", "mm", BotListener()).halt()
+    await client.connect("mm@a", "mm", BotListener()).halt()
 
     assert peer.asked == [("stop", {"async_backend": False, "skip_order_cancellation": False})]
 
 
-async def test_a_strategy_is_loaded_from_its_file_before_it_is_started(board, peer) -> None:
+async def test_a_strategy_is_loaded_from_its_file_before_it_is_started(client, peer) -> None:
     peer.answers("import", status=200)
     peer.answers("start", status=200)
 
-    await board.connect("mm@a", "mm", BotListener()).begin()
+    await client.connect("mm@a", "mm", BotListener()).start()
 
     assert [command for command, _ in peer.asked] == ["import", "start"]
     assert peer.asked[0][1] == {"strategy": "mm"}
 
 
-async def test_news_reach_the_ear_of_their_bot_alone(board, peer) -> None:
+async def test_news_reach_the_ear_of_their_bot_alone(client, peer) -> None:
     ear, other = BotListener(), BotListener()
-    board.connect("mm@a", "mm", ear)
-    board.connect("other@a", "other", other)
+    client.connect("mm@a", "mm", ear)
+    client.connect("other@a", "other", other)
 
     await peer.tell("hb", b'{"ts": 1}')
     await peer.tell("performance", b'{"mm": {}}')
@@ -178,9 +180,9 @@ async def test_news_reach_the_ear_of_their_bot_alone(board, peer) -> None:
     assert (other.alive, other.logs, other.reports) == (0, [], [])
 
 
-async def test_a_report_with_a_number_that_is_none_is_a_report(board, peer) -> None:
+async def test_a_report_with_a_number_that_is_none_is_a_report(client, peer) -> None:
     ear = BotListener()
-    board.connect("mm@a", "mm", ear)
+    client.connect("mm@a", "mm", ear)
 
     await peer.tell("performance", b'{"mm": {"performance": {"volume_traded": 3, "global_pnl_quote": NaN}}}')
 
@@ -188,9 +190,9 @@ async def test_a_report_with_a_number_that_is_none_is_a_report(board, peer) -> N
     assert ear.reports[0]["mm"]["performance"]["volume_traded"] == 3
 
 
-async def test_a_farewell_is_no_sign_of_life(board, peer) -> None:
+async def test_a_farewell_is_no_sign_of_life(client, peer) -> None:
     ear = BotListener()
-    board.connect("mm@a", "mm", ear)
+    client.connect("mm@a", "mm", ear)
 
     await peer.tell("status_updates", b'{"type": "availability", "msg": "offline"}')
     await peer.tell("status_updates", b'{"type": "availability", "msg": "online"}')
@@ -199,11 +201,11 @@ async def test_a_farewell_is_no_sign_of_life(board, peer) -> None:
     assert ear.alive == 1
 
 
-async def test_who_was_left_is_heard_no_more(board, peer) -> None:
+async def test_who_was_left_is_heard_no_more(client, peer) -> None:
     ear, later = BotListener(), BotListener()
-    board.connect("mm@a", "mm", ear).close()
+    client.connect("mm@a", "mm", ear).close()
     await peer.tell("hb", b"{}")
-    board.connect("mm@a", "mm", later)
+    client.connect("mm@a", "mm", later)
     await peer.tell("hb", b"{}")
 
     await until(lambda: later.alive)
@@ -211,9 +213,9 @@ async def test_who_was_left_is_heard_no_more(board, peer) -> None:
 
 
 @pytest.mark.parametrize("payload", [b"", b"NaN", b"[1]", b'"x"', b"\xff"])
-async def test_news_that_are_none_are_passed_over(board, peer, payload: bytes) -> None:
+async def test_news_that_are_none_are_passed_over(client, peer, payload: bytes) -> None:
     ear = BotListener()
-    board.connect("mm@a", "mm", ear)
+    client.connect("mm@a", "mm", ear)
 
     await peer.tell("log", payload)
     await peer.tell("hb", b"{}")

@@ -33,7 +33,7 @@ async def team(tmp_path: Path, mosquitto: Mosquitto) -> AsyncIterator[Team]:
 
 
 async def test_a_bot_that_ignores_sigterm_is_killed(team) -> None:
-    await team.reopen(timeouts=msgspec.structs.replace(QUICK.timeouts, term_s=0.3))
+    await team.reopen(timeouts=msgspec.structs.replace(QUICK.timeouts, terminate_s=0.3))
     pid = await team.start(stubborn=True)
 
     await team.runner.stop("mm")
@@ -56,7 +56,7 @@ async def test_a_stop_that_may_leave_orders_says_loudly_which(team) -> None:
 
 
 async def test_a_bot_that_had_to_be_killed_with_orders_open_says_both(team) -> None:
-    await team.reopen(timeouts=msgspec.structs.replace(QUICK.timeouts, term_s=0.3))
+    await team.reopen(timeouts=msgspec.structs.replace(QUICK.timeouts, terminate_s=0.3))
     await team.start(stubborn=True, leaves_orders=True)
 
     with pytest.raises(CommandRejected, match="it had to be killed; 2 orders may be open"):

@@ -12,7 +12,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from reconciler.agent.hummingbot.process import Process, ProcessIdentity, begin, find, find_by_argument
+from reconciler.agent.hummingbot.process import (
+    Process,
+    ProcessIdentity,
+    find_by_argument,
+    find_process,
+    spawn,
+)
 from tests.support.conditions import until
 
 PATIENCE_S = 30.0
@@ -26,7 +32,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Process]]:
     started: list[Process] = []
 
     def begun(code: str, *arguments: str, secret: bytes = b"") -> Process:
-        process = begin(
+        process = spawn(
             [sys.executable, "-c", code, *arguments], {}, secret=secret, output=tmp_path / "output.log"
         )
         started.append(process)
@@ -66,7 +72,7 @@ def test_a_secret_longer_than_a_pipe_is_refused(start) -> None:
 
 def test_what_cannot_be_begun_says_so(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
-        begin([str(tmp_path / "nowhere")], {}, secret=b"", output=tmp_path / "output.log")
+        spawn([str(tmp_path / "nowhere")], {}, secret=b"", output=tmp_path / "output.log")
 
 
 async def test_its_exit_code_is_told(start) -> None:
@@ -118,7 +124,7 @@ def test_it_is_found_again_by_its_birth(start) -> None:
     process = start(SLEEP)
     written = msgspec.json.decode(msgspec.json.encode(process.identity), type=ProcessIdentity)
 
-    again = find(written)
+    again = find_process(written)
 
     assert again is not None
     assert again.alive
@@ -128,15 +134,15 @@ def test_it_is_found_again_by_its_birth(start) -> None:
 def test_another_process_of_the_same_id_is_not_taken_for_it(start) -> None:
     identity = start(SLEEP).identity
 
-    assert find(msgspec.structs.replace(identity, started=identity.started - 1)) is None
-    assert find(msgspec.structs.replace(identity, boot="another boot")) is None
+    assert find_process(msgspec.structs.replace(identity, started=identity.started - 1)) is None
+    assert find_process(msgspec.structs.replace(identity, boot="another boot")) is None
 
 
 async def test_one_that_ended_is_not_found(start) -> None:
     process = start("pass")
     await process.wait(PATIENCE_S)
 
-    assert find(process.identity) is None
+    assert find_process(process.identity) is None
     assert find_by_argument("pass") is None
 
 
@@ -154,9 +160,9 @@ def test_it_is_found_by_an_argument_that_only_it_has(start, tmp_path: Path) -> N
 _PARENT = """
 import sys
 from pathlib import Path
-from reconciler.agent.hummingbot.process import begin
+from reconciler.agent.hummingbot.process import spawn
 code, output = sys.argv[1:]
-print(begin([sys.executable, "-c", code], {}, secret=b"", output=Path(output)).pid, flush=True)
+print(spawn([sys.executable, "-c", code], {}, secret=b"", output=Path(output)).pid, flush=True)
 sys.stdin.read()
 """
 

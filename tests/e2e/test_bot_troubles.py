@@ -176,7 +176,7 @@ async def test_a_bot_that_holds_too_much_memory_is_begun_again_until_it_is_given
 async def test_a_bot_that_was_resumed_by_hand_says_so(team) -> None:
     await team.start(paused=True)
 
-    await team.bots.connect("mm", Deaf()).begin()
+    await team.bots.connect("mm", Deaf()).start()
 
     await team.moved_to(RUNNING)
 
@@ -186,9 +186,9 @@ async def test_a_broker_that_is_away_is_no_bot_s_fault(team) -> None:
     pid = await team.start()
 
     team.broker.stop()
-    await until(lambda: not team.bots.line)
+    await until(lambda: not team.bots.connected)
     team.broker.start()
-    await until(lambda: team.bots.line)
+    await until(lambda: team.bots.connected)
     await until(team.answers)
 
     assert lives(pid)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from reconciler.agent.hummingbot.bridge import ANSWER_S, BotListener, Bridge, BridgeClient
+from reconciler.agent.hummingbot.bridge import REPLY_S, BotListener, Bridge, BridgeClient
 from reconciler.agent.hummingbot.health import HealthLimits, RestartPolicy
 from reconciler.agent.hummingbot.launch import Launch
 from reconciler.agent.hummingbot.options import BotOptions, Timeouts
@@ -31,19 +31,19 @@ class StandIns:
         self._url = url
         self.moods = dict(moods or {})
         self.launches: list[str] = []
-        self._board = BridgeClient(
+        self._client = BridgeClient(
             open_transport(BrokerSettings(url=url), client_id=f"runner-{os.urandom(4).hex()}"), NAMESPACE
         )
 
     @property
-    def line(self) -> bool:
-        return self._board.line
+    def connected(self) -> bool:
+        return self._client.connected
 
     async def open(self) -> None:
-        await self._board.open()
+        await self._client.open()
 
     async def close(self) -> None:
-        await self._board.close()
+        await self._client.close()
 
     def prepare(self, root: Path, strategy: Strategy, *, paused: bool) -> Launch:
         root.mkdir(parents=True, exist_ok=True)
@@ -73,12 +73,12 @@ class StandIns:
         )
         (root / "strategy.json").write_text(json.dumps(dict(file.data), default=float))
 
-    def connect(self, name: str, ear: BotListener) -> Bridge:
-        return self._board.connect(_instance(name), name, ear)
+    def connect(self, name: str, listener: BotListener) -> Bridge:
+        return self._client.connect(_instance(name), name, listener)
 
     async def mood(self, name: str, **mood: Any) -> dict[str, Any]:
         """Change a living bot's mood."""
-        return await self._board.call(_instance(name), "mood", mood, ANSWER_S)
+        return await self._client.request(_instance(name), "mood", mood, REPLY_S)
 
 
 def _instance(name: str) -> str:
@@ -90,7 +90,9 @@ QUICK = BotOptions(
     least_free=1,
     limits=HealthLimits(silent_s=60.0, strategy_s=3.0, ready_s=3.0, lost_s=3.0),
     restarts=RestartPolicy(limit=3, first_s=0.05, longest_s=0.1),
-    timeouts=Timeouts(look_s=0.2, settle_s=0.05, term_s=20.0, kill_s=10.0, orders_s=0.5, taken_s=1.0),
+    timeouts=Timeouts(
+        check_s=0.2, poll_s=0.05, terminate_s=20.0, kill_s=10.0, cancel_s=0.5, reconfigure_s=1.0
+    ),
 )
 """Short where a test waits for the end of it, long where a busy machine must not fail it."""
 

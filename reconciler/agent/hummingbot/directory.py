@@ -1,11 +1,13 @@
 """
-Where one bot lives on the disk, and what is written down about it. Touches files.
+One bot's directory: the record that outlives the agent, disk space, trades, and the archive of a deleted bot.
 
-    bots/NAME/bot.json      which process it is, and what it was begun with
+    bots/NAME/bot.json      its process, and what it was started with
     bots/NAME/output.log    what it prints
     bots/NAME/root/         Hummingbot's own root folder: conf, data, logs
 
-Rule 1: what is written down is whole or as before: written beside, then renamed.
+Rule 1: a record is written as a whole and readable by its owner alone.
+Rule 2: Hummingbot's trades database is read while the bot writes it, and never written to.
+Rule 3: nothing is removed before its archive is complete and on the disk; no keystore or password is archived.
 """
 
 from __future__ import annotations
@@ -26,17 +28,21 @@ from reconciler.agent.hummingbot.performance import Fill, Holding
 from reconciler.agent.hummingbot.process import ProcessIdentity
 from reconciler.agent.model import Strategy
 from reconciler.errors import CommandRejected
+from reconciler.files import write_atomically
 from reconciler.protocol.canonical import wire_json
 from reconciler.protocol.codes import ErrorCode
+
+_MIB = 1 << 20
 
 
 class BotRecord(
     msgspec.Struct, frozen=True, kw_only=True, rename={"identity": "birth", "shutdown_reason": "doom"}
 ):
-    """What must be known of a bot after the agent was restarted.
+    """What a restarted agent must know of a bot; the keys in bot.json are those of its first version.
 
-    `identity` None: no process was begun yet. `ran`: it was seen running. `paused`: it was halted by command, or is
-    about to be. `crashes`: so many in a row. `shutdown_reason`: why it is being brought down for good; empty: it is not.
+    `identity`: of its process, None before the first start. `ran`: its strategy was seen running since then.
+    `paused`: it is halted on command, or about to be. `crashes`: in a row. `shutdown_reason`: why it is being shut down
+    for good; empty: it is not.
     """
 
     strategy: Strategy
@@ -47,11 +53,11 @@ class BotRecord(
     shutdown_reason: str = ""
 
 
-_record = msgspec.json.Decoder(BotRecord, float_hook=Decimal)
+_decoder = msgspec.json.Decoder(BotRecord, float_hook=Decimal)
 
 
 class BotDirectory(msgspec.Struct, frozen=True):
-    """One bot's folder; whether it is there is not said."""
+    """Paths of one bot's files, whether they exist or not."""
 
     folder: Path
 
@@ -76,52 +82,41 @@ class BotDirectory(msgspec.Struct, frozen=True):
         """Hummingbot names it after the strategy's file."""
         return self.root / "data" / f"{self.name}.sqlite"
 
+    @property
+    def record_file(self) -> Path:
+        return self.folder / "bot.json"
+
     def write(self, record: BotRecord) -> None:
-        """Write down what must be known later.
+        """Replace the record; creates the folder.
 
         Raises:
             OSError: it cannot be written.
         """
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_whole(self._record, wire_json(record))
+        write_atomically(self.record_file, wire_json(record), mode=0o600)
 
     def read(self) -> BotRecord | None:
-        """What was written down; None if nothing was, or nothing that can be read."""
+        """Return the record; None if there is none, or none that can be read."""
         try:
-            return _record.decode(self._record.read_bytes())
+            return _decoder.decode(self.record_file.read_bytes())
         except (OSError, msgspec.MsgspecError):
             return None
 
-    @property
-    def _record(self) -> Path:
-        return self.folder / "bot.json"
-
 
 def bot_directories(bots: Path) -> Iterator[BotDirectory]:
-    """All bots that have a folder."""
+    """Yield the directories below `bots`, by name."""
     if bots.is_dir():
         yield from (BotDirectory(folder) for folder in sorted(bots.iterdir()) if folder.is_dir())
 
 
-def write_whole(file: Path, data: bytes) -> None:
-    """Write a file that nobody else may read; who reads it meanwhile sees the former one."""
-    unfinished = file.with_name(f".{file.name}.new")
-    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(handle, "wb") as opened:  # noqa: PTH123  (a descriptor, so that its mode is right from the start)
-        opened.write(data)
-    unfinished.rename(file)
-
-
-# Room.
-
-_MIB = 1 << 20
+# Disk space.
 
 
 def check_room(folder: Path, least_bytes: int) -> None:
-    """See that a bot begun in `folder` has room for its logs and trades.
+    """Check that the disk of `folder` has room for the logs and trades of one more bot.
 
     Raises:
-        CommandRejected: TIMEOUT-like, to be asked again: there is less than `least_bytes`.
+        CommandRejected: BUSY: there is less than `least_bytes`.
     """
     free = shutil.disk_usage(folder).free
     if free < least_bytes:
@@ -133,32 +128,30 @@ def check_room(folder: Path, least_bytes: int) -> None:
 
 
 def rotate(file: Path, largest_bytes: int, kept: int) -> bool:
-    """Move what is in a file that has grown too large aside; whether it had.
+    """Copy a file that has grown over `largest_bytes` to FILE.1 and empty it; FILE.1 to FILE.`kept` are kept.
 
-    The file stays the same one, since a living process writes to it, at its end (O_APPEND). What it writes between
-    copy and cut is lost: a few lines of what bots print beside their logs.
+    Returns whether it had grown too large. The file itself stays, since a living process appends to it (O_APPEND).
+    What the process writes between copy and truncation is lost: a few lines that bots print besides their logs.
     """
     try:
         if file.stat().st_size <= largest_bytes:
             return False
     except FileNotFoundError:
         return False
-    for number in range(kept - 1, 0, -1):
-        older = _numbered(file, number)
-        if older.exists():
-            older.rename(_numbered(file, number + 1))
-    shutil.copyfile(file, _numbered(file, 1))
+    numbered = [file.with_name(f"{file.name}.{number}") for number in range(1, kept + 1)]
+    for older, newer in zip(reversed(numbered[1:]), reversed(numbered[:-1]), strict=True):
+        if newer.exists():
+            newer.rename(older)
+    shutil.copyfile(file, numbered[0])
     os.truncate(file, 0)
     return True
 
 
-def _numbered(file: Path, number: int) -> Path:
-    return file.with_name(f"{file.name}.{number}")
-
-
 def prune(folder: Path, largest_bytes: int) -> list[Path]:
     """Remove the oldest files of a folder until the rest is within `largest_bytes`; the newest always stays."""
-    files = sorted((path for path in folder.glob("*") if path.is_file()), key=_age_key)
+    files = sorted(
+        (path for path in folder.glob("*") if path.is_file()), key=lambda path: path.stat().st_mtime
+    )
     total = sum(path.stat().st_size for path in files)
     removed = []
     for path in files[:-1]:
@@ -170,28 +163,24 @@ def prune(folder: Path, largest_bytes: int) -> list[Path]:
     return removed
 
 
-def _age_key(path: Path) -> float:
-    return path.stat().st_mtime
-
-
-# Trades.
+# Trades: the tables of Hummingbot 20260922 (hummingbot/model/order.py, trade_fill.py), decimals as integers of millionths.
 
 _MILLIONTHS = Decimal(10**6)
-_PATIENCE_S = 2.0
-"""A writer of a few rows is through long before."""
+_LOCK_TIMEOUT_S = 2.0
+"""The bot holds the lock for a few rows only."""
 
 _OPEN = ("BuyOrderCreated", "SellOrderCreated", "OrderFilled")
-"""Last statuses of orders that may still stand: a fill may be a part; the whole is followed by a completion."""
+"""Last statuses of orders that may be open: a fill may be a part of the order; a completion follows the whole."""
 
 _FILLS = """
 SELECT rowid, market, symbol, trade_type, price, amount, COALESCE(trade_fee_in_quote, 0) FROM TradeFill
 WHERE rowid > ? ORDER BY rowid
 """
-_ORDERS = 'SELECT id, market, symbol, last_status FROM "Order" WHERE last_status IN (?, ?, ?)'
+_ORDERS = 'SELECT id, market, symbol FROM "Order" WHERE last_status IN (?, ?, ?)'
 
 
 class OpenOrder(msgspec.Struct, frozen=True):
-    """An order that nobody has seen ended."""
+    """An order without a recorded end."""
 
     order_id: str
     exchange: str
@@ -202,66 +191,65 @@ class OpenOrder(msgspec.Struct, frozen=True):
 
 
 class TradeUpdate(msgspec.Struct, frozen=True):
-    """What a look at a database gave: fills since the last one, and all orders that may stand."""
+    """One read of a trades database: the fills after the last read, and all orders that may be open."""
 
-    seen: int
+    last_row: int
     fills: tuple[Fill, ...]
     open_orders: tuple[OpenOrder, ...]
 
 
 class TradeHistory:
-    """What one bot traded, read a bit further at each look. `file` may not be there yet."""
+    """One bot's holdings and open orders, kept up to date from its trades database, which may not exist yet.
 
-    def __init__(self, file: Path, *, patience_s: float = _PATIENCE_S) -> None:
+    `open_orders` None: the database was never read. `holdings`: by exchange and trading pair.
+    """
+
+    def __init__(self, file: Path, *, lock_timeout_s: float = _LOCK_TIMEOUT_S) -> None:
         self._file = file
-        self._patience_s = patience_s
-        self._seen = 0
+        self._lock_timeout_s = lock_timeout_s
+        self._last_row = 0
         self.holdings: dict[tuple[str, str], Holding] = {}
         self.open_orders: tuple[OpenOrder, ...] | None = None
 
     def read(self) -> TradeUpdate | None:
-        """What came since the last look; None if the database cannot be read now. Changes nothing, in any thread."""
+        """Read what is new; None if the database cannot be read now. Changes nothing; may run in any thread."""
         if not self._file.exists():
             return None
-        with contextlib.suppress(sqlite3.Error), contextlib.closing(self._connect()) as db:
-            rows = db.execute(_FILLS, (self._seen,)).fetchall()
-            fills = tuple(_fill(row[1:]) for row in rows)
-            return TradeUpdate(rows[-1][0] if rows else self._seen, fills, _open_orders(db))
+        uri = f"{self._file.absolute().as_uri()}?mode=ro"
+        with contextlib.suppress(sqlite3.Error):
+            connection = sqlite3.connect(uri, uri=True, timeout=self._lock_timeout_s)
+            with contextlib.closing(connection) as db:
+                rows = db.execute(_FILLS, (self._last_row,)).fetchall()
+                fills = tuple(
+                    Fill(
+                        exchange=exchange,
+                        trading_pair=pair,
+                        is_buy=side == "BUY",
+                        price=price / _MILLIONTHS,
+                        amount=amount / _MILLIONTHS,
+                        fee_quote=fee / _MILLIONTHS,
+                    )
+                    for _, exchange, pair, side, price, amount, fee in rows
+                )
+                orders = tuple(
+                    OpenOrder(order, exchange, pair) for order, exchange, pair in db.execute(_ORDERS, _OPEN)
+                )
+                return TradeUpdate(rows[-1][0] if rows else self._last_row, fills, orders)
         return None
 
-    def take(self, news: TradeUpdate | None) -> None:
-        """Take in what `read` gave; nothing leaves everything as it was last known."""
-        if news is None:
+    def apply(self, update: TradeUpdate | None) -> None:
+        """Take over what `read` returned; after None everything stays as last known."""
+        if update is None:
             return
-        self._seen = news.seen
-        self.open_orders = news.open_orders
-        for fill in news.fills:
+        self._last_row = update.last_row
+        self.open_orders = update.open_orders
+        for fill in update.fills:
             self.holdings.setdefault((fill.exchange, fill.trading_pair), Holding()).take(fill)
-
-    def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(
-            f"{self._file.absolute().as_uri()}?mode=ro", uri=True, timeout=self._patience_s
-        )
-
-
-def _fill(row: tuple[str, str, str, int, int, int]) -> Fill:
-    exchange, pair, side, price, amount, fee = row
-    return Fill(exchange, pair, side == "BUY", price / _MILLIONTHS, amount / _MILLIONTHS, fee / _MILLIONTHS)
-
-
-def _open_orders(db: sqlite3.Connection) -> tuple[OpenOrder, ...]:
-    return tuple(OpenOrder(order, market, pair) for order, market, pair, _ in db.execute(_ORDERS, _OPEN))
-
-
-def open_orders(file: Path) -> tuple[OpenOrder, ...] | None:
-    """Orders that may stand as a database says; None if it cannot be read, or is not there."""
-    news = TradeHistory(file).read()
-    return None if news is None else news.open_orders
 
 
 # Archive.
 
-KEPT = (
+ARCHIVED = (
     "bot.json",
     "output.log",
     "root/logs",
@@ -270,24 +258,29 @@ KEPT = (
     "root/conf/controllers",
     "root/conf/scripts",
 )
-"""Below a bot's folder. Connectors' keys and the password's check stand elsewhere below root/conf."""
+"""Below a bot's folder. The keys of connectors and the password's verification are elsewhere below root/conf."""
 
 
 def pack(folder: Path, archives: Path, name: str, now: datetime) -> Path:
-    """Archive what is kept of a bot's folder; the archive's name says which strategy and when.
+    """Archive a bot's folder as NAME-TIME.tar.gz; one deleted twice in a second gets NAME-TIME-2, and so on.
 
     Raises:
         OSError: it cannot be written; then there is no archive and nothing was removed.
     """
     archives.mkdir(parents=True, exist_ok=True, mode=0o700)
-    target = _free_name(archives, f"{name}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}")
+    stem = f"{name}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    target, number = archives / f"{stem}.tar.gz", 1
+    while target.exists():
+        number += 1
+        target = archives / f"{stem}-{number}.tar.gz"
     unfinished = target.with_suffix(".part")
     try:
         with unfinished.open("wb") as opened:
             unfinished.chmod(0o600)
             with tarfile.open(fileobj=opened, mode="w:gz") as packed:
-                for path in _existing(folder):
-                    packed.add(path, f"{name}/{path.relative_to(folder)}")
+                for path in (folder / kept for kept in ARCHIVED):
+                    if path.exists():
+                        packed.add(path, f"{name}/{path.relative_to(folder)}")
             opened.flush()
             os.fsync(opened.fileno())
         unfinished.rename(target)
@@ -298,25 +291,13 @@ def pack(folder: Path, archives: Path, name: str, now: datetime) -> Path:
 
 
 def pack_and_remove(folder: Path, archives: Path, name: str) -> Path | None:
-    """Archive a bot's folder, then remove it; None if there is nothing.
+    """Archive a bot's folder, then remove it; None if it does not exist.
 
     Raises:
-        OSError: it could not be archived, or not be removed whole.
+        OSError: it could not be archived, or not be removed completely.
     """
     if not folder.exists():
         return None
     packed = pack(folder, archives, name, datetime.now(UTC))
     shutil.rmtree(folder)
     return packed
-
-
-def _existing(folder: Path) -> Iterator[Path]:
-    return (path for path in (folder / kept for kept in KEPT) if path.exists())
-
-
-def _free_name(archives: Path, stem: str) -> Path:
-    """A name that no archive has: one strategy may be deleted twice in a second."""
-    number = 1
-    while (found := archives / f"{stem}{f'-{number}' if number > 1 else ''}.tar.gz").exists():
-        number += 1
-    return found

@@ -1,9 +1,10 @@
 """
-What a bot shows of itself → how it is. One table, first row that fits. Pure.
+Observed signals of a bot → its health: one table, the first row that applies decides.
 
-Rule 1: a process that lives proves nothing: only its own answer says that a strategy runs.
-Rule 2: a bot that stopped its strategy by itself stays down until a person or a new spec says otherwise.
-Rule 3: what we cannot hear while our own line is broken counts for nothing.
+Rule 1: no clock, file, process or event loop: the same signals give the same verdict.
+Rule 2: a living process proves nothing: only the bot's own status says that its strategy runs.
+Rule 3: a bot that stopped its strategy by itself stays down until a person or another spec says otherwise.
+Rule 4: while the agent's own connection to the broker is broken, silence counts for nothing.
 """
 
 from __future__ import annotations
@@ -17,43 +18,44 @@ from reconciler.model.state import Lifecycle
 
 
 class BotStatus(StrEnum):
-    """What a bot said when asked for its status."""
+    """A bot's answer to a status request."""
 
     SILENT = "no answer"
     NO_STRATEGY = "no strategy"
     NOT_READY = "not ready"
-    RUNS = "runs"
+    RUNNING = "runs"
 
 
 class HealthSignals(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is known of one bot at one moment. Ages and lengths in seconds.
+    """What is known of one bot at one moment. Ages in seconds.
 
-    `heard_age_s`: since its last sign of life, or since it began. `answer_age_s`: for how long its answer has been
-    this one. `ran`: it was seen running since it began. `paused`: it is halted because we asked for it. `line`:
-    our own connection to the broker stands. `before`: how it was at the last look. `complaint`: the newest error in
-    its log. `brake`: what its log says of a limit that it reached. `memory_bytes` 0: not known.
+    `alive`: its process has not ended. `connected`: the agent's connection to the broker stands. `paused`: the
+    agent halted it on command. `has_run`: its strategy was seen running since the process started.
+    `previous_state`: at the last check. `status_age_s`: since its status last changed. `silence_s`: since its last
+    message, or its start. `exit_code`: negative for a signal, None if unknown. `memory_bytes`: resident set size,
+    0 if unknown. `last_error`: the newest error in its log. `limit_reached`: its log message about a limit of its own.
     """
 
     alive: bool = True
-    line: bool = True
+    connected: bool = True
     paused: bool = False
-    ran: bool = False
-    before: Lifecycle = Lifecycle.STARTING
-    answer: BotStatus = BotStatus.SILENT
-    answer_age_s: float = 0.0
-    heard_age_s: float = 0.0
+    has_run: bool = False
+    previous_state: Lifecycle = Lifecycle.STARTING
+    status: BotStatus = BotStatus.SILENT
+    status_age_s: float = 0.0
+    silence_s: float = 0.0
     exit_code: int | None = None
     memory_bytes: int = 0
-    complaint: str = ""
-    brake: str = ""
+    last_error: str = ""
+    limit_reached: str = ""
 
 
 class HealthLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """How long a bot may be so before it counts. Lengths in seconds; `memory_bytes` 0: as much as it likes.
+    """How long a bot may stay in a condition before it counts. Seconds; `memory_bytes` 0: no limit.
 
-    `silent_s`: six heartbeats of 10 s, since bots reconnect every 5 s and a busy machine starts slowly.
-    `strategy_s`: up to here a bot may be without a strategy after its start. `ready_s`: and without its exchange.
-    `lost_s`: a bot that ran may be without its exchange for so long.
+    `silent_s`: six heartbeats of 10 s, since bots reconnect every 5 s and start slowly on a busy machine.
+    `strategy_s`: without a strategy after the start. `ready_s`: without its exchange after the start.
+    `lost_s`: without its exchange once it has run.
     """
 
     silent_s: float = 60.0
@@ -64,28 +66,19 @@ class HealthLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecoveryAction(StrEnum):
-    """What is to be done about a bot."""
+    """What the supervisor does about a bot."""
 
     LEAVE = "leave"
     RESTART = "restart"
-    BRING_DOWN = "bring down"
+    SHUT_DOWN = "shut down"
 
 
 class HealthVerdict(msgspec.Struct, frozen=True):
-    """How a bot is, why, and what to do."""
+    """A bot's state, the reason for people, and what the supervisor does about it."""
 
     state: Lifecycle
     reason: str = ""
-    care: RecoveryAction = RecoveryAction.LEAVE
-
-
-BRAKES = ("kill switch threshold reached", "global drawdown reached", "reached max drawdown")
-"""What Hummingbot 20260922 logs when it stops by itself (hummingbot/core/utils/kill_switch.py, v2_with_controllers.py)."""
-
-
-def brake_in(message: str) -> str:
-    """What a log record says of a limit that the bot set itself and reached; empty if nothing."""
-    return message.strip() if any(words in message.casefold() for words in BRAKES) else ""
+    action: RecoveryAction = RecoveryAction.LEAVE
 
 
 Row = tuple[
@@ -94,94 +87,94 @@ Row = tuple[
 
 
 def judge(signals: HealthSignals, limits: HealthLimits) -> HealthVerdict:
-    """Say how a bot is."""
-    return next(verdict(signals, limits) for fits, verdict in ROWS if fits(signals, limits))
+    """Give the verdict of the first row of ROWS that applies; the last one always does."""
+    return next(verdict(signals, limits) for applies, verdict in ROWS if applies(signals, limits))
 
 
-def _down(
+def _shut_down(
     reason: Callable[[HealthSignals, HealthLimits], str],
 ) -> Callable[[HealthSignals, HealthLimits], HealthVerdict]:
-    return lambda s, limits: HealthVerdict(Lifecycle.ERROR, reason(s, limits), RecoveryAction.BRING_DOWN)
+    return lambda s, limits: HealthVerdict(Lifecycle.ERROR, reason(s, limits), RecoveryAction.SHUT_DOWN)
 
 
-def _again(
+def _restart(
     reason: Callable[[HealthSignals, HealthLimits], str],
 ) -> Callable[[HealthSignals, HealthLimits], HealthVerdict]:
     return lambda s, limits: HealthVerdict(Lifecycle.STARTING, reason(s, limits), RecoveryAction.RESTART)
 
 
 def _is(state: Lifecycle, reason: str = "") -> Callable[[HealthSignals, HealthLimits], HealthVerdict]:
-    return lambda s, _: HealthVerdict(state, _with_complaint(reason, s) if reason else "")
+    return lambda s, _: HealthVerdict(state, _with_last_error(reason, s) if reason else "")
 
 
-def _with_complaint(reason: str, s: HealthSignals) -> str:
-    return f"{reason}; its log says: {s.complaint}" if s.complaint else reason
+def _with_last_error(reason: str, s: HealthSignals) -> str:
+    return f"{reason}; its log says: {s.last_error}" if s.last_error else reason
 
 
-def _ended(s: HealthSignals, _: HealthLimits) -> str:
+def _process_ended(s: HealthSignals, _: HealthLimits) -> str:
     how = "" if s.exit_code is None else f" with exit code {s.exit_code}"
     if s.exit_code is not None and s.exit_code < 0:
         how = f" by signal {-s.exit_code}"
-    return _with_complaint(f"its process ended{how}", s)
+    return _with_last_error(f"its process ended{how}", s)
 
 
-def _swollen(s: HealthSignals, limits: HealthLimits) -> str:
-    return f"it holds {s.memory_bytes >> 20} MiB, more than the {limits.memory_bytes >> 20} MiB that it may"
-
-
-def _silent(s: HealthSignals, _: HealthLimits) -> str:
-    return f"nothing was heard of it for {s.heard_age_s:.0f} s"
-
-
-def _halted(s: HealthSignals, _: HealthLimits) -> str:
-    return f"it stopped its strategy by itself: {s.brake}" if s.brake else _stopped_itself(s)
-
-
-def _stopped_itself(s: HealthSignals) -> str:
-    return _with_complaint("it stopped its strategy by itself", s)
-
-
-def _empty(s: HealthSignals, _: HealthLimits) -> str:
-    return _with_complaint("it came up without a strategy", s)
-
-
-def _unready(s: HealthSignals, _: HealthLimits) -> str:
-    return _with_complaint(f"its exchange is out of reach for {s.answer_age_s:.0f} s", s)
+def _stopped_by_itself(s: HealthSignals, _: HealthLimits) -> str:
+    reason = "it stopped its strategy by itself"
+    return f"{reason}: {s.limit_reached}" if s.limit_reached else _with_last_error(reason, s)
 
 
 ROWS: tuple[Row, ...] = (
-    (lambda s, _: not s.alive, _again(_ended)),
-    (lambda s, limits: 0 < limits.memory_bytes < s.memory_bytes, _again(_swollen)),
-    (lambda s, _: bool(s.brake), _down(_halted)),
-    (lambda s, _: not s.line, lambda s, _: HealthVerdict(s.before)),
-    (lambda s, limits: s.heard_age_s > limits.silent_s, _again(_silent)),
-    (lambda s, _: s.answer is BotStatus.RUNS, _is(Lifecycle.RUNNING)),
-    (lambda s, _: s.paused, _is(Lifecycle.PAUSED)),
-    (lambda s, _: s.answer is BotStatus.NO_STRATEGY and s.ran, _down(_halted)),
+    (lambda s, _: not s.alive, _restart(_process_ended)),
     (
-        lambda s, limits: s.answer is BotStatus.NO_STRATEGY and s.answer_age_s > limits.strategy_s,
-        _down(_empty),
+        lambda s, limits: 0 < limits.memory_bytes < s.memory_bytes,
+        _restart(
+            lambda s, limits: (
+                f"it holds {s.memory_bytes >> 20} MiB, more than the {limits.memory_bytes >> 20} MiB that it may"
+            )
+        ),
+    ),
+    (lambda s, _: bool(s.limit_reached), _shut_down(_stopped_by_itself)),
+    (lambda s, _: not s.connected, lambda s, _: HealthVerdict(s.previous_state)),
+    (
+        lambda s, limits: s.silence_s > limits.silent_s,
+        _restart(lambda s, _: f"nothing was heard of it for {s.silence_s:.0f} s"),
+    ),
+    (lambda s, _: s.status is BotStatus.RUNNING, _is(Lifecycle.RUNNING)),
+    (lambda s, _: s.paused, _is(Lifecycle.PAUSED)),
+    (lambda s, _: s.status is BotStatus.NO_STRATEGY and s.has_run, _shut_down(_stopped_by_itself)),
+    (
+        lambda s, limits: s.status is BotStatus.NO_STRATEGY and s.status_age_s > limits.strategy_s,
+        _shut_down(lambda s, _: _with_last_error("it came up without a strategy", s)),
     ),
     (
         lambda s, limits: (
-            s.answer is BotStatus.NOT_READY and s.answer_age_s > (limits.lost_s if s.ran else limits.ready_s)
+            s.status is BotStatus.NOT_READY
+            and s.status_age_s > (limits.lost_s if s.has_run else limits.ready_s)
         ),
-        _down(_unready),
+        _shut_down(
+            lambda s, _: _with_last_error(f"its exchange is out of reach for {s.status_age_s:.0f} s", s)
+        ),
     ),
-    (lambda s, _: s.answer is BotStatus.NO_STRATEGY, _is(Lifecycle.STARTING, "it has no strategy yet")),
-    (lambda s, _: s.answer is BotStatus.NOT_READY, _is(Lifecycle.STARTING, "it waits for its exchange")),
+    (lambda s, _: s.status is BotStatus.NO_STRATEGY, _is(Lifecycle.STARTING, "it has no strategy yet")),
+    (lambda s, _: s.status is BotStatus.NOT_READY, _is(Lifecycle.STARTING, "it waits for its exchange")),
     (lambda *_: True, _is(Lifecycle.STARTING, "it has not said yet how it is")),
 )
-"""A bot that was paused and runs was resumed by hand: the row that says so stands before the one for pauses."""
+"""A paused bot that runs was resumed by hand: the row for RUNNING therefore precedes the row for paused bots."""
 
 
-# Crashes.
+OWN_LIMITS = ("kill switch threshold reached", "global drawdown reached", "reached max drawdown")
+"""Logged by Hummingbot 20260922 when it stops by itself (hummingbot/core/utils/kill_switch.py, v2_with_controllers.py)."""
+
+
+def limit_reached_in(message: str) -> str:
+    """Return a log message that reports a limit which the bot set itself and reached; "" for any other message."""
+    return message.strip() if any(words in message.casefold() for words in OWN_LIMITS) else ""
 
 
 class RestartPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """`limit` crashes in a row, none after a life of `healthy_s`, and a bot is not restarted any more.
+    """After `limit` crashes in a row, each within `healthy_s` of its start, a bot is not restarted any more.
 
-    Pauses double from `first_s` up to `longest_s`. Seconds; the defaults give a bot's exchange a minute.
+    The pause before a restart doubles from `first_s` to `longest_s`. Seconds; the defaults give its exchange a minute.
     """
 
     limit: int = 5
@@ -190,13 +183,6 @@ class RestartPolicy(msgspec.Struct, frozen=True, kw_only=True):
     longest_s: float = 60.0
 
 
-def crashes_now(before: int, lived_s: float, restarts: RestartPolicy) -> int:
-    """Count one more crash in a row; a long life begins a new row."""
-    return 1 if lived_s >= restarts.healthy_s else before + 1
-
-
-def pause_s(crashes: int, restarts: RestartPolicy) -> float | None:
-    """How long to wait before the restart after so many crashes in a row; None: no restart."""
-    if crashes >= restarts.limit:
-        return None
-    return float(min(restarts.longest_s, restarts.first_s * 2 ** (crashes - 1)))
+def crashes_in_a_row(before: int, uptime_s: float, policy: RestartPolicy) -> int:
+    """Count one more crash; a bot that was up for `healthy_s` starts a new row."""
+    return 1 if uptime_s >= policy.healthy_s else before + 1

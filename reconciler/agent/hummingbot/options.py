@@ -1,4 +1,4 @@
-"""What can be set for real bots. Values only; lengths in seconds, sizes in bytes."""
+"""Options of real bots: values and their defaults. Lengths in seconds, sizes in bytes. Imports no loader."""
 
 from __future__ import annotations
 
@@ -14,28 +14,29 @@ _MIB = 1 << 20
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
-    """How long things may take. `term_s`: hummingbot.md, "allow 30 s"; then a bot is killed.
+    """How long operations on a bot may take.
 
-    `look_s`: between two looks at a bot. `orders_s`: until cancelled orders are seen cancelled. `taken_s`: until a new
-    config is seen taken: controllers read their file every 10 s.
+    `check_s`: between two checks of a bot. `poll_s`: between two polls of a condition that a command waits for.
+    `terminate_s`: after SIGTERM ("allow 30 s", docs/hummingbot.md), then SIGKILL. `kill_s`: after SIGKILL.
+    `cancel_s`: until cancelled orders are recorded as such. `reconfigure_s`: until a new config is seen in force;
+    controllers read their file every 10 s.
     """
 
-    look_s: float = 5.0
-    settle_s: float = 0.5
-    term_s: float = 30.0
+    check_s: float = 5.0
+    poll_s: float = 0.5
+    terminate_s: float = 30.0
     kill_s: float = 10.0
-    orders_s: float = 10.0
-    taken_s: float = 25.0
+    cancel_s: float = 10.0
+    reconfigure_s: float = 25.0
 
 
 class BotOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """`python`: Hummingbot's interpreter. `controllers`: folder of v2 controllers, None: none are to be had.
+    """`python`: Hummingbot's interpreter. `controllers`: folder with the code of v2 controllers.
 
-    `any_version`: also a Hummingbot that the launcher was never tried with. `endpoints`: addresses of exchanges instead
-    of their own: module of Hummingbot → constant → value.
-
-    `starts_at_once`: bots begun at the same time; each needs a core for some seconds. `least_free`: room on the disk
-    without which no bot is started. `largest_output`, `largest_logs`: of what one bot prints, and of its logs.
+    `any_version`: also run a Hummingbot version that the launcher does not know. `endpoints`: addresses that replace
+    those of exchanges: module of Hummingbot → constant → value. `starts_at_once`: bots started in parallel; each needs
+    a core for some seconds. `least_free`: disk space without which no bot is started. `largest_output`,
+    `largest_logs`: of what one bot prints, and of its logs.
     """
 
     python: Path | None = None

@@ -1,9 +1,9 @@
 """
-Processes that outlive the one that began them: begun, found again, signalled and waited for. Linux only.
+Processes that outlive the agent: spawned, found again, signalled and awaited. Linux only.
 
-Rule 1: a process is known by its id, the moment of its birth and the machine's boot: ids are used again.
-Rule 2: it is watched and signalled through a pidfd (pidfd_open(2)), which never comes to mean another process.
-Rule 3: what is secret goes in over a pipe; arguments and environment can be read by others.
+Rule 1: a process is identified by its id, its start time and the machine's boot, since ids are reused.
+Rule 2: it is watched and signalled through a pidfd (pidfd_open(2)), which never refers to another process.
+Rule 3: secrets go in over a pipe; arguments and environment can be read by others.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import contextlib
 import os
 import select
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -22,8 +22,8 @@ _PROC = Path("/proc")
 _BOOT = _PROC / "sys/kernel/random/boot_id"
 
 _AFTER_NAME = ") "
-_BIRTH_FIELD = 19
-"""proc(5), /proc/PID/stat: starttime is field 22; the third comes first after the name in brackets."""
+_START_FIELD = 19
+"""proc(5), /proc/PID/stat: starttime is field 22; the third is the first one after the name in brackets."""
 
 _LARGEST_INPUT = 60_000
 """Bytes: a pipe holds 65,536 (pipe(7)), so that writing them never waits for the reader."""
@@ -32,7 +32,7 @@ _PAGE = os.sysconf("SC_PAGESIZE")
 
 
 class ProcessIdentity(msgspec.Struct, frozen=True):
-    """Which process: `started` in clock ticks since boot, `boot` the machine's boot id."""
+    """`started`: in clock ticks since boot (proc(5)). `boot`: the machine's boot id."""
 
     pid: int
     started: int
@@ -40,12 +40,12 @@ class ProcessIdentity(msgspec.Struct, frozen=True):
 
 
 class Process:
-    """One process, ours or a stranger's child. `close` lets go of it; it lives on."""
+    """One process, a child of this one or not. `close` releases its pidfd; the process lives on."""
 
     def __init__(self, identity: ProcessIdentity, handle: int) -> None:
         self.identity = identity
         self._handle = handle
-        self._ended: int | None = None
+        self._exit_code: int | None = None
 
     @property
     def pid(self) -> int:
@@ -53,31 +53,31 @@ class Process:
 
     @property
     def exit_code(self) -> int | None:
-        """How it ended, negative for the signal that ended it. None: it lives, or another process was told."""
-        return self._ended
+        """Negative for the signal that ended it. None: it lives, or another process is its parent."""
+        return self._exit_code
 
     @property
     def alive(self) -> bool:
         """Whether it has not ended."""
-        if not _is_readable(self._handle):
+        if not _has_ended(self._handle):
             return True
         self._reap()
         return False
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal; one that has ended hears nothing."""
+        """Send a signal; none to a process that has ended."""
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._handle, number)
 
     async def wait(self, timeout_s: float) -> bool:
-        """Whether it ended within `timeout_s`."""
+        """Wait for its end; whether it ended within `timeout_s`."""
         loop = asyncio.get_running_loop()
-        over = asyncio.Event()
-        handle = os.dup(self._handle)  # the loop knows one waiter for each descriptor
-        loop.add_reader(handle, over.set)
+        ended = asyncio.Event()
+        handle = os.dup(self._handle)  # the loop accepts one reader for each descriptor
+        loop.add_reader(handle, ended.set)
         try:
             async with asyncio.timeout(timeout_s):
-                await over.wait()
+                await ended.wait()
         except TimeoutError:
             return not self.alive
         finally:
@@ -87,7 +87,7 @@ class Process:
         return True
 
     def memory_bytes(self) -> int:
-        """What it holds in memory now (resident set size); 0 if it has ended."""
+        """Return its resident set size; 0 if it has ended."""
         try:
             pages = int((_PROC / str(self.pid) / "statm").read_text().split()[1])
         except (OSError, IndexError):
@@ -95,25 +95,25 @@ class Process:
         return pages * _PAGE
 
     def close(self) -> None:
-        """Let go of it."""
+        """Release the pidfd."""
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
 
     def _reap(self) -> None:
-        """Take its end, if it was ours to take."""
+        """Collect its exit code, if it is our child."""
         with contextlib.suppress(ChildProcessError):
             found = os.waitid(os.P_PIDFD, self._handle, os.WEXITED | os.WNOHANG)
             if found is not None:
                 killed = found.si_code != os.CLD_EXITED
-                self._ended = -found.si_status if killed else found.si_status
+                self._exit_code = -found.si_status if killed else found.si_status
 
 
-def begin(argv: Sequence[str], env: Mapping[str, str], *, secret: bytes, output: Path) -> Process:
-    """Begin a process in a session of its own. `secret`: what it reads on its stdin; the rest goes to `output`.
+def spawn(argv: Sequence[str], env: Mapping[str, str], *, secret: bytes, output: Path) -> Process:
+    """Start a process in a session of its own. `secret`: its stdin; `output`: file for its stdout and stderr.
 
     Raises:
-        OSError: it could not be begun.
+        OSError: it cannot be started.
         ValueError: `secret` is too long.
     """
     if len(secret) > _LARGEST_INPUT:
@@ -128,7 +128,6 @@ def begin(argv: Sequence[str], env: Mapping[str, str], *, secret: bytes, output:
             (os.POSIX_SPAWN_OPEN, 1, str(output), flags, 0o600),
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ]
-        defaults = [signal.SIGPIPE, signal.SIGTERM, signal.SIGINT]
         pid = os.posix_spawn(
             argv[0],
             list(argv),
@@ -136,75 +135,61 @@ def begin(argv: Sequence[str], env: Mapping[str, str], *, secret: bytes, output:
             file_actions=actions,
             setsid=True,
             setsigmask=[],
-            setsigdef=defaults,
+            setsigdef=[signal.SIGPIPE, signal.SIGTERM, signal.SIGINT],
         )
     finally:
         os.close(reading)
-    return _held(pid)
-
-
-def _held(pid: int) -> Process:
-    """Our own child, which keeps its id until we take its end."""
+    # Our own child keeps its id until we collect its exit code.
     handle = os.pidfd_open(pid)
-    return Process(ProcessIdentity(pid, _started(pid) or 0, _boot()), handle)
+    return Process(ProcessIdentity(pid, _start_time(pid) or 0, _boot_id()), handle)
 
 
-def find(identity: ProcessIdentity) -> Process | None:
-    """The process that was born so, if it lives."""
-    if identity.boot != _boot():
+def find_process(identity: ProcessIdentity) -> Process | None:
+    """Return the process of this identity; None if it has ended."""
+    if identity.boot != _boot_id():
         return None
     return _open(identity.pid, identity.started)
 
 
 def find_by_argument(argument: str) -> Process | None:
-    """A living process of this user that was begun with `argument` among its arguments."""
-    for pid in _pids():
-        if argument in _arguments(pid):
-            return _open(pid, _started(pid))
+    """Return a living process of this user that has `argument` among its arguments; None if there is none."""
+    own = os.getuid()
+    for entry in _PROC.iterdir():
+        with contextlib.suppress(OSError):
+            if not entry.name.isdecimal() or entry.stat().st_uid != own:
+                continue
+            arguments = (entry / "cmdline").read_bytes().split(b"\0")
+            if argument in [part.decode(errors="replace") for part in arguments]:
+                pid = int(entry.name)
+                return _open(pid, _start_time(pid))
     return None
 
 
 def _open(pid: int, started: int | None) -> Process | None:
     try:
         handle = os.pidfd_open(pid)
-    except (ProcessLookupError, OSError):
+    except OSError:
         return None
-    if started is None or _started(pid) != started or _is_readable(handle):
+    if started is None or _start_time(pid) != started or _has_ended(handle):
         os.close(handle)
         return None
-    return Process(ProcessIdentity(pid, started, _boot()), handle)
+    return Process(ProcessIdentity(pid, started, _boot_id()), handle)
 
 
-def _pids() -> Iterator[int]:
-    own = os.getuid()
-    for entry in _PROC.iterdir():
-        with contextlib.suppress(OSError):
-            if entry.name.isdecimal() and entry.stat().st_uid == own:
-                yield int(entry.name)
-
-
-def _arguments(pid: int) -> list[str]:
-    try:
-        text = (_PROC / str(pid) / "cmdline").read_bytes()
-    except OSError:
-        return []
-    return [part.decode(errors="replace") for part in text.split(b"\0")]
-
-
-def _started(pid: int) -> int | None:
+def _start_time(pid: int) -> int | None:
     try:
         text = (_PROC / str(pid) / "stat").read_text(errors="replace")
     except OSError:
         return None
-    return int(text.rpartition(_AFTER_NAME)[2].split()[_BIRTH_FIELD])
+    return int(text.rpartition(_AFTER_NAME)[2].split()[_START_FIELD])
 
 
-def _boot() -> str:
+def _boot_id() -> str:
     return _BOOT.read_text().strip()
 
 
-def _is_readable(handle: int) -> bool:
-    """Whether the process of a pidfd has ended; poll, since select cannot have numbers over 1,023."""
+def _has_ended(handle: int) -> bool:
+    """Whether the process of a pidfd has ended; poll, since select is limited to descriptors up to 1,023."""
     poll = select.poll()
     poll.register(handle, select.POLLIN)
     return bool(poll.poll(0))

@@ -1,4 +1,10 @@
-"""Whether a bot has taken what it was told: what was sent against what it runs with. Pure."""
+"""
+The configuration sent to a bot against the one it runs with: what changed, and whether the bot took it.
+
+Rule 1: no clock, file or socket: the same configurations give the same difference.
+Rule 2: fields are compared in Hummingbot's own form, with defaults: a field that is left out returns to its default.
+Rule 3: a field that the bot does not report counts as not taken.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +19,7 @@ from reconciler.catalog.catalog import CONTROLLER
 from reconciler.catalog.mapping import to_hummingbot
 
 _CLOSE = Decimal("1e-9")
-"""Numbers come back as binary fractions, with 15 digits or more."""
+"""Relative. Numbers come back as binary fractions, with 15 digits or more."""
 
 
 def is_controller(catalog: Catalog, strategy: Strategy) -> bool:
@@ -22,30 +28,28 @@ def is_controller(catalog: Catalog, strategy: Strategy) -> bool:
 
 
 def changed_fields(catalog: Catalog, before: Strategy, after: Strategy) -> dict[str, Any]:
-    """The fields of Hummingbot's own file that differ, as they are to be; one left out now has its default."""
-    was, wanted = _full(catalog, before), _full(catalog, after)
+    """Return the fields of Hummingbot's own file that differ, with their values after the change."""
+    was, wanted = (
+        to_hummingbot(
+            catalog,
+            strategy.strategy_type,
+            name=strategy.name,
+            exchange=strategy.exchange,
+            trading_pair=strategy.trading_pair,
+            config=catalog.with_defaults(strategy.strategy_type, strategy.config),
+        ).data
+        for strategy in (before, after)
+    )
     names = sorted(was.keys() | wanted.keys())
     return {name: wanted.get(name) for name in names if not is_same(was.get(name), wanted.get(name))}
 
 
-def _full(catalog: Catalog, strategy: Strategy) -> Mapping[str, Any]:
-    file = to_hummingbot(
-        catalog,
-        strategy.strategy_type,
-        name=strategy.name,
-        exchange=strategy.exchange,
-        trading_pair=strategy.trading_pair,
-        config=catalog.with_defaults(strategy.strategy_type, strategy.config),
-    )
-    return file.data
-
-
-def not_taken(wanted: Mapping[str, Any], has: Mapping[str, Any]) -> list[str]:
-    """Fields that a bot does not run with, in words; a field that it does not tell of counts as not taken."""
+def not_taken(wanted: Mapping[str, Any], reported: Mapping[str, Any]) -> list[str]:
+    """Return a sentence for each wanted field that a bot does not run with."""
     return [
-        f"{name} is {has[name]!s}, not {value!s}" if name in has else f"{name} is not told"
+        f"{name} is {reported[name]!s}, not {value!s}" if name in reported else f"{name} is not told"
         for name, value in wanted.items()
-        if name not in has or not is_same(value, has[name])
+        if name not in reported or not is_same(value, reported[name])
     ]
 
 
@@ -54,7 +58,8 @@ def is_same(one: object, other: object) -> bool:
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return one.keys() == other.keys() and all(is_same(one[key], other[key]) for key in one)
     if _is_list(one) or _is_list(other):
-        return _all_same(_items(one), _items(other))
+        ones, others = _items(one), _items(other)
+        return len(ones) == len(others) and all(map(is_same, ones, others))
     first, second = as_number(one), as_number(other)
     if first is not None and second is not None:
         return abs(first - second) <= _CLOSE * max(abs(first), abs(second))
@@ -69,10 +74,6 @@ def _items(value: object) -> list[object]:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return list(value)
     return [part.strip() for part in str(value).split(",")] if value not in {None, ""} else []
-
-
-def _all_same(ones: Sequence[object], others: Sequence[object]) -> bool:
-    return len(ones) == len(others) and all(map(is_same, ones, others))
 
 
 def _text(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -9,7 +10,13 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.agent.hummingbot.performance import Fill, as_number, holdings, of_fills, of_report
+from reconciler.agent.hummingbot.performance import (
+    Fill,
+    Holding,
+    as_number,
+    performance_from_fills,
+    performance_from_report,
+)
 from reconciler.protocol.messages import Performance, decode_performance, encode
 
 WHEN = "2026-11-23T20:00:00Z"
@@ -19,8 +26,15 @@ def fill(side: str, amount: str, price: str, fee: str = "0", pair: str = "ETH-US
     return Fill("binance", pair, side == "buy", Decimal(price), Decimal(amount), Decimal(fee))
 
 
+def holdings(fills: Iterable[Fill]) -> dict[tuple[str, str], Holding]:
+    found: dict[tuple[str, str], Holding] = {}
+    for each in fills:
+        found.setdefault((each.exchange, each.trading_pair), Holding()).take(each)
+    return found
+
+
 def figures(*fills: Fill, open_orders: int | None = None) -> Performance:
-    return of_fills("mm", WHEN, holdings(fills), open_orders)
+    return performance_from_fills("mm", WHEN, holdings(fills), open_orders)
 
 
 def test_a_round_trip_earns_the_difference_less_fees() -> None:
@@ -127,7 +141,7 @@ REPORT = {
 
 
 def test_a_controller_s_report_is_put_into_the_wire_s_shape() -> None:
-    found = of_report("mm", WHEN, REPORT, 4)
+    found = performance_from_report("mm", WHEN, REPORT, 4)
 
     assert found is not None
     assert found.net_pnl_quote == Decimal("-0.5")
@@ -139,7 +153,7 @@ def test_a_controller_s_report_is_put_into_the_wire_s_shape() -> None:
 
 
 def test_several_controllers_are_added_up() -> None:
-    found = of_report("mm", WHEN, {"a": REPORT["mm"], "b": REPORT["mm"]}, None)
+    found = performance_from_report("mm", WHEN, {"a": REPORT["mm"], "b": REPORT["mm"]}, None)
 
     assert found is not None
     assert (found.volume_quote, found.realized_pnl_quote) == (2000, 3)
@@ -148,12 +162,14 @@ def test_several_controllers_are_added_up() -> None:
 def test_a_report_that_says_nothing_gives_no_figures() -> None:
     reports: list[dict[str, Any]] = [{}, {"mm": None}, {"mm": {"performance": None}}, {"mm": []}]
     for report in reports:
-        assert of_report("mm", WHEN, report, None) is None
+        assert performance_from_report("mm", WHEN, report, None) is None
 
 
 def test_what_is_no_number_is_left_out() -> None:
     broken = {"realized_pnl_quote": float("nan"), "volume_traded": None, "global_pnl_quote": "x"}
-    found = of_report("mm", WHEN, {"mm": {"performance": {**broken, "positions_summary": "?"}}}, None)
+    found = performance_from_report(
+        "mm", WHEN, {"mm": {"performance": {**broken, "positions_summary": "?"}}}, None
+    )
 
     assert found == Performance(strategy_name="mm", timestamp=WHEN, positions=())
     values: list[Any] = [True, [], "inf", "-3", 0.1]
