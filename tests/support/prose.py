@@ -50,7 +50,7 @@ def lines_in(path: str) -> Iterator[Line]:
     """The prose of one file: all lines of a document, the docstrings and comments of code."""
     text = (ROOT / path).read_text(encoding="utf-8", errors="replace")
     match Path(path).suffix:
-        case ".md":
+        case ".md" | ".yaml" if path.endswith(".md") or path.startswith("schemas/"):
             found = list(enumerate(text.splitlines(), 1))
         case ".py":
             found = sorted([*_comments(text), *_docstrings(ast.parse(text))])
