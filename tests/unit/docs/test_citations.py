@@ -21,12 +21,12 @@ FOLDERS = ("reconciler", "tests", "benchmarks", "docs", "examples", "schemas", "
 """Where cited paths begin. `strategies` is not among them: most of its files are somebody's examples."""
 
 _DOCUMENT = re.compile(r"(?<![\w/.*-])((?:\.\./)*[\w/-]+\.md)\b(?:, ([A-Z][\w ]*\w))?")
-_PATH = re.compile(rf"(?<![\w/-])(?:\.\./)*((?:{'|'.join(map(re.escape, FOLDERS))})/[\w./*-]*[\w/*])")
+_PATH = re.compile(rf"(?<![\w/.-])(?:\.\./)*((?:{'|'.join(map(re.escape, FOLDERS))})/[\w./*-]*[\w/*])")
 _CODE_FILE = re.compile(r"(?<![\w/.*-])([\w/]+\.py)\b")
 _MODULE = re.compile(r"(?<![\w/.-])((?:reconciler|tests|benchmarks)(?:\.[a-z_]\w*)+)(?![\w/])")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"#+ (.*)")
-_PLACEHOLDER = re.compile(r"(^|/)([A-Z]+|x+|…)(/|$)|NNNN")
+_PLACEHOLDER = re.compile(r"(?<![A-Z])(NAME|NNNN|PACKAGE|VERSION)(?![A-Z])")
 _NO_MODULE = {"yaml", "xml", "sarif", "json", "sock", "service", "md", "toml"}
 """What stands behind `reconciler.` where it is a file."""
 
@@ -76,9 +76,8 @@ def _unresolved(line: Line) -> Iterator[str]:
     for path in _PATH.findall(text):
         if not path.endswith(".md") and not _PLACEHOLDER.search(path) and not _is_there(line.path, path):
             yield path
-    code = (
-        path for path in _CODE_FILE.findall(text) if not (FOREIGN.fullmatch(path) or _PATH.fullmatch(path))
-    )
+    known = (FOREIGN, _PATH)
+    code = (path for path in _CODE_FILE.findall(text) if not any(one.fullmatch(path) for one in known))
     yield from (path for path in code if not _is_code(path))
     yield from (module for module in _MODULE.findall(text) if not _is_module(module))
 
