@@ -1,5 +1,5 @@
 """Asynchronous building blocks, each once for the whole package: background tasks, waiting for the first of several
-events, and pauses between attempts.
+events, pauses between attempts, and exceptions that no caller can catch.
 """
 
 from __future__ import annotations
@@ -46,6 +46,21 @@ async def first_of(*waits: Awaitable[object]) -> None:
     finally:
         for future in futures:
             future.cancel()
+
+
+def report_exception(error: BaseException, what: str) -> None:
+    """Give an exception that no caller can catch to the running loop's exception handler."""
+    asyncio.get_running_loop().call_exception_handler({"message": what, "exception": error})
+
+
+def report_failure(task: asyncio.Task[None], what: str) -> None:
+    """Report the exception that ends `task`, which nobody awaits, as `report_exception` does."""
+
+    def report(ended: asyncio.Task[None]) -> None:
+        if not ended.cancelled() and (error := ended.exception()) is not None:
+            report_exception(error, what)
+
+    task.add_done_callback(report)
 
 
 def backoff_s(attempt: int, *, first_s: float, longest_s: float) -> float:

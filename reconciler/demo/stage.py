@@ -21,7 +21,7 @@ from reconciler.catalog.loading import examples_dir, schemas_dir
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.settings.model import BrokerSettings
 from reconciler.transport.base import Publish
-from reconciler.transport.embedded.broker import PARENT_DEATH_SIGNAL
+from reconciler.transport.embedded.parent_death_signal import with_parent_death_signal
 from reconciler.transport.embedded.transport import EmbeddedBroker
 from reconciler.transport.factory import open_transport
 
@@ -150,8 +150,7 @@ class Stage:
         log.parent.mkdir(exist_ok=True)
         with _open(log) as output:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-S", str(PARENT_DEATH_SIGNAL), str(os.getpid())),
-                *(sys.executable, "-m", "reconciler", *arguments),
+                *with_parent_death_signal(sys.executable, "-m", "reconciler", *arguments),
                 cwd=self.folder,
                 env=_environment(),
                 stdin=asyncio.subprocess.DEVNULL,

@@ -1,4 +1,9 @@
-"""`broker.url` → where to connect and as whom. Pure. No message from here shows a password."""
+"""
+`broker.url` → the broker's address and the client's credentials. Pure.
+
+Rule 1: no message and no printed address shows a user name or a password.
+Rule 2: credentials in the settings win over those in the URL.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +16,7 @@ from reconciler.errors import SettingsError
 from reconciler.settings.model import BrokerSettings
 
 PORTS = {"mqtt": 1883, "mqtts": 8883}
-"""The schemes that go over TCP, with the ports registered for them."""
+"""The schemes over TCP, with the ports registered for them."""
 
 FORMS = "mqtt://HOST[:PORT], mqtts://HOST[:PORT], embedded:[?port=PORT] or memory:[NAME]"
 
@@ -27,7 +32,7 @@ class MqttVersion(IntEnum):
 
 
 class BrokerAddress(msgspec.Struct, frozen=True, kw_only=True):
-    """One broker. `versions`: which to try, in this order. Printed, it is its URL without name and password."""
+    """One broker. `versions`: those to try, in this order. Printed, it is the URL without credentials (rule 1)."""
 
     host: str
     port: int
@@ -45,10 +50,10 @@ class BrokerAddress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def split_url(url: str) -> SplitResult:
-    """Take `broker.url` apart; its scheme is one of ours.
+    """Split `broker.url`, whose scheme must be known.
 
     Raises:
-        SettingsError: no such scheme; the allowed ones are listed.
+        SettingsError: unknown scheme; the fix lists the known ones.
     """
     try:
         parts = urlsplit(url)
@@ -61,10 +66,10 @@ def split_url(url: str) -> SplitResult:
 
 
 def parse_address(broker: BrokerSettings) -> BrokerAddress:
-    """Read an mqtt: or mqtts: URL; `broker.username` and `.password` win over those in the URL.
+    """Read an mqtt: or mqtts: URL (rule 2).
 
     Raises:
-        SettingsError: no host, a port that is none, or parts that have no meaning here.
+        SettingsError: no host, an invalid port, parts without a meaning here, or a password without a user name.
     """
     parts = split_url(broker.url)
     if not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
@@ -73,23 +78,19 @@ def parse_address(broker: BrokerSettings) -> BrokerAddress:
     password = broker.password if broker.password is not None else _decoded(parts.password)
     if password is not None and username is None:
         raise SettingsError("broker.password is set without broker.username", fix="set broker.username too")
-    return BrokerAddress(
-        host=parts.hostname,
-        port=_port(parts),
-        tls=parts.scheme == "mqtts",
-        username=username,
-        password=password,
-    )
-
-
-def _port(parts: SplitResult) -> int:
     try:
         port = PORTS[parts.scheme] if parts.port is None else parts.port
     except ValueError:
         port = 0
     if port == 0:
         raise _wrong("has a port that is not a number from 1 to 65535")
-    return port
+    return BrokerAddress(
+        host=parts.hostname,
+        port=port,
+        tls=parts.scheme == "mqtts",
+        username=username,
+        password=password,
+    )
 
 
 def _decoded(text: str | None) -> str | None:

@@ -1,10 +1,12 @@
 """
-What every transport promises: the words and the protocol, no behaviour.
+The contract of every transport: its values, the protocol `Transport`, and how callbacks are called. Pure.
 
 Rule 1: nothing is published while disconnected, and nothing is kept for later.
-Rule 2: a message is handed over only while the transport says that it is connected, after it said so.
-Rule 3: a message may come twice; per topic, a publisher's messages come in its order.
-Rule 4: an exception in a callback is the callback's problem: it goes to the loop's exception handler.
+Rule 2: a message is delivered only after `on_connection` reported the connection and before it reports the loss.
+Rule 3: a message may be delivered twice; per topic, a publisher's messages keep their order.
+Rule 4: an exception in a callback goes to the loop's exception handler and affects nothing else.
+
+One contract suite (tests/contract/transport) runs over all transports.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from reconciler.errors import BrokerError
 
 
 class Properties(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What MQTT 5 carries beside a payload. MQTT 3.1.1 cannot: there they are dropped without a word."""
+    """What MQTT 5 carries besides the payload. On MQTT 3.1.1 properties are dropped silently."""
 
     response_topic: str | None = None
     correlation_data: bytes | None = None
@@ -27,7 +29,7 @@ class Properties(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
-    """One message received. `retain`: it is the topic's retained message, told to a new subscriber."""
+    """A message received. `retain`: it is the topic's retained message, sent because of a new subscription."""
 
     topic: str
     payload: bytes
@@ -46,7 +48,7 @@ class Publish(msgspec.Struct, frozen=True, gc=False):
 
 
 class Will(msgspec.Struct, frozen=True, gc=False):
-    """What the broker publishes for us when we vanish without `close()`."""
+    """What the broker publishes when the client vanishes without `close()`."""
 
     topic: str
     payload: bytes
@@ -55,16 +57,16 @@ class Will(msgspec.Struct, frozen=True, gc=False):
 
 
 class ClientIdentity(msgspec.Struct, frozen=True, gc=False):
-    """Who we are to the broker. Two clients with one id evict each other."""
+    """Identifies a client to the broker. Two clients with one id evict each other."""
 
     client_id: str
     will: Will | None = None
 
 
 class PublishResult(msgspec.Struct, frozen=True, gc=False):
-    """What the broker said of a publish. `no_subscribers`: it took the message and has nobody to give it to.
+    """The broker's acknowledgement of a publish. `no_subscribers`: it accepted the message, and nobody subscribes to it.
 
-    False also means "cannot tell": MQTT 3.1.1 and QoS 0 know no such answer.
+    False also means "unknown": MQTT 3.1.1 and QoS 0 have no such answer.
     """
 
     no_subscribers: bool = False
@@ -77,7 +79,10 @@ OnMessage = Callable[[Message], None]
 """Called in the loop's thread for each message."""
 
 OnConnection = Callable[[bool, str], None]
-"""Called with whether we are connected and why, at each change and each refusal."""
+"""Called with whether the transport is connected, and the reason, at each change and each refusal."""
+
+OnError = Callable[[BaseException, str], None]
+"""Called with an exception that no caller can catch, and what failed."""
 
 
 class Transport(Protocol):
@@ -85,50 +90,81 @@ class Transport(Protocol):
 
     @property
     def connected(self) -> bool:
-        """Whether a publish would be tried now."""
+        """Whether a publish would be attempted now."""
 
     async def connect(self) -> None:
-        """Connect, and from then on come back by itself after each loss; nothing to do if connected.
+        """Connect, and reconnect after each loss from then on; does nothing while connected.
 
-        A broker that refuses us three times in a row while coming back is left alone until the next call.
+        After three refusals in a row the transport stops reconnecting until the next call.
 
         Raises:
-            BrokerError: out of reach or silent; nothing goes on in the background.
-            BrokerRefused: it said no, and would again.
+            BrokerError: the broker cannot be reached or does not answer; no attempt continues in the background.
+            BrokerRefused: the broker refuses the client, and a retry would not change that.
         """
 
     async def close(self) -> None:
-        """Take leave, so that no will is published, and stop everything. Reported to nobody."""
+        """Disconnect, so that no will is published, and stop reconnecting. No callback is called."""
 
     async def publish(self, message: Publish, *, timeout_s: float = 10.0) -> PublishResult:
-        """Publish `message` and wait for the broker's acknowledgement (QoS 0: until it is on its way).
+        """Publish `message` and wait for the broker's acknowledgement (QoS 0: until it has left).
 
         Raises:
-            BrokerError: not connected (nothing was sent), refused, or no acknowledgement: whether it arrived
-                is unknown.
+            BrokerError: not connected (nothing was sent), refused, or not acknowledged within `timeout_s` (whether
+                it arrived is unknown).
             ValueError: the topic is empty or has a wildcard.
         """
 
     def post(self, message: Publish, *, timeout_s: float = 10.0, on_done: OnDone | None = None) -> None:
         """Publish without waiting. `on_done` is called once with the publish result, maybe before this returns.
 
-        Time that is up is noticed within a second. Posts and publishes at QoS 1 leave in the order of the calls.
+        An expired `timeout_s` is noticed within a second. Posts and publishes at QoS 1 leave in the order of the calls.
 
         Raises:
-            BrokerError: not connected, or too long for the broker; nothing was sent.
+            BrokerError: not connected, or longer than the broker allows; nothing was sent.
             ValueError: the topic is empty or has a wildcard.
         """
 
     async def subscribe(self, filters: Sequence[str], *, qos: int = 1, timeout_s: float = 10.0) -> None:
-        """Subscribe, now and again after each reconnection; asked twice, retained messages come twice.
+        """Subscribe, and again after each reconnection. Each call makes the broker send the retained messages.
 
         Raises:
-            BrokerError: not connected, no acknowledgement, or a filter refused (it is named).
+            BrokerError: not connected, not acknowledged, or refused; the refused filters are named.
             ValueError: not a topic filter.
         """
 
     def on_message(self, callback: OnMessage) -> None:
-        """Hand each message of our subscriptions to `callback` as well."""
+        """Add `callback`, which is called with each message of the subscriptions."""
 
     def on_connection(self, callback: OnConnection) -> None:
-        """Tell `callback` as well of each connection made, lost or refused."""
+        """Add `callback`, which is called with each connection made, lost or refused."""
+
+
+class Listeners:
+    """The callbacks of one transport, called in the order in which they were added; `on_error` serves rule 4."""
+
+    def __init__(self, on_error: OnError) -> None:
+        self._on_error = on_error
+        self._on_message: list[OnMessage] = []
+        self._on_connection: list[OnConnection] = []
+
+    def add_message(self, callback: OnMessage) -> None:
+        self._on_message.append(callback)
+
+    def add_connection(self, callback: OnConnection) -> None:
+        self._on_connection.append(callback)
+
+    def message(self, message: Message) -> None:
+        """Deliver one message."""
+        for callback in self._on_message:
+            try:
+                callback(message)
+            except Exception as error:  # noqa: BLE001  rule 4
+                self._on_error(error, f"a listener failed on a message from {message.topic}")
+
+    def connection(self, connected: bool, reason: str) -> None:
+        """Report a connection made, lost or refused."""
+        for callback in self._on_connection:
+            try:
+                callback(connected, reason)
+            except Exception as error:  # noqa: BLE001  rule 4
+                self._on_error(error, "a listener failed on a change of the connection")

@@ -1,4 +1,4 @@
-"""`broker.url` → the transport for it. The only place that knows all of them."""
+"""`broker.url` → the transport for it. The only module that knows every transport."""
 
 from __future__ import annotations
 
@@ -22,40 +22,33 @@ def open_transport(
         SettingsError: the URL has no meaning; the message never shows its password.
     """
     parts = split_url(broker.url)
-    who = ClientIdentity(client_id, will)
+    client = ClientIdentity(client_id, will)
     if parts.scheme == "memory":
-        return _memory(parts, who)
+        from reconciler.transport.memory import MemoryTransport, hub_named
+
+        return MemoryTransport(hub_named(parts.path), client)
     if parts.scheme == "embedded":
-        return _embedded(parts, broker, who, state_dir or DEFAULT_STATE_DIR)
-    return _mqtt(parse_address(broker), broker, who)
+        from reconciler.transport.embedded.transport import EmbeddedBroker, EmbeddedTransport
 
-
-def _memory(parts: SplitResult, who: ClientIdentity) -> Transport:
-    from reconciler.transport.memory import MemoryTransport, hub_named
-
-    return MemoryTransport(hub_named(parts.path), who)
-
-
-def _mqtt(address: BrokerAddress, broker: BrokerSettings, who: ClientIdentity) -> Transport:
+        shared = EmbeddedBroker(state_dir or DEFAULT_STATE_DIR, _embedded_port(parts))
+        return EmbeddedTransport(shared, client, connect_timeout_s=broker.connect_timeout_s)
     from reconciler.transport.mqtt.client import MqttTransport
 
-    async def where() -> BrokerAddress:
+    address = parse_address(broker)
+
+    async def address_of_settings() -> BrokerAddress:
         return address
 
-    return MqttTransport(where, who, tls=broker.tls, connect_timeout_s=broker.connect_timeout_s)
-
-
-def _embedded(parts: SplitResult, broker: BrokerSettings, who: ClientIdentity, state_dir: Path) -> Transport:
-    from reconciler.transport.embedded.transport import EmbeddedBroker, EmbeddedTransport
-
-    shared = EmbeddedBroker(state_dir, _embedded_port(parts))
-    return EmbeddedTransport(shared, who, connect_timeout_s=broker.connect_timeout_s)
+    return MqttTransport(
+        address_of_settings, client, tls=broker.tls, connect_timeout_s=broker.connect_timeout_s
+    )
 
 
 def _embedded_port(parts: SplitResult) -> int | None:
+    """The port in `embedded:?port=PORT`; None takes a free one."""
     query = parse_qs(parts.query)
     text = query.pop("port", ["0"])[-1]
-    if parts.netloc or parts.path or query or not text.isdecimal() or int(text) > 65_535:  # noqa: PLR2004  ports end there
+    if parts.netloc or parts.path or query or not text.isdecimal() or int(text) > 65_535:  # noqa: PLR2004  the last port
         raise SettingsError(
             "broker.url: embedded: takes a port at most", fix="write embedded: or embedded:?port=18830"
         )

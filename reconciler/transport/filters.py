@@ -1,4 +1,9 @@
-"""Topics and topic filters as MQTT defines them (MQTT 5, section 4.7). Pure."""
+"""
+Topics and topic filters as MQTT defines them (MQTT 5, section 4.7). Pure.
+
+Rule 1: a topic to publish to has no wildcard; in a filter `+` is one whole level and `#` is the last one.
+Rule 2: `a/#` matches `a` too; a wildcard at the start matches no topic that starts with `$`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +15,7 @@ LONGEST = 65_535
 
 
 def check_topic(topic: str) -> None:
-    """Accept what may be published to.
+    """Accept a topic that may be published to.
 
     Raises:
         ValueError: empty, too long, with a wildcard or a null character.
@@ -20,10 +25,10 @@ def check_topic(topic: str) -> None:
 
 
 def check_filter(text: str) -> None:
-    """Accept what may be subscribed to: `+` stands for one whole level, `#` for all the rest.
+    """Accept a topic filter that may be subscribed to (rule 1).
 
     Raises:
-        ValueError: anything else.
+        ValueError: it breaks rule 1, is empty or too long, or has a null character.
     """
     *above, last = text.split("/")
     levels_ok = all(level == "+" or not set(level) & {"+", "#"} for level in above)
@@ -37,7 +42,7 @@ def _unsendable(text: str) -> bool:
 
 
 class FilterSet:
-    """Several filters as one question; a snapshot asks it ten thousand times, hence one regular expression."""
+    """Several filters as one regular expression: a snapshot of 10,000 strategies matches it 10,000 times."""
 
     def __init__(self, filters: Iterable[str] = ()) -> None:
         alternatives = "|".join(_pattern(text) for text in filters)
@@ -48,7 +53,7 @@ class FilterSet:
 
 
 def _pattern(text: str) -> str:
-    """One filter as a regular expression. `a/#` matches `a` too; a leading wildcard matches no `$` topic."""
+    """One filter as a regular expression (rule 2)."""
     guard = r"(?!\$)" if text[0] in "+#" else ""
     if text == "#":
         return f"{guard}.*"

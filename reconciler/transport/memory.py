@@ -1,8 +1,8 @@
 """
-A broker inside this process, for `memory:` and for tests. Nothing leaves the event loop.
+A broker inside this process, for `memory:` and for tests; nothing leaves the event loop.
 
-It behaves as a broker at MQTT 5 does, as far as `base.py` can tell: the same contract suite runs over both. It
-forgets as an unconfigured Mosquitto does: with the last client's reference goes the hub and what it retained.
+It behaves as a broker at MQTT 5 as far as `base.py` can distinguish: the same contract suite runs over both. Like an
+unconfigured Mosquitto it keeps nothing on disk: a hub and its retained messages are gone with its last client.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from weakref import WeakValueDictionary
 
+from reconciler.aio import report_exception
 from reconciler.errors import BrokerError
 from reconciler.transport.base import (
     ClientIdentity,
+    Listeners,
     Message,
     OnConnection,
     OnDone,
     OnMessage,
     Publish,
     PublishResult,
-    Will,
 )
 from reconciler.transport.filters import FilterSet, check_filter, check_topic
-from reconciler.transport.listeners import Listeners
 
 SLICE = 200
 """Messages delivered to one client before the loop gets a turn."""
@@ -33,63 +33,59 @@ _hubs: WeakValueDictionary[str, Hub] = WeakValueDictionary()
 
 
 def hub_named(name: str) -> Hub:
-    """The hub that everyone in this process gets for `memory:NAME`."""
+    """The hub that every client in this process gets for `memory:NAME`."""
     return _hubs.setdefault(name, Hub())
 
 
 class Hub:
-    """The broker: who is here, and what is retained."""
+    """The broker: its clients and its retained messages."""
 
     def __init__(self) -> None:
         self._members: dict[str, _Member] = {}
         self._retained: dict[str, Message] = {}
 
     def join(self, member: _Member) -> None:
-        """Let a client in; one with the same id has to go."""
-        former = self._members.pop(member.who.client_id, None)
+        """Accept a client; one with the same id is disconnected."""
+        former = self._members.pop(member.client.client_id, None)
         if former is not None:
-            self._bury(former)
+            self._publish_will(former)
             former.lost("another client has connected with our client id (session taken over)")
-        self._members[member.who.client_id] = member
+        self._members[member.client.client_id] = member
 
     def leave(self, member: _Member, *, abruptly: bool) -> None:
-        """Let a client go, with its will if it went `abruptly`."""
-        if self._members.get(member.who.client_id) is member:
-            del self._members[member.who.client_id]
+        """Remove a client; its will is published if it left `abruptly`."""
+        if self._members.get(member.client.client_id) is member:
+            del self._members[member.client.client_id]
             if abruptly:
-                self._bury(member)
+                self._publish_will(member)
 
-    def _bury(self, member: _Member) -> None:
-        will: Will | None = member.who.will
+    def _publish_will(self, member: _Member) -> None:
+        will = member.client.will
         if will is not None:
             self.route(Message(will.topic, will.payload, will.retain))
 
     def route(self, message: Message) -> bool:
-        """Give a message to all who want it, and keep it if it is to be retained; whether anyone wanted it."""
-        if message.retain:
-            self._retain(message)
-        told = Message(message.topic, message.payload, retain=False, properties=message.properties)
-        wanting = [member for member in self._members.values() if message.topic in member.wanted]
-        for member in wanting:
-            member.put(told)
-        return bool(wanting)
-
-    def _retain(self, message: Message) -> None:
-        if message.payload:
+        """Deliver a message to all its subscribers, retaining it if it says so; whether there was a subscriber."""
+        if message.retain and message.payload:
             self._retained[message.topic] = message
-        else:
+        elif message.retain:
             self._retained.pop(message.topic, None)
+        fresh = Message(message.topic, message.payload, retain=False, properties=message.properties)
+        subscribers = [member for member in self._members.values() if message.topic in member.wanted]
+        for member in subscribers:
+            member.put(fresh)
+        return bool(subscribers)
 
     def retained(self, filters: FilterSet) -> list[Message]:
-        """What a new subscriber is told first."""
+        """The retained messages that a new subscriber to `filters` receives."""
         return [message for topic, message in self._retained.items() if topic in filters]
 
 
 class _Member:
-    """One client's stay at a hub, from joining to leaving."""
+    """One client at a hub, from joining to leaving."""
 
-    def __init__(self, who: ClientIdentity, deliver: OnMessage, lost: Callable[[str], None]) -> None:
-        self.who = who
+    def __init__(self, client: ClientIdentity, deliver: OnMessage, lost: Callable[[str], None]) -> None:
+        self.client = client
         self.wanted = FilterSet()
         self.lost = lost
         self._deliver = deliver
@@ -114,17 +110,17 @@ class _Member:
         self._deliver_soon()
 
     def empty(self) -> None:
-        """Forget what is not delivered yet: the connection is gone."""
+        """Drop what is not delivered yet: the connection is gone."""
         self._inbox.clear()
 
 
 class MemoryTransport:
     """A `Transport` to a hub. `drop` and `restore` do to it what a bad network does to a real one."""
 
-    def __init__(self, hub: Hub, who: ClientIdentity) -> None:
+    def __init__(self, hub: Hub, client: ClientIdentity) -> None:
         self._hub = hub
-        self._who = who
-        self._listeners = Listeners()
+        self._client = client
+        self._listeners = Listeners(report_exception)
         self._subscriptions: set[str] = set()
         self._member: _Member | None = None
         self._why_not = "connect() was not called"
@@ -149,17 +145,17 @@ class MemoryTransport:
         self._part("closed", abruptly=False)
 
     def drop(self, reason: str = "the connection broke") -> None:
-        """Lose the connection: the hub publishes our will, and nobody comes back before `restore`."""
+        """Lose the connection: the hub publishes the will, and the transport reconnects only in `restore`."""
         if self._part(reason, abruptly=True):
             self._listeners.connection(connected=False, reason=reason)
 
     def restore(self) -> None:
-        """Come back, with all subscriptions."""
-        self._member = _Member(self._who, self._listeners.message, self.drop)
+        """Reconnect, with all subscriptions."""
+        self._member = _Member(self._client, self._listeners.message, self.drop)
         self._hub.join(self._member)
         self._member.wanted = FilterSet(self._subscriptions)
         self._listeners.connection(connected=True, reason="connected to memory:")
-        self._tell_retained(self._member, self._member.wanted)
+        self._put_retained(self._member, self._member.wanted)
 
     def _part(self, reason: str, *, abruptly: bool) -> bool:
         member, self._member = self._member, None
@@ -194,7 +190,7 @@ class MemoryTransport:
         member = self._established()
         self._subscriptions.update(filters)
         member.wanted = FilterSet(self._subscriptions)
-        self._tell_retained(member, FilterSet(filters))
+        self._put_retained(member, FilterSet(filters))
         await asyncio.sleep(0)
 
     def _established(self) -> _Member:
@@ -202,6 +198,6 @@ class MemoryTransport:
             raise BrokerError(f"not connected to the broker: {self._why_not}")
         return self._member
 
-    def _tell_retained(self, member: _Member, filters: FilterSet) -> None:
+    def _put_retained(self, member: _Member, filters: FilterSet) -> None:
         for message in self._hub.retained(filters):
             member.put(message)

@@ -10,12 +10,11 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from reconciler.errors import ReconcilerError
-from reconciler.transport.embedded.broker import PARENT_DEATH_SIGNAL
+from reconciler.transport.embedded.parent_death_signal import with_parent_death_signal
 
 _LONGEST_LINE = 1 << 20
 """Bytes: a compiler's command line is long, but not so long."""
@@ -39,9 +38,8 @@ async def run(
         TookTooLong: it still ran after `limit_s`; it and what it started are gone then.
         OSError: it cannot be started.
     """
-    tethered = (sys.executable, "-I", "-S", str(PARENT_DEATH_SIGNAL), str(os.getpid()), *command)
     child = await asyncio.create_subprocess_exec(
-        *tethered,
+        *with_parent_death_signal(*command),
         env=dict(env),
         cwd=cwd,
         stdin=asyncio.subprocess.DEVNULL,

@@ -1,7 +1,7 @@
 """
 amqtt on loopback, for `embedded:` where Mosquitto is not installed: `python -P amqtt.py PORT`.
 
-Run by its path as a process of its own, so that a pure Python broker does not share our event loop.
+Run by its path, as a process of its own, so that a broker in pure Python does not share the client's event loop.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 
 from amqtt.broker import Broker
 
-LEAVE_S = 3.0
+SHUTDOWN_S = 3.0
 """How long its shutdown may take."""
 
 
@@ -29,7 +29,7 @@ async def serve(port: int) -> None:
     )
     await broker.start()
     await stop.wait()
-    async with asyncio.timeout(LEAVE_S):
+    async with asyncio.timeout(SHUTDOWN_S):
         await broker.shutdown()
 
 

@@ -1,4 +1,4 @@
-"""A broker as a child process: which program, how it is started on loopback, when it is ready, how it ends."""
+"""A broker as a child process: the program, its start on loopback, when it is ready, and how it ends."""
 
 from __future__ import annotations
 
@@ -6,31 +6,29 @@ import asyncio
 import contextlib
 import getpass
 import importlib.util
-import os
 import shutil
 import socket
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
 from reconciler.errors import BrokerError
 from reconciler.transport.address import MqttVersion
+from reconciler.transport.embedded.parent_death_signal import with_parent_death_signal
 
 HOST = "127.0.0.1"
-PARENT_DEATH_SIGNAL = Path(__file__).with_name("parent_death_signal.py")
 AMQTT = Path(__file__).with_name("amqtt.py")
 
 READY_S = 15.0
-"""How long a broker may take to listen; amqtt needs a second, on a busy machine several."""
+"""How long a broker may take until it listens; amqtt needs a second, on a busy machine several."""
 
-LEAVE_S = 5.0
+TERMINATE_S = 5.0
 """How long a broker may take to end after SIGTERM."""
 
 SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
-"""Where packages put Mosquitto, which is not on everybody's PATH."""
+"""Where packages install Mosquitto; these folders are not on every PATH."""
 
 MOSQUITTO_CONF = """\
 # Written at each start; changes are lost.
@@ -49,7 +47,7 @@ user {user}
 
 
 class Program(msgspec.Struct, frozen=True):
-    """A broker that can be started, and the versions of MQTT that it speaks."""
+    """A broker that can be started, and the versions of MQTT that it supports."""
 
     command: Sequence[str]
     versions: tuple[MqttVersion, ...]
@@ -63,18 +61,14 @@ def choose_program(folder: Path, port: int) -> Program:
     """Mosquitto if it is installed, else amqtt.
 
     Raises:
-        BrokerError: neither is there.
+        BrokerError: neither is installed.
     """
     mosquitto = shutil.which("mosquitto") or shutil.which("mosquitto", path=SYSTEM_FOLDERS)
-    if mosquitto is not None:
-        return _mosquitto(mosquitto, folder, port)
-    return amqtt(folder, port)
-
-
-def _mosquitto(program: str, folder: Path, port: int) -> Program:
+    if mosquitto is None:
+        return amqtt(folder, port)
     conf = folder / "mosquitto.conf"
     conf.write_text(MOSQUITTO_CONF.format(host=HOST, port=port, user=getpass.getuser()))
-    return Program((program, "-c", str(conf)), (MqttVersion.V5, MqttVersion.V311))
+    return Program((mosquitto, "-c", str(conf)), (MqttVersion.V5, MqttVersion.V311))
 
 
 def amqtt(_folder: Path, port: int) -> Program:
@@ -88,12 +82,12 @@ def amqtt(_folder: Path, port: int) -> Program:
             "broker.url is embedded:, but neither mosquitto nor amqtt is installed",
             fix="pip install 'hummingbot-reconciler[embedded]'  or  apt-get install mosquitto",
         )
-    # -P: what amqtt imports is not to be found beside our file.
+    # -P: `import amqtt` must find the package, not the file of that name, which is what runs.
     return Program((sys.executable, "-P", str(AMQTT), str(port)), (MqttVersion.V311,))
 
 
 class BrokerProcess:
-    """A broker that runs as our child and dies with us."""
+    """A broker that runs as a child of this process and ends with it."""
 
     def __init__(
         self, process: asyncio.subprocess.Process, port: int, versions: tuple[MqttVersion, ...]
@@ -107,20 +101,20 @@ class BrokerProcess:
         return self._process.pid
 
     async def ended(self) -> None:
-        """Wait until it is gone, however long that takes."""
+        """Wait until it has ended."""
         await self._process.wait()
 
     def kill(self) -> None:
-        """End it without a chance to do anything."""
+        """End it at once (SIGKILL)."""
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
 
     async def stop(self) -> None:
-        """Ask it to end, and make it end."""
+        """End it: SIGTERM, and SIGKILL if that takes too long."""
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
         try:
-            async with asyncio.timeout(LEAVE_S):
+            async with asyncio.timeout(TERMINATE_S):
                 await self._process.wait()
         except TimeoutError:
             self.kill()
@@ -128,10 +122,10 @@ class BrokerProcess:
 
 
 async def start_broker(folder: Path, port: int, choose: Choose) -> BrokerProcess:
-    """Start a broker and wait until it listens. Its own words go to broker.log in `folder`.
+    """Start a broker and wait until it listens. Its output goes to broker.log in `folder`.
 
     Raises:
-        BrokerError: no program, the port is taken, or it did not come up; the message has its last words.
+        BrokerError: no program, the port is taken, or it did not start; the message has its last line.
     """
     if await listens(port):
         raise BrokerError(
@@ -140,28 +134,23 @@ async def start_broker(folder: Path, port: int, choose: Choose) -> BrokerProcess
         )
     program = choose(folder, port)
     log = folder / "broker.log"
-    broker = BrokerProcess(await _spawn(program.command, log), port, program.versions)
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *with_parent_death_signal(*program.command),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    broker = BrokerProcess(process, port, program.versions)
     try:
-        await _ready(broker, log)
+        await _until_ready(broker, log)
     except BaseException:
         await broker.stop()
         raise
     return broker
 
 
-async def _spawn(command: Sequence[str], log: Path) -> asyncio.subprocess.Process:
-    tethered = (sys.executable, "-I", "-S", str(PARENT_DEATH_SIGNAL), str(os.getpid()), *command)
-    with _open_empty(log) as output:
-        return await asyncio.create_subprocess_exec(
-            *tethered, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output
-        )
-
-
-def _open_empty(log: Path) -> BinaryIO:
-    return log.open("wb")
-
-
-async def _ready(broker: BrokerProcess, log: Path) -> None:
+async def _until_ready(broker: BrokerProcess, log: Path) -> None:
     ended = asyncio.ensure_future(broker.ended())
     try:
         async with asyncio.timeout(READY_S):
@@ -172,7 +161,9 @@ async def _ready(broker: BrokerProcess, log: Path) -> None:
     finally:
         ended.cancel()
     if ended.done() and not ended.cancelled():
-        raise BrokerError(f"the embedded broker ended at once: {last_line(log)}", fix=f"see {log}")
+        lines = log.read_text(errors="replace").strip().splitlines()  # noqa: ASYNC240  a short file on this machine
+        last = lines[-1] if lines else "it said nothing"
+        raise BrokerError(f"the embedded broker ended at once: {last}", fix=f"see {log}")
 
 
 async def listens(port: int) -> bool:
@@ -189,14 +180,8 @@ async def listens(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port that nobody uses now."""
+    """A port that no process uses now."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def last_line(log: Path) -> str:
-    """The last words of a program."""
-    lines = log.read_text(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"

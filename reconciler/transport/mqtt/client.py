@@ -1,9 +1,9 @@
 """
-The transport over MQTT: one connection after another, each subscribed like the last.
+The transport over MQTT: one connection after another, each with the subscriptions of the last.
 
-Rule 1: a loss is reported once, with its reason; a return only when every subscription is confirmed again.
-Rule 2: what arrives before the return is reported is held back until then, in order.
-Rule 3: a broker that says no is not asked for ever.
+Rule 1: a loss is reported once, with its reason; a new connection only when every subscription is confirmed again.
+Rule 2: messages that arrive before the connection is reported are held back until then, in order.
+Rule 3: a broker that refuses is not asked for ever: after `MAX_REFUSALS` in a row reconnecting stops.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
-from reconciler.aio import Backoff
+from reconciler.aio import Backoff, report_exception, report_failure
 from reconciler.errors import BrokerError, BrokerRefused, SettingsError
 from reconciler.settings.model import TlsSettings
 from reconciler.transport.address import BrokerAddress, MqttVersion
 from reconciler.transport.base import (
     ClientIdentity,
+    Listeners,
     Message,
     OnConnection,
     OnDone,
@@ -27,44 +28,45 @@ from reconciler.transport.base import (
     PublishResult,
 )
 from reconciler.transport.filters import FilterSet, check_filter, check_topic
-from reconciler.transport.listeners import Listeners, report
 from reconciler.transport.mqtt.connection import Connection, open_connection
 from reconciler.transport.mqtt.refusals import VersionRefused
 
 MAX_REFUSALS = 3
-"""In a row; one alone may come from a broker that is still reading its password file."""
+"""In a row; a single one may come from a broker that is still reading its password file."""
 
-PATIENCE_S = 3.0
-"""How long a version of MQTT may go unanswered: amqtt says nothing at all to MQTT 5."""
+VERSION_TIMEOUT_S = 3.0
+"""How long a version of MQTT may stay unanswered: amqtt does not answer MQTT 5 at all."""
 
-HELD_SLICE = 200
-"""Messages held back that are handed over before the loop gets a turn."""
+SLICE = 200
+"""Held-back messages that are delivered before the loop gets a turn."""
 
 
 class MqttTransport:
-    """A `Transport` to the broker that `where` names; it is asked before each connection."""
+    """A `Transport` to the broker at the address that `address_of_broker` returns; it is called before each connection.
+
+    `strays` counts messages on topics outside the subscriptions, a broker's fault; they are dropped.
+    """
 
     def __init__(
         self,
-        where: Callable[[], Awaitable[BrokerAddress]],
-        who: ClientIdentity,
+        address_of_broker: Callable[[], Awaitable[BrokerAddress]],
+        identity: ClientIdentity,
         *,
         tls: TlsSettings | None = None,
         connect_timeout_s: float = 10.0,
     ) -> None:
         self.strays = 0
-        """Messages on topics that we never subscribed to: a broker's fault; they are dropped."""
-        self._where = where
-        self._who = who
+        self._address_of_broker = address_of_broker
+        self._identity = identity
         self._tls = tls or TlsSettings()
         self._connect_timeout_s = connect_timeout_s
-        self._listeners = Listeners()
+        self._listeners = Listeners(report_exception)
         self._subscriptions: dict[str, int] = {}
         self._wanted = FilterSet()
-        self._spoken: MqttVersion | None = None
+        self._last_version: MqttVersion | None = None
         self._connection: Connection | None = None
         self._held: deque[Message] | None = None
-        self._keeper: asyncio.Task[None] | None = None
+        self._keeping: asyncio.Task[None] | None = None
         self._why_not = "connect() was not called"
 
     @property
@@ -77,7 +79,7 @@ class MqttTransport:
     def on_connection(self, callback: OnConnection) -> None:
         self._listeners.add_connection(callback)
 
-    # Coming and going.
+    # Connecting and disconnecting
 
     async def connect(self) -> None:
         """See `Transport.connect`."""
@@ -89,8 +91,10 @@ class MqttTransport:
         except BrokerError as error:
             self._why_not = str(error)
             raise
-        self._keeper = asyncio.create_task(self._keep(connection), name=f"mqtt {self._who.client_id}")
-        self._keeper.add_done_callback(_report_bug)
+        self._keeping = asyncio.create_task(
+            self._keep_connected(connection), name=f"mqtt {self._identity.client_id}"
+        )
+        report_failure(self._keeping, "keeping the connection to the broker failed")
 
     async def close(self) -> None:
         """See `Transport.close`."""
@@ -102,31 +106,31 @@ class MqttTransport:
             await connection.close()
 
     async def _stop_keeping(self) -> None:
-        keeper, self._keeper = self._keeper, None
-        if keeper is not None:
-            keeper.cancel()
-            await asyncio.wait([keeper])
+        keeping, self._keeping = self._keeping, None
+        if keeping is not None:
+            keeping.cancel()
+            await asyncio.wait([keeping])
 
-    async def _keep(self, connection: Connection) -> None:
-        """Wait for the end of each connection and open the next, until the broker refuses us for good."""
+    async def _keep_connected(self, connection: Connection) -> None:
+        """Wait for the end of each connection and open the next, until the broker has refused too often (rule 3)."""
         backoff = Backoff()
         clock = asyncio.get_running_loop().time
         current: Connection | None = connection
         while current is not None:
             since = clock()
             reason = await asyncio.shield(current.ended)
-            self._lost(reason)
+            self._report_loss(reason)
             backoff.lasted(clock() - since)
             current = await self._reopen(backoff)
 
-    def _lost(self, reason: str) -> None:
+    def _report_loss(self, reason: str) -> None:
         self._connection = None
         self._held = None
         self._why_not = reason
         self._listeners.connection(connected=False, reason=reason)
 
     async def _reopen(self, backoff: Backoff) -> Connection | None:
-        """A new connection, or None when the broker said no three times in a row."""
+        """A new connection, or None after `MAX_REFUSALS` in a row."""
         refusals = 0
         while refusals < MAX_REFUSALS:
             await asyncio.sleep(backoff.next_s())
@@ -135,17 +139,17 @@ class MqttTransport:
             except (BrokerRefused, SettingsError) as error:
                 refusals += 1
                 given_up = f"; given up after {refusals} refusals" if refusals == MAX_REFUSALS else ""
-                self._lost(f"{error}{given_up}")
+                self._report_loss(f"{error}{given_up}")
             except BrokerError as error:
                 refusals = 0
                 self._why_not = str(error)
         return None
 
     async def _open(self) -> Connection:
-        """Connect, subscribe again, report, then hand over what came meanwhile."""
-        address = await self._where()
+        """Connect, subscribe again, report the connection, then deliver what arrived meanwhile (rules 1 and 2)."""
+        address = await self._address_of_broker()
         held = self._held = deque()
-        connection = await self._dial(address)
+        connection = await self._open_any_version(address)
         try:
             if self._subscriptions:
                 await connection.subscribe(list(self._subscriptions.items()), self._connect_timeout_s)
@@ -154,33 +158,34 @@ class MqttTransport:
             raise
         self._connection = connection
         self._listeners.connection(connected=True, reason=f"connected to {address} ({connection.version})")
-        self._hand_over(held)
+        self._deliver_held(held)
         return connection
 
-    async def _dial(self, address: BrokerAddress) -> Connection:
-        """Try each version in its turn, the one that worked last time first."""
-        *others, last = sorted(address.versions, key=lambda version: version is not self._spoken)
+    async def _open_any_version(self, address: BrokerAddress) -> Connection:
+        """Try each version in turn, the one that worked last time first."""
+
+        async def open_with(version: MqttVersion) -> Connection:
+            connection = await open_connection(
+                address, version, self._identity, tls=self._tls, deliver=self._on_message
+            )
+            self._last_version = version
+            return connection
+
+        *others, last = sorted(address.versions, key=lambda version: version is not self._last_version)
         try:
             async with asyncio.timeout(self._connect_timeout_s):
                 for version in others:
                     with contextlib.suppress(TimeoutError, VersionRefused):
-                        async with asyncio.timeout(min(PATIENCE_S, self._connect_timeout_s / 2)):
-                            return await self._dial_as(address, version)
-                return await self._dial_as(address, last)
+                        async with asyncio.timeout(min(VERSION_TIMEOUT_S, self._connect_timeout_s / 2)):
+                            return await open_with(version)
+                return await open_with(last)
         except TimeoutError:
             raise BrokerError(
                 f"the broker {address} does not answer within {self._connect_timeout_s:g} s",
                 fix="check that broker.url names an MQTT broker and that nothing filters the port",
             ) from None
 
-    async def _dial_as(self, address: BrokerAddress, version: MqttVersion) -> Connection:
-        connection = await open_connection(
-            address, version, self._who, tls=self._tls, deliver=self._on_message
-        )
-        self._spoken = version
-        return connection
-
-    # What we send.
+    # Sending
 
     async def publish(self, message: Publish, *, timeout_s: float = 10.0) -> PublishResult:
         """See `Transport.publish`."""
@@ -198,11 +203,11 @@ class MqttTransport:
             check_filter(text)
         connection = self._established()
         new = [text for text in filters if text not in self._subscriptions]
-        self._want({**self._subscriptions, **dict.fromkeys(filters, qos)})
+        self._set_subscriptions({**self._subscriptions, **dict.fromkeys(filters, qos)})
         try:
             await connection.subscribe([(text, qos) for text in filters], timeout_s)
         except BrokerError:
-            self._want({text: at for text, at in self._subscriptions.items() if text not in new})
+            self._set_subscriptions({text: at for text, at in self._subscriptions.items() if text not in new})
             raise
 
     def _established(self) -> Connection:
@@ -210,11 +215,11 @@ class MqttTransport:
             raise BrokerError(f"not connected to the broker: {self._why_not}")
         return self._connection
 
-    def _want(self, subscriptions: dict[str, int]) -> None:
+    def _set_subscriptions(self, subscriptions: dict[str, int]) -> None:
         self._subscriptions = subscriptions
         self._wanted = FilterSet(subscriptions)
 
-    # What we receive.
+    # Receiving
 
     def _on_message(self, message: Message) -> None:
         if message.topic not in self._wanted:
@@ -224,19 +229,13 @@ class MqttTransport:
         elif self.connected:
             self._listeners.message(message)
 
-    def _hand_over(self, held: deque[Message]) -> None:
-        """Hand over what was held back, a slice at a time; what arrives meanwhile queues behind it."""
-        for _ in range(min(HELD_SLICE, len(held))):
+    def _deliver_held(self, held: deque[Message]) -> None:
+        """Deliver the messages held back, a slice at a time; messages that arrive meanwhile queue behind them."""
+        for _ in range(min(SLICE, len(held))):
             if held is not self._held:
                 return  # that connection is lost
             self._listeners.message(held.popleft())
         if held:
-            asyncio.get_running_loop().call_soon(self._hand_over, held)
+            asyncio.get_running_loop().call_soon(self._deliver_held, held)
         elif held is self._held:
             self._held = None
-
-
-def _report_bug(keeper: asyncio.Task[None]) -> None:
-    error = None if keeper.cancelled() else keeper.exception()
-    if error is not None:
-        report(error, "keeping the connection to the broker failed")

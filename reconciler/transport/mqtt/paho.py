@@ -1,9 +1,16 @@
 """
-MQTT packets in and out. The only module that imports paho.
+Packets in and out: PUBLISH and PUBACK are read and written in `packets.py`, all others by paho-mqtt. The only module
+that imports paho.
 
-paho connects, subscribes, pings, leaves and reads every packet that is not plainly in order. PUBLISH and PUBACK are
-read and written here: paho takes ten times as long for them (docs/decisions/mqtt-client.md). paho sees no message of
-ours, so it has none to keep and send again. What to wait for, and how long, is `connection.py`'s.
+Why paho is used like this (docs/decisions/mqtt-client.md): paho is the given client library, but with every packet in
+its hands a snapshot arrives at 19,000 messages a second and 18,000 are published; with these two packets read and
+written here it is 240,000 and 32,000 (docs/performance.md; `python -m benchmarks.round_trip`), which three speed goals
+need. Connecting, subscribing, keeping alive, disconnecting, and every packet that is rare or malformed stay paho's.
+It never sees a published message, so it has none to queue and send again after a reconnection. It gets a
+`BufferedStream` instead of a socket, so it never blocks. The price is three private names of paho: `_create_socket`,
+`_in_packet` and `_mid_generate`; the contract suite fails on a paho without them.
+
+What to wait for, and how long, is decided in `connection.py`.
 """
 
 from __future__ import annotations
@@ -32,125 +39,128 @@ from reconciler.transport.mqtt.packets import (
 from reconciler.transport.mqtt.stream import BufferedStream
 
 KEEPALIVE_S = 15
-"""A dead peer is noticed after at most two of these: one to ask, one to wait for the answer."""
+"""A dead peer is noticed after at most twice this time: one ping, one wait for its answer."""
 
 RECEIVE_MAXIMUM = 65_535
-"""How many unacknowledged messages we take: with less, Mosquitto cuts a retained snapshot at QoS 1."""
+"""Unacknowledged messages that the client takes: with less, Mosquitto cuts a retained snapshot at QoS 1."""
 
-LARGEST = 268_435_455
+LARGEST_PACKET = 268_435_455
 """Bytes that an MQTT packet can have (MQTT 5, 1.5.5)."""
 
-AT_ONCE = 20
+BATCH = 20
 """Packets that are read before the caller looks at its clock: half a millisecond's work."""
 
 ACKNOWLEDGED = b"\x40\x02"
-"""How a PUBACK begins that says success."""
+"""The start of a PUBACK that reports success."""
 
 TAKEN_OVER = 0x8E
-NONE = Properties()
+"""Reason code: another client has connected with the same id (MQTT 5, 2.4)."""
 
 
 class ConnectAck(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The broker's answer to CONNECT: a reason code (MQTT 5, 2.4), its name, and what it can take."""
+    """The broker's answer to CONNECT: a reason code (MQTT 5, 2.4), its name, and the broker's limits."""
 
     code: int
     name: str
     receive_maximum: int
-    largest: int
+    largest_packet: int
 
 
 class PacketHandler(Protocol):
-    """Who is told what the broker says. None of it may raise: paho would take it for a broken packet."""
+    """Called with what the broker sends. No method may raise: paho would take that for a malformed packet."""
 
-    def on_answer(self, answer: ConnectAck) -> None: ...
+    def on_connect_ack(self, ack: ConnectAck) -> None: ...
 
-    def on_acknowledged(self, packet_id: int, code: int) -> None: ...
+    def on_publish_ack(self, packet_id: int, code: int) -> None: ...
 
-    def on_subscribed(self, packet_id: int, codes: list[int]) -> None: ...
+    def on_subscribe_ack(self, packet_id: int, codes: list[int]) -> None: ...
 
     def on_message(self, message: Message) -> None: ...
 
-    def on_leaving(self, reason: str) -> None: ...
+    def on_disconnect(self, reason: str) -> None: ...
 
 
 class _Client(paho.Client):
-    """paho on our wire instead of a socket of its own."""
+    """paho on a `BufferedStream` instead of a socket of its own."""
 
-    def __init__(self, wire: BufferedStream, client_id: str, version: MqttVersion) -> None:
+    def __init__(self, stream: BufferedStream, client_id: str, version: MqttVersion) -> None:
         super().__init__(
             CallbackAPIVersion.VERSION2,
             client_id,
             protocol=MQTTProtocolVersion(version),
             reconnect_on_failure=False,
         )
-        self._wire = wire
+        self._stream = stream
 
     def _create_socket(self) -> BufferedStream:
-        return self._wire
+        return self._stream
 
     @property
-    def has_begun(self) -> bool:
-        """Whether it has read a part of a packet."""
+    def has_partial_packet(self) -> bool:
+        """Whether it has read a part of a packet, whose rest it must read too."""
         return bool(self._in_packet["command"])
 
     def next_id(self) -> int:
-        """A packet id that is not one of its own subscriptions'."""
+        """A packet id that none of its own subscriptions uses."""
         return self._mid_generate()
 
 
 class PacketCodec:
-    """Packets of one connection. `heard` is told what comes in."""
+    """Reads and writes the packets of one connection; `handler` is called with what is received."""
 
     def __init__(
         self,
-        wire: BufferedStream,
+        stream: BufferedStream,
         address: BrokerAddress,
         version: MqttVersion,
-        who: ClientIdentity,
-        heard: PacketHandler,
+        identity: ClientIdentity,
+        handler: PacketHandler,
     ) -> None:
         self._address = address
-        self._version = version
         self._is_mqtt5 = version is MqttVersion.V5
-        self._heard = heard
-        self._wire = wire
-        self._client = client = _Client(wire, who.client_id, version)
+        self._handler = handler
+        self._stream = stream
+        self._client = client = _Client(stream, identity.client_id, version)
         if address.username is not None:
             client.username_pw_set(address.username, address.password)
-        if who.will is not None:
-            client.will_set(who.will.topic, who.will.payload, who.will.qos, who.will.retain)
-        client.on_socket_register_write = lambda *_: wire.paho_writes()
+        if identity.will is not None:
+            client.will_set(
+                identity.will.topic, identity.will.payload, identity.will.qos, identity.will.retain
+            )
+        client.on_socket_register_write = lambda *_: stream.request_write()
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
-        client.on_subscribe = self._on_subscribe
+        client.on_subscribe = lambda _client, _data, packet_id, reasons, _properties: (
+            handler.on_subscribe_ack(packet_id, [reason.value for reason in reasons])
+        )
         self.new_id = client.next_id
         self.write = client.loop_write
         self.keep_alive = client.loop_misc
         self.leave = client.disconnect
 
     def connect(self) -> None:
-        """Ask to be accepted, with a fresh session that ends with the connection."""
+        """Send CONNECT, with a new session that ends with the connection."""
         host, port = self._address.host, self._address.port
-        if self._version is not MqttVersion.V5:
+        if not self._is_mqtt5:
             self._client.connect(host, port, KEEPALIVE_S)
             return
         properties = PahoProperties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.ReceiveMaximum = RECEIVE_MAXIMUM
         self._client.connect(host, port, KEEPALIVE_S, clean_start=True, properties=properties)
 
-    def publish(self, message: Publish, *, packet_id: int) -> None:
-        """Send `message`: at QoS 1 with a `new_id` that is not in use, at QoS 0 with 0.
+    def publish(self, message: Publish, packet_id: int) -> None:
+        """Send a message: at QoS 1 with a `new_id` that is not in use, at QoS 0 with 0.
 
         Raises:
             BrokerError: it was not sent.
         """
-        if not self._wire.is_open:
+        if not self._stream.is_open:
             raise BrokerError("the message was not sent: the connection is closed")
-        self._wire.write(pack_publish(message, packet_id=packet_id, mqtt5=self._is_mqtt5))
+        self._stream.write(pack_publish(message, packet_id=packet_id, mqtt5=self._is_mqtt5))
 
     def subscribe(self, filters: Sequence[tuple[str, int]]) -> int:
-        """Send a subscription; the packet id that its answer will have.
+        """Send a subscription; returns the packet id that its answer will have.
 
         Raises:
             BrokerError: it was not sent.
@@ -161,11 +171,11 @@ class PacketCodec:
         return packet_id
 
     def read(self) -> None:
-        """Read some of what came: the two frequent packets here, the next of another kind by paho."""
-        if not self._client.has_begun:
-            data, at = self._wire.look()
-            for _ in range(AT_ONCE):
-                end = self._read_one(data, at)
+        """Read up to `BATCH` of the received packets: the two frequent kinds here, the next of another kind by paho."""
+        if not self._client.has_partial_packet:
+            data, at = self._stream.look()
+            for _ in range(BATCH):
+                end = self._read_frequent(data, at)
                 if end is None:
                     break
                 at = end
@@ -173,8 +183,8 @@ class PacketCodec:
                 return
         self._client.loop_read()
 
-    def _read_one(self, data: bytes, at: int) -> int | None:
-        """Read the packet at `at` and say where it ends; None if it is paho's."""
+    def _read_frequent(self, data: bytes, at: int) -> int | None:
+        """Read the packet at `at` and return where it ends; None leaves it to paho."""
         framed = frame(data, at)
         if framed is None:
             return None
@@ -184,16 +194,16 @@ class PacketCodec:
             published = unpack_publish(data, at, body, end, mqtt5=self._is_mqtt5)
             if published is None:
                 return None
-            self._wire.skip(end)
-            self._heard.on_message(published.message)
+            self._stream.skip(end)
+            self._handler.on_message(published.message)
             if published.packet_id:
-                self._wire.write(ACKNOWLEDGED + published.packet_id)
+                self._stream.write(ACKNOWLEDGED + published.packet_id)
             return end
         acknowledged = unpack_puback(data, body, end) if kind == PUBACK else None
         if acknowledged is None:
             return None
-        self._wire.skip(end)
-        self._heard.on_acknowledged(*acknowledged)
+        self._stream.skip(end)
+        self._handler.on_publish_ack(*acknowledged)
         return end
 
     def _on_connect(
@@ -204,12 +214,12 @@ class PacketCodec:
         reason: ReasonCode,
         properties: PahoProperties | None,
     ) -> None:
-        self._heard.on_answer(
+        self._handler.on_connect_ack(
             ConnectAck(
                 code=reason.value,
                 name=str(reason),
                 receive_maximum=getattr(properties, "ReceiveMaximum", RECEIVE_MAXIMUM),
-                largest=getattr(properties, "MaximumPacketSize", LARGEST),
+                largest_packet=getattr(properties, "MaximumPacketSize", LARGEST_PACKET),
             )
         )
 
@@ -219,40 +229,32 @@ class PacketCodec:
         _data: object,
         flags: paho.DisconnectFlags,
         reason: ReasonCode,
-        _props: object,
+        _properties: object,
     ) -> None:
         if not flags.is_disconnect_packet_from_server:
-            self._heard.on_leaving(f"the connection broke: {reason}")
+            self._handler.on_disconnect(f"the connection broke: {reason}")
         elif reason.value == TAKEN_OVER:
-            self._heard.on_leaving("another client has connected with our client id (session taken over)")
+            self._handler.on_disconnect(
+                "another client has connected with our client id (session taken over)"
+            )
         else:
-            self._heard.on_leaving(f"the broker ended the connection: {reason}")
+            self._handler.on_disconnect(f"the broker ended the connection: {reason}")
 
     def _on_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
         try:
             topic = message.topic
         except UnicodeDecodeError:
-            return  # no subscription of ours can mean it
-        properties = _unpack(message.properties) if message.properties is not None else None
-        self._heard.on_message(Message(topic, bytes(message.payload), bool(message.retain), properties))
-
-    def _on_subscribe(
-        self, _client: paho.Client, _data: object, mid: int, reasons: list[ReasonCode], _properties: object
-    ) -> None:
-        self._heard.on_subscribed(mid, [reason.value for reason in reasons])
+            return  # no subscription matches it
+        received = Properties(
+            response_topic=getattr(message.properties, "ResponseTopic", None),
+            correlation_data=getattr(message.properties, "CorrelationData", None),
+            expiry_s=getattr(message.properties, "MessageExpiryInterval", None),
+            content_type=getattr(message.properties, "ContentType", None),
+        )
+        properties = None if received == Properties() else received
+        self._handler.on_message(Message(topic, bytes(message.payload), bool(message.retain), properties))
 
 
 def acknowledgement_name(code: int) -> str:
-    """What a PUBACK's reason code says."""
+    """The name of a PUBACK's reason code."""
     return str(ReasonCode(PacketTypes.PUBACK, identifier=code))
-
-
-def _unpack(properties: PahoProperties) -> Properties | None:
-    """Those properties of a received message that we know; None if there are none."""
-    found = Properties(
-        response_topic=getattr(properties, "ResponseTopic", None),
-        correlation_data=getattr(properties, "CorrelationData", None),
-        expiry_s=getattr(properties, "MessageExpiryInterval", None),
-        content_type=getattr(properties, "ContentType", None),
-    )
-    return None if found == NONE else found

@@ -1,15 +1,15 @@
 """
-The socket that paho is given: no socket at all, but two buffers that an asyncio transport fills and empties.
+What paho gets instead of a socket: two buffers that an asyncio transport fills and empties.
 
-asyncio connects, speaks TLS and waits; packets are only read out of what came and written into what goes. So a
+asyncio connects, encrypts and waits; packets are only read from what was received and added to what is sent. So a
 packet costs no system call of its own, many leave in one write, and nothing here can block.
 
-Rule 1: read first, parse later. While a burst flows in, the socket is emptied and nothing is parsed: Mosquitto
-drops what the kernel's buffers and its own queue of 1,000 cannot hold.
-Rule 2: acknowledge what came at once. Mosquitto sends with Nagle's algorithm unless configured otherwise, so a
-response that follows a PUBACK waits for our kernel's acknowledgement, by default 40 ms.
+Rule 1: read first, parse later. While a burst arrives, the socket is emptied and nothing is parsed: Mosquitto drops
+what the kernel's buffers and its own queue of 1,000 cannot hold.
+Rule 2: acknowledge at once. Mosquitto sends with Nagle's algorithm unless configured otherwise, so a response that
+follows a PUBACK waits for this kernel's acknowledgement, 40 ms by default.
 
-Both rules with their measurements: docs/decisions/mqtt-client.md.
+Both rules, with their measurements: docs/decisions/mqtt-client.md.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ from pathlib import Path
 from typing import cast
 
 QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
-"""Linux's; elsewhere the delay stays, unless the broker has set_tcp_nodelay."""
+"""Linux only; elsewhere the delay stays unless the broker has set_tcp_nodelay."""
 
 SMALL = 16_384
-"""Bytes that are parsed at once when they come alone: no burst, and parsing them takes under a millisecond."""
+"""Fewer bytes than this, read alone, are parsed at once: no burst, and under a millisecond's work."""
 
 SLICE_S = 0.001
-"""How long parsing may hold the loop before others get a turn. Reading is one of them: a Mosquitto in mid-snapshot
-drops messages once nothing is read for 5 ms (measured)."""
+"""How long parsing may hold the loop. Reading waits for it, and in the middle of a snapshot Mosquitto drops messages
+once nothing is read for 5 ms (measured)."""
 
 ROOM = 8 * 2**20
-"""Bytes of 10,000 statuses of a market maker; Linux grants up to twice its limit."""
+"""Bytes of 10,000 statuses of a market maker. Linux grants up to twice its limit."""
 
 RECEIVE_LIMIT = Path("/proc/sys/net/core/rmem_max")
 
 FULL = 64 * 2**20
-"""Bytes that may wait to be parsed; beyond that the sender has to wait."""
+"""Bytes that may wait to be parsed; beyond that reading pauses, so that the sender waits."""
 
 
 class BufferedStream(asyncio.Protocol):
-    """Buffers between one asyncio transport and what reads and writes packets: `mqtt.Packets`, and paho for it.
+    """Buffers between one asyncio transport and `PacketCodec`, which attaches itself, with paho.
 
-    `read` reads some packets, `write` lets paho write its own; `ended` is told when the connection is gone,
-    with the error if there was one.
+    `read` reads some packets, `write` makes paho write its own, `ended` is called with the error, if there was one,
+    when the connection is gone.
     """
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class BufferedStream(asyncio.Protocol):
         self._reading_paused = False
         self._out: list[bytes | bytearray] = []
         self._flushing = False
-        self._paho_writes = False
+        self._write_requested = False
         self._drained = asyncio.Event()
         self._drained.set()
         self._failure: Exception | None = None
@@ -75,7 +75,7 @@ class BufferedStream(asyncio.Protocol):
         write: Callable[[], object],
         ended: Callable[[Exception | None], None],
     ) -> None:
-        """Connect the packets' side, before anything arrives: an MQTT client speaks first."""
+        """Connect the packets' side, before anything is received: an MQTT client sends first."""
         self._read, self._write, self._ended = read, write, ended
 
     # asyncio's side
@@ -83,7 +83,11 @@ class BufferedStream(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._socket = transport.get_extra_info("socket")
-        _make_room(transport.get_extra_info("socket"))
+        # Let the kernel hold a whole snapshot of 10,000 while this process is busy, if it grants that much;
+        # if not, its own growing window is better than a fixed one of the little that it grants.
+        with contextlib.suppress(OSError, ValueError):
+            if int(RECEIVE_LIMIT.read_text()) >= ROOM // 2:
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)
 
     def data_received(self, data: bytes) -> None:
         if self._closed:
@@ -92,7 +96,9 @@ class BufferedStream(asyncio.Protocol):
         self._waiting += len(data)
         self._fresh = True
         self._throttle()
-        self._acknowledge()
+        if QUICKACK is not None:  # the kernel forgets it, so each time (rule 2)
+            with contextlib.suppress(OSError):  # closed meanwhile: the transport notices
+                self._socket.setsockopt(socket.IPPROTO_TCP, QUICKACK, 1)
         if self._parsing:
             return
         if len(data) < SMALL:
@@ -100,19 +106,13 @@ class BufferedStream(asyncio.Protocol):
         else:
             self._parse_soon()
 
-    def _acknowledge(self) -> None:
-        """Make the kernel acknowledge at once; that lasts until it changes its mind, so each time (rule 2)."""
-        if QUICKACK is not None:
-            with contextlib.suppress(OSError):  # closed meanwhile: the transport notices
-                self._socket.setsockopt(socket.IPPROTO_TCP, QUICKACK, 1)
-
     def connection_lost(self, exc: Exception | None) -> None:
-        """What came before the end still counts: the broker's reason stands in its last packet."""
+        """Read what was received before the end, since the last packet has the broker's reason, then call `ended`."""
         self._transport = None
         try:
             while not self._closed and self._pending():
                 self._read()
-        except Exception as error:  # noqa: BLE001  whatever paho makes of broken packets, the end is told
+        except Exception as error:  # noqa: BLE001  malformed packets must not hide the end
             self._failure = error
         self._closed = True
         self._drained.set()
@@ -125,7 +125,7 @@ class BufferedStream(asyncio.Protocol):
         self._drained.set()
 
     async def drained(self, deadline: float) -> None:
-        """Wait until what was written has left, but for what the send buffers hold.
+        """Wait until what was written has left, apart from what the send buffers hold.
 
         Raises:
             TimeoutError: it has not by `deadline`, on the loop's clock.
@@ -135,7 +135,7 @@ class BufferedStream(asyncio.Protocol):
                 await self._drained.wait()
 
     def abort(self, failure: Exception | None = None) -> None:
-        """End it now; what is not sent yet is lost."""
+        """End the connection now; what is not sent yet is lost."""
         self._failure = self._failure or failure
         if self._transport is not None:
             self._transport.abort()
@@ -148,19 +148,19 @@ class BufferedStream(asyncio.Protocol):
         return not self._closed and self._transport is not None and not self._transport.is_closing()
 
     def look(self) -> tuple[bytes, int]:
-        """What came and where in it the next packet begins; all of it is read if that is its end."""
+        """What was received and where in it the next packet starts; nothing is left if that is its end."""
         if self._at == len(self._chunk) and self._chunks:
             self._next_chunk()
         return self._chunk, self._at
 
     def skip(self, to: int) -> None:
-        """Go on at `to` in what `look` gave."""
+        """Continue at `to` in what `look` returned."""
         self._at = to
 
     def write(self, packet: bytes) -> None:
-        """Send a whole packet: the first of a turn of the loop now, all others of it together at its end.
+        """Send a whole packet: the first in a turn of the loop now, the others together at its end.
 
-        One that comes when nothing can be sent any more is dropped; whoever needs to know asks `is_open`.
+        On a closed connection it is dropped; a caller that must know checks `is_open`.
         """
         if self._flushing:
             self._out.append(packet)
@@ -172,13 +172,13 @@ class BufferedStream(asyncio.Protocol):
         self._chunk, self._at = self._chunks.popleft(), 0
         self._waiting -= len(self._chunk)
 
-    # paho's side: what it calls on a socket
+    # paho's side: the methods of a socket that it calls
 
     def recv(self, buffer_size: int) -> bytes:
-        """At most `buffer_size` bytes that have come.
+        """At most `buffer_size` received bytes.
 
         Raises:
-            BlockingIOError: none have.
+            BlockingIOError: there are none.
         """
         if self._at == len(self._chunk):
             if not self._chunks:
@@ -193,7 +193,7 @@ class BufferedStream(asyncio.Protocol):
         return len(buffer)
 
     def close(self) -> None:
-        """Send what is written, then end. paho calls this again when it is collected."""
+        """Send what is written, then close. paho calls this again when it is garbage-collected."""
         if self._closed or self._loop.is_closed():
             return
         self._closed = True
@@ -217,7 +217,7 @@ class BufferedStream(asyncio.Protocol):
         self._loop.call_soon(self._parse)
 
     def _parse(self) -> None:
-        """Let paho read for a slice of time, unless a burst is still coming in (rule 1)."""
+        """Parse buffered packets for at most `SLICE_S`; skip while a burst is still arriving (rule 1)."""
         self._parsing = False
         burst = self._fresh and len(self._chunks) > 1 and not self._reading_paused
         self._fresh = False
@@ -225,7 +225,7 @@ class BufferedStream(asyncio.Protocol):
         try:
             while not burst and not self._closed and self._pending() and time.monotonic() < until:
                 self._read()
-        except Exception as error:  # noqa: BLE001  broken packets end this connection, not the process
+        except Exception as error:  # noqa: BLE001  malformed packets end this connection, not the process
             self.abort(error)
             return
         self._throttle()
@@ -242,9 +242,9 @@ class BufferedStream(asyncio.Protocol):
             self._reading_paused = False
             self._transport.resume_reading()
 
-    def paho_writes(self) -> None:
-        """Let paho write at the end of this turn of the loop."""
-        self._paho_writes = True
+    def request_write(self) -> None:
+        """Make paho write its packets at the end of this turn of the loop."""
+        self._write_requested = True
         self._flush_soon()
 
     def _flush_soon(self) -> None:
@@ -253,25 +253,15 @@ class BufferedStream(asyncio.Protocol):
             self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
-        """Write everything that this turn of the loop has produced in one go."""
+        """Send everything that this turn of the loop produced in one write."""
         self._flushing = False
-        if self._paho_writes:
-            self._paho_writes = False
+        if self._write_requested:
+            self._write_requested = False
             self._write()
         if self._out and self._transport is not None and self.is_open:
             self._transport.write(b"".join(self._out))
             self._out.clear()
 
 
-def _make_room(connection: socket.socket) -> None:
-    """Let the kernel hold a whole snapshot of 10,000 while this process is busy, if it may hold that much.
-
-    Where it may not, its own growing window is better than a fixed one of the little that it grants.
-    """
-    with contextlib.suppress(OSError, ValueError):
-        if int(RECEIVE_LIMIT.read_text()) >= ROOM // 2:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)
-
-
 def _nothing(_error: Exception | None = None) -> None:
-    """What a wire does that was cut before anyone was attached to it."""
+    """Stands for the packets' side of a connection that is lost before that is attached."""

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from typing import Any
 
 import pytest
 from hypothesis import strategies as st
@@ -15,17 +13,22 @@ from reconciler.transport.mqtt.inflight import InflightMessage, InflightWindow
 Outcome = PublishResult | BrokerError
 
 
-class Shop:
+class WindowHarness:
     """A window, what it sent, and a clock to turn."""
 
     def __init__(self, limit: int = 2) -> None:
         self.now = 0.0
         self.sent: list[tuple[Publish, int]] = []
         self.foreign: set[int] = set()
+        self.errors: list[BaseException] = []
         self.fails = False
         self._ids = 0
         self.window = InflightWindow(
-            self._send, new_id=self._id, in_use=self.foreign.__contains__, clock=lambda: self.now
+            self._send,
+            new_id=self._id,
+            in_use=self.foreign.__contains__,
+            clock=lambda: self.now,
+            on_error=lambda error, _what: self.errors.append(error),
         )
         self.window.limit = limit
 
@@ -48,65 +51,65 @@ class Shop:
 
 
 def test_no_more_than_the_limit_are_in_flight_and_the_others_follow_in_order() -> None:
-    shop = Shop(limit=2)
-    first, *_ = [shop.put(name) for name in "abcd"]
-    assert shop.topics() == ["a", "b"]
+    harness = WindowHarness(limit=2)
+    first, *_ = [harness.put(name) for name in "abcd"]
+    assert harness.topics() == ["a", "b"]
 
-    shop.window.acknowledged(first.packet_id)
+    harness.window.acknowledged(first.packet_id)
 
-    assert shop.topics() == ["a", "b", "c"]
+    assert harness.topics() == ["a", "b", "c"]
 
 
 def test_nothing_overtakes_what_waits() -> None:
-    shop = Shop(limit=1)
-    first = shop.put("a")
-    shop.put("b")
-    shop.window.limit = 3
+    harness = WindowHarness(limit=1)
+    first = harness.put("a")
+    harness.put("b")
+    harness.window.limit = 3
 
-    shop.put("c")
-    shop.window.acknowledged(first.packet_id)
+    harness.put("c")
+    harness.window.acknowledged(first.packet_id)
 
-    assert shop.topics() == ["a", "b", "c"]
+    assert harness.topics() == ["a", "b", "c"]
 
 
 def test_an_id_that_waits_for_an_answer_is_not_given_again() -> None:
-    shop = Shop(limit=5)
-    shop.foreign.update({2, 3})
+    harness = WindowHarness(limit=5)
+    harness.foreign.update({2, 3})
 
-    ids = [shop.put(name).packet_id for name in "abc"]
+    ids = [harness.put(name).packet_id for name in "abc"]
 
     assert ids == [1, 4, 5]
 
 
 def test_an_acknowledgement_counts_once_and_one_that_nobody_waits_for_not_at_all() -> None:
-    shop = Shop()
-    inflight = shop.put("a")
+    harness = WindowHarness()
+    inflight = harness.put("a")
 
-    assert shop.window.acknowledged(inflight.packet_id) is inflight
-    assert shop.window.acknowledged(inflight.packet_id) is None
-    assert shop.window.acknowledged(999) is None
+    assert harness.window.acknowledged(inflight.packet_id) is inflight
+    assert harness.window.acknowledged(inflight.packet_id) is None
+    assert harness.window.acknowledged(999) is None
 
 
 def test_giving_up_says_whether_it_was_sent_and_makes_no_room_if_it_was() -> None:
-    shop = Shop(limit=1)
-    sent, waiting, next_ = (shop.put(name) for name in "abc")
+    harness = WindowHarness(limit=1)
+    sent, waiting, next_ = (harness.put(name) for name in "abc")
 
-    assert "arrived is unknown" in str(shop.window.give_up(sent, "no answer"))
-    assert "was not sent" in str(shop.window.give_up(waiting, "no answer"))
-    assert shop.topics() == ["a"]
+    assert "arrived is unknown" in str(harness.window.give_up(sent, "no answer"))
+    assert "was not sent" in str(harness.window.give_up(waiting, "no answer"))
+    assert harness.topics() == ["a"]
 
-    shop.window.acknowledged(sent.packet_id)
-    assert shop.topics() == ["a", "c"]
+    harness.window.acknowledged(sent.packet_id)
+    assert harness.topics() == ["a", "c"]
     assert next_.packet_id
 
 
 def test_a_silent_broker_ends_those_whose_time_is_over_and_those_behind_them() -> None:
-    shop, ends = Shop(limit=1), list[str]()
+    harness, ends = WindowHarness(limit=1), list[str]()
     for name, timeout_s in (("a", 1.0), ("b", 1.0), ("c", 9.0)):
-        shop.put(name, on_done=lambda outcome: ends.append(str(outcome)), timeout_s=timeout_s)
+        harness.put(name, on_done=lambda outcome: ends.append(str(outcome)), timeout_s=timeout_s)
 
-    shop.now = 1.5
-    shop.window.expire("no answer")
+    harness.now = 1.5
+    harness.window.expire("no answer")
 
     assert ends == [
         "no answer; whether the message arrived is unknown",
@@ -115,26 +118,26 @@ def test_a_silent_broker_ends_those_whose_time_is_over_and_those_behind_them() -
 
 
 def test_a_slow_broker_is_given_time() -> None:
-    shop, ends = Shop(limit=1), list[Outcome]()
-    first = shop.put("a", timeout_s=1.0)
-    second = shop.put("b", on_done=ends.append, timeout_s=1.0)
+    harness, ends = WindowHarness(limit=1), list[Outcome]()
+    first = harness.put("a", timeout_s=1.0)
+    second = harness.put("b", on_done=ends.append, timeout_s=1.0)
 
-    shop.now = 0.9
-    shop.window.acknowledged(first.packet_id)
-    shop.now = 1.8
-    shop.window.expire("no answer")
+    harness.now = 0.9
+    harness.window.acknowledged(first.packet_id)
+    harness.now = 1.8
+    harness.window.expire("no answer")
 
     assert ends == []
     assert second.packet_id
 
 
 def test_the_end_of_the_connection_ends_everything() -> None:
-    shop, ends = Shop(limit=1), list[str]()
+    harness, ends = WindowHarness(limit=1), list[str]()
     for name in "ab":
-        shop.put(name, on_done=lambda outcome: ends.append(str(outcome)))
+        harness.put(name, on_done=lambda outcome: ends.append(str(outcome)))
 
-    shop.window.close("the connection broke")
-    shop.window.close("the connection broke")
+    harness.window.close("the connection broke")
+    harness.window.close("the connection broke")
 
     assert ends == [
         "the connection broke; whether the message arrived is unknown",
@@ -143,31 +146,29 @@ def test_the_end_of_the_connection_ends_everything() -> None:
 
 
 def test_what_cannot_be_sent_says_so_and_takes_no_room() -> None:
-    shop, ends = Shop(limit=1), list[Outcome]()
-    shop.fails = True
-    shop.put("a", on_done=ends.append)
-    shop.fails = False
+    harness, ends = WindowHarness(limit=1), list[Outcome]()
+    harness.fails = True
+    harness.put("a", on_done=ends.append)
+    harness.fails = False
 
-    shop.put("b")
+    harness.put("b")
 
     assert [type(end) for end in ends] == [BrokerError]
-    assert shop.topics() == ["b"]
+    assert harness.topics() == ["b"]
 
 
-async def test_a_listener_that_fails_harms_nobody_but_itself() -> None:
-    told: list[dict[str, Any]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
-    shop, ends = Shop(limit=2), list[Outcome]()
+def test_a_listener_that_fails_harms_nobody_but_itself() -> None:
+    harness, ends = WindowHarness(limit=2), list[Outcome]()
 
     def fail(outcome: Outcome) -> None:
         raise RuntimeError(outcome)
 
-    shop.put("a", on_done=fail)
-    shop.put("b", on_done=ends.append)
-    shop.window.close("over")
+    harness.put("a", on_done=fail)
+    harness.put("b", on_done=ends.append)
+    harness.window.close("over")
 
     assert len(ends) == 1
-    assert [type(context["exception"]) for context in told] == [RuntimeError]
+    assert [type(error) for error in harness.errors] == [RuntimeError]
 
 
 class Windows(RuleBasedStateMachine):
@@ -175,7 +176,7 @@ class Windows(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.shop = Shop(limit=3)
+        self.harness = WindowHarness(limit=3)
         self.messages: list[InflightMessage] = []
         self.ends: Counter[str] = Counter()
         self.open: set[int] = set()
@@ -185,20 +186,20 @@ class Windows(RuleBasedStateMachine):
     def put(self, timeout_s: float) -> None:
         name = f"m{len(self.messages)}"
         self.messages.append(
-            self.shop.put(name, on_done=lambda _: self.ends.update([name]), timeout_s=timeout_s)
+            self.harness.put(name, on_done=lambda _: self.ends.update([name]), timeout_s=timeout_s)
         )
 
     def in_flight(self) -> set[int]:
-        return {packet_id for _, packet_id in self.shop.sent} - self.open
+        return {packet_id for _, packet_id in self.harness.sent} - self.open
 
     @precondition(lambda self: self.in_flight())
     @rule(data=st.data())
     def acknowledge(self, data: st.DataObject) -> None:
         packet_id = data.draw(st.sampled_from(sorted(self.in_flight())))
         self.open.add(packet_id)
-        inflight = self.shop.window.acknowledged(packet_id)
+        inflight = self.harness.window.acknowledged(packet_id)
         assert inflight is not None
-        inflight.end(PublishResult())
+        inflight.end(PublishResult(), lambda _error, _what: None)
 
     @precondition(lambda self: self.messages)
     @rule(data=st.data())
@@ -206,12 +207,12 @@ class Windows(RuleBasedStateMachine):
         inflight = data.draw(st.sampled_from(self.messages))
         if inflight.on_done is not None:
             self.given_up.add(inflight.message.topic)
-            self.shop.window.give_up(inflight, "no answer")
+            self.harness.window.give_up(inflight, "no answer")
 
     @rule(passed_s=st.floats(0.0, 3.0))
     def wait(self, passed_s: float) -> None:
-        self.shop.now += passed_s
-        self.shop.window.expire("no answer")
+        self.harness.now += passed_s
+        self.harness.window.expire("no answer")
 
     @invariant()
     def no_more_than_the_limit_are_in_flight(self) -> None:
@@ -219,11 +220,11 @@ class Windows(RuleBasedStateMachine):
 
     @invariant()
     def each_left_in_its_order(self) -> None:
-        numbers = [int(topic[1:]) for topic in self.shop.topics()]
+        numbers = [int(topic[1:]) for topic in self.harness.topics()]
         assert numbers == sorted(numbers)
 
     def teardown(self) -> None:
-        self.shop.window.close("over")
+        self.harness.window.close("over")
         for inflight in self.messages:
             assert self.ends[inflight.message.topic] == (inflight.message.topic not in self.given_up), (
                 inflight
@@ -235,10 +236,10 @@ TestWindows = Windows.TestCase
 
 @pytest.mark.parametrize("limit", [1, 100])
 def test_a_thousand_pass_one_after_the_other(limit: int) -> None:
-    shop = Shop(limit=limit)
-    messages = [shop.put(str(number)) for number in range(1_000)]
+    harness = WindowHarness(limit=limit)
+    messages = [harness.put(str(number)) for number in range(1_000)]
 
     for inflight in messages:
-        assert shop.window.acknowledged(inflight.packet_id) is inflight
+        assert harness.window.acknowledged(inflight.packet_id) is inflight
 
-    assert shop.topics() == [str(number) for number in range(1_000)]
+    assert harness.topics() == [str(number) for number in range(1_000)]
