@@ -37,7 +37,7 @@ def test_everything_that_is_cited_is_there() -> None:
         for line in lines_of(SUFFIXES)
         for citation in dict.fromkeys(_unresolved(line))
     ]
-    assert missing == []
+    assert not missing, "\n".join(missing)
 
 
 def test_a_dead_citation_is_found() -> None:
