@@ -1,15 +1,15 @@
 """
-The agent's own secrets: which account may trade where, with which keys.
+The agent's own secrets: the exchange keys of each account, and the password of the bots' keystores.
 
-Rule 1: a secret is in no message, no repr and no argument: it goes to its bot over a pipe.
-Rule 2: a file that others can read is refused, not read. systemd guards its own folder.
+Rule 1: a secret is in no message, repr or argument: it reaches its bot over a pipe.
+Rule 2: a file that others can read is refused, not read. systemd protects its own folder.
 
-Where they come from, later ones before earlier ones, key by key:
+Sources; a later one replaces an earlier one, key by key:
 
     the accounts file                               accounts: {desk-1: {binance: {api_key: …, api_secret: …}}}
                                                     keystore_password: …
     $CREDENTIALS_DIRECTORY/accounts (systemd)       the same
-    AGENT_ACCOUNT__DESK_1__BINANCE__API_KEY         one key; what is no letter or digit of a name is _
+    AGENT_ACCOUNT__DESK_1__BINANCE__API_KEY         one key; _ for what is no letter or digit of a name
     AGENT_KEYSTORE_PASSWORD
 """
 
@@ -41,21 +41,21 @@ Keys = dict[str, str]
 
 
 class Credentials(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """`accounts`: profile → connector → keys. `keystore_password`: of the bots' keystores; empty: none is given."""
+    """`accounts`: account → connector → keys. `keystore_password`: of the bots' keystores; empty: a random one."""
 
     accounts: dict[str, dict[str, Keys]] = {}
     keystore_password: str = ""
 
     def __repr__(self) -> str:
-        """Names only, since it may come into a traceback."""
+        """Names only, since it may get into a traceback."""
         return f"{type(self).__name__}({', '.join(sorted(self.accounts))})"
 
     def keys(self, account: str, connector: str) -> Keys:
-        """The keys of an account for a connector; none if it has none."""
+        """Return the keys of an account for a connector; an empty dict if it has none."""
         return self.accounts.get(account, {}).get(connector, {})
 
     def missing(self, account: str, connectors: Iterable[str]) -> list[str]:
-        """Of `connectors`, those that need keys which `account` does not have; paper trade needs none."""
+        """Return those of `connectors` that need keys which `account` does not have; paper trade needs none."""
         return sorted(
             {name for name in connectors if not name.endswith(PAPER) and not self.keys(account, name)}
         )
@@ -64,33 +64,32 @@ class Credentials(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 def load_credentials(
     file: Path | None, names: Iterable[str], environ: Mapping[str, str] | None = None
 ) -> Credentials:
-    """Put together what the agent holds. `names`: accounts that there may be beside the file's.
+    """Merge all sources. `names`: accounts that may exist besides those of the files.
 
     Raises:
         SettingsError: a file is open to others or cannot be read, or a variable names no account.
     """
     environ = os.environ if environ is None else environ
     found = Credentials()
-    if file is not None:
-        _add(found, _read(file, guarded=False))
     folder = environ.get(FOLDER_VARIABLE)
+    read = [_read(file, guarded=False)] if file is not None else []
     if folder and (Path(folder) / FILE).exists():
-        _add(found, _read(Path(folder) / FILE, guarded=True))
+        read.append(_read(Path(folder) / FILE, guarded=True))
+    for each in read:
+        for account, connectors in each.accounts.items():
+            for connector, keys in connectors.items():
+                found.accounts.setdefault(account, {}).setdefault(connector, {}).update(keys)
+        found.keystore_password = each.keystore_password or found.keystore_password
     for name in names:
         found.accounts.setdefault(name, {})
     _add_variables(found, environ)
+    found.keystore_password = environ.get(PASSWORD_VARIABLE) or found.keystore_password
     return found
 
 
-def _add(found: Credentials, more: Credentials) -> None:
-    for account, connectors in more.accounts.items():
-        for connector, keys in connectors.items():
-            found.accounts.setdefault(account, {}).setdefault(connector, {}).update(keys)
-    found.keystore_password = more.keystore_password or found.keystore_password
-
-
 def _add_variables(found: Credentials, environ: Mapping[str, str]) -> None:
-    known = {_as_variable(name): name for name in found.accounts}
+    """Add the keys that variables hold: AGENT_ACCOUNT__NAME__CONNECTOR__KEY, names as in the module's docstring."""
+    known = {re.sub(r"[^A-Z0-9]", "_", name.upper()): name for name in found.accounts}
     for variable, value in environ.items():
         if not variable.startswith(PREFIX):
             continue
@@ -102,19 +101,23 @@ def _add_variables(found: Credentials, environ: Mapping[str, str]) -> None:
                 fix=f"write {PREFIX}ACCOUNT__CONNECTOR__KEY, and name the account with --account",
             )
         found.accounts[known[account]].setdefault(connector, {})[field] = value
-    found.keystore_password = environ.get(PASSWORD_VARIABLE) or found.keystore_password
-
-
-def _as_variable(name: str) -> str:
-    return re.sub(r"[^A-Z0-9]", "_", name.upper())
 
 
 def _read(file: Path, *, guarded: bool) -> Credentials:
-    """Read an accounts file; what is wrong with it is said without what it says."""
+    """Read an accounts file; its errors never quote it. `guarded`: its folder keeps others out."""
     try:
         with file.open("rb") as opened:
             if not guarded:
-                _refuse_open_to_others(file, os.fstat(opened.fileno()))
+                status = os.fstat(opened.fileno())
+                if status.st_mode & _OTHERS:
+                    mode = stat.S_IMODE(status.st_mode)
+                    raise SettingsError(
+                        f"{file}: others may read it (mode {mode:04o})", fix=f"run: chmod 600 {file}"
+                    )
+                if status.st_uid not in {0, os.geteuid()}:
+                    raise SettingsError(
+                        f"{file}: belongs to another user", fix=f"run: chown {os.geteuid()} {file}"
+                    )
             data = opened.read()
     except OSError as error:
         raise SettingsError(f"{file}: {error.strerror}", fix="mend the path or the file's rights") from error
@@ -128,11 +131,3 @@ def _read(file: Path, *, guarded: bool) -> Credentials:
             f"{file}: not an accounts file",
             fix="write accounts: {NAME: {CONNECTOR: {api_key: TEXT, api_secret: TEXT}}}, numbers in quotes",
         ) from None
-
-
-def _refuse_open_to_others(file: Path, found: os.stat_result) -> None:
-    if found.st_mode & _OTHERS:
-        mode = stat.S_IMODE(found.st_mode)
-        raise SettingsError(f"{file}: others may read it (mode {mode:04o})", fix=f"run: chmod 600 {file}")
-    if found.st_uid not in {0, os.geteuid()}:
-        raise SettingsError(f"{file}: belongs to another user", fix=f"run: chown {os.geteuid()} {file}")

@@ -1,8 +1,9 @@
 """
-Begins and halts the one strategy of this process, says how it is, and changes it while it runs. Runs inside Hummingbot.
+Control of the one strategy of this process: starts and halts it, reports its status, changes its config while it runs.
+Runs inside Hummingbot.
 
-Rule 1: what is answered is seen, not hoped: a strategy that runs is there, orders that were cancelled are gone.
-Rule 2: one thing at a time: a halt waits for a begin.
+Rule 1: success is reported of what was seen: a started strategy exists, cancelled orders are gone.
+Rule 2: one operation at a time: a halt waits for a start.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 CANCELLED_S = 20.0
-"""To see that cancelled orders are gone; connectors give each cancel 10 s (KILL_TIMEOUT)."""
+"""Until cancelled orders are gone; connectors give each cancel 10 s (KILL_TIMEOUT)."""
 
 SWEEP_S = 1.0
-"""Between two tries to cancel what an earlier life left."""
+"""Between two attempts to cancel what an earlier process left."""
 
 AS_FRACTIONS = {
     "bid_spread",
@@ -32,7 +33,7 @@ AS_FRACTIONS = {
 
 
 class StrategyControl:
-    """Begins and halts the one strategy, says how it is, and changes it while it runs."""
+    """The commands of the bridge. Each takes the bridge's request and returns the fields of its response."""
 
     def __init__(self, name: str, *, is_controller: bool) -> None:
         self._name = name
@@ -42,24 +43,26 @@ class StrategyControl:
         self._sweeping: asyncio.Task[None] | None = None
 
     def attach(self, app: Any) -> None:
+        """Control the strategy of this application."""
         self._app = app
 
     @property
     def _core(self) -> Any:
         return self._app.trading_core
 
-    async def look_for(self, request: Any) -> dict[str, Any]:
-        """Answer whether there is such a file; it is read when the strategy begins."""
-        if request.strategy != self._name or not self._file().exists():
+    async def find(self, request: Any) -> dict[str, Any]:
+        """Report whether the strategy's file exists; it is read when the strategy starts."""
+        file = Path("conf", "scripts" if self._is_controller else "strategies", f"{self._name}.yml")
+        if request.strategy != self._name or not file.exists():
             raise ValueError(f"there is no strategy {request.strategy} here")
         return {"msg": f"{request.strategy} is here"}
 
-    def _file(self) -> Path:
-        folder = "scripts" if self._is_controller else "strategies"
-        return Path("conf") / folder / f"{self._name}.yml"
+    async def start(self, request: Any = None) -> dict[str, Any]:
+        """Load the strategy from its file and start it.
 
-    async def begin(self, request: Any = None) -> dict[str, Any]:
-        """Load the strategy from its file and start it; an error if there is none afterwards."""
+        Raises:
+            RuntimeError: there is no strategy afterwards, or orders of an earlier one cannot be cancelled.
+        """
         del request
         from hummingbot.client.runner import load_and_start_strategy
 
@@ -67,7 +70,7 @@ class StrategyControl:
             if self._core.strategy is not None:
                 return {"msg": "it runs already"}
             if self._core.connector_manager.connectors:
-                await self._let_go()  # what a halt or a begin that failed has left
+                await self._release()  # what a halt or a start that failed has left
             file = f"{self._name}.yml"
             which = {"v2_conf": file} if self._is_controller else {"config_file_name": file}
             started = await load_and_start_strategy(self._app, headless=True, **which)
@@ -77,8 +80,8 @@ class StrategyControl:
             return {"msg": "started"}
 
     async def _sweep(self, left: dict[str, tuple[Any, str]]) -> None:
-        """Cancel what an earlier life of this bot left at the exchange: Hummingbot remembers such orders (it restores
-        them from its database when a strategy starts), and no strategy looks after them.
+        """Cancel what an earlier process of this bot left at the exchange: Hummingbot restores such orders from its
+        database when a strategy starts, and no strategy manages them.
         """
         while left:
             for name, (connector, pair) in left.items():
@@ -88,7 +91,7 @@ class StrategyControl:
             left = {name: where for name, where in left.items() if name in self._orders()}
 
     def _orders(self) -> dict[str, tuple[Any, str]]:
-        """The open orders that the connectors know: client id → connector and pair."""
+        """Return the open orders that the connectors know: client id → connector and pair."""
         return {
             order.client_order_id: (connector, order.trading_pair)
             for connector in self._core.connector_manager.connectors.values()
@@ -96,7 +99,11 @@ class StrategyControl:
         }
 
     async def halt(self, request: Any = None) -> dict[str, Any]:
-        """Stop the strategy, cancel its orders, see that they are gone, and let go of the connectors."""
+        """Stop the strategy, cancel its orders until they are gone, and release the connectors.
+
+        Raises:
+            RuntimeError: orders are left; the connectors are kept, so that a halt can be tried again.
+        """
         del request
         from hummingbot.strategy.strategy_v2_base import StrategyV2Base
 
@@ -108,28 +115,25 @@ class StrategyControl:
                 await core.strategy.on_stop()  # closes what its executors hold
             if core.strategy is not None:
                 await core.stop_strategy()
-            await self._let_go()
+            await self._release()
             return {"msg": "halted"}
 
-    async def _let_go(self) -> None:
-        """Cancel all orders and let go of the connectors; with orders left they are kept, so that it can be asked again."""
-        if left := await self._cancelled():
+    async def _release(self) -> None:
+        """Cancel all orders, repeatedly while any is open, and release the connectors."""
+        deadline = time.monotonic() + CANCELLED_S
+        while (left := len(self._orders())) and time.monotonic() < deadline:
+            await self._core.cancel_outstanding_orders()
+            await asyncio.sleep(0.5)
+        if left:
             raise RuntimeError(f"{left} orders could not be cancelled")
         await self._core.shutdown(skip_order_cancellation=True)
 
-    async def _cancelled(self) -> int:
-        """Cancel all orders, again while any is open; how many are left when the time is up."""
-        deadline = time.monotonic() + CANCELLED_S
-        while (left := self._open_orders()) and time.monotonic() < deadline:
-            await self._core.cancel_outstanding_orders()
-            await asyncio.sleep(0.5)
-        return left
-
-    def _open_orders(self) -> int:
-        return len(self._orders())
-
     async def status(self, request: Any) -> dict[str, Any]:
-        """How it is: without a strategy, waiting for its exchange, or running."""
+        """Report that the strategy runs, or waits for its exchange.
+
+        Raises:
+            RuntimeError: there is no strategy.
+        """
         del request
         core = self._core
         if core.strategy is None:
@@ -139,14 +143,21 @@ class StrategyControl:
             return {"msg": "Market connectors are not ready: orders of an earlier life are being cancelled"}
         if waiting:
             return {"msg": f"Market connectors are not ready: {', '.join(waiting)}"}
-        return {"msg": "running", "data": {"open_orders": self._open_orders()}}
+        return {"msg": "running", "data": {"open_orders": len(self._orders())}}
 
     async def config(self, request: Any) -> dict[str, Any]:
-        """Change fields, if any are given; answer with the values that are really in force."""
-        if self._core.strategy is None:
+        """Change the fields of the request, all or none, and report the values that are in force.
+
+        Raises:
+            RuntimeError: there is no strategy.
+            ValueError: a field cannot change while the strategy runs, or a value is invalid.
+        """
+        strategy = self._core.strategy
+        if strategy is None:
             raise RuntimeError("No strategy is currently running!")
-        wanted = {name: await self._checked(name, value) for name, value in request.params}
-        before = {name: (self._variables()[name].value, _held(self._core.strategy, name)) for name in wanted}
+        wanted = {name: await self._parsed(name, value) for name, value in request.params}
+        variables = self._variables()
+        before = {name: (variables[name].value, _held(strategy, name)) for name in wanted}
         try:
             for name, value in wanted.items():
                 self._set(name, value, value)
@@ -154,10 +165,19 @@ class StrategyControl:
             for name, (value, held) in before.items():
                 self._set(name, value, held)
             raise
-        return {"config": {"strategy": self._in_force()}, "changes": request.params}
+        if self._is_controller:
+            in_force = _plain(strategy.controllers[self._name].config)
+        elif variables:
+            in_force = {
+                name: _held(strategy, name) if hasattr(type(strategy), name) else variable.value
+                for name, variable in variables.items()
+            }
+        else:
+            in_force = _plain(self._app.strategy_config_map.hb_config)
+        return {"config": {"strategy": in_force}, "changes": request.params}
 
-    async def _checked(self, name: str, value: Any) -> Any:
-        """The value as Hummingbot keeps it; a ValueError if it is none of the field's, or the field cannot change now."""
+    async def _parsed(self, name: str, value: Any) -> Any:
+        """Return the value as Hummingbot keeps it; ValueError if it is invalid, or the field cannot change now."""
         from hummingbot.client.config.config_helpers import parse_cvar_value
 
         variables, strategy = self._variables(), self._core.strategy
@@ -175,26 +195,18 @@ class StrategyControl:
         self._variables()[name].value = value
 
     def _variables(self) -> dict[str, Any]:
-        """The fields of a strategy with ConfigVars; none of another."""
+        """Return the fields of a strategy with ConfigVars; none for other strategies."""
         found = self._app.strategy_config_map
         return found if isinstance(found, dict) else {}
 
-    def _in_force(self) -> dict[str, Any]:
-        strategy = self._core.strategy
-        if self._is_controller:
-            return _plain(strategy.controllers[self._name].config)
-        if variables := self._variables():
-            values = {name: variable.value for name, variable in variables.items()}
-            return values | {name: _held(strategy, name) for name in values if hasattr(type(strategy), name)}
-        return _plain(self._app.strategy_config_map.hb_config)
-
 
 def _held(strategy: Any, name: str) -> Any:
+    """Return a field's value in the strategy, in the unit of its config."""
     value = getattr(strategy, name)
     return value * Decimal(100) if name in AS_FRACTIONS else value
 
 
 def _plain(model: Any) -> dict[str, Any]:
-    """A model's fields by name, enums as their values."""
+    """Return a model's fields by name, enums as their values."""
     found: dict[str, Any] = json.loads(model.model_dump_json())
     return found

@@ -1,13 +1,13 @@
 """
-Runs inside Hummingbot's interpreter: one headless Hummingbot that can be steered. `launcher.py ROOT`, by file path.
+Runs one headless Hummingbot that is controlled over its MQTT bridge: `launcher.py ROOT`, by path, in Hummingbot's
+interpreter.
 
-Only the standard library and what Hummingbot brings may be imported. What it is to do comes on stdin, as JSON
-(`LaunchOrder`): secrets are in no argument, no file that we write and no environment. hummingbot 20260922 needs mending
-before it can be steered without a terminal; each mend says what it mends, and another version is refused unless the
-order allows it.
+Rule 1: it imports nothing but the standard library and what Hummingbot installs.
+Rule 2: what it does comes on stdin, as JSON (LaunchOrder): no argument, file or environment holds a secret.
+Rule 3: a Hummingbot version that its patches do not know is refused, unless the order allows it.
 
-Its bridge then answers as Hummingbot's documentation has it, to `import`, `start`, `stop`, `status` and `config`; all
-of them work within one process, again and again.
+The bridge then answers as Hummingbot's documentation has it, to `import`, `start`, `stop`, `status` and `config`; all of
+them work repeatedly within one process.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from pathlib import Path
 from typing import Any
 
 from control import StrategyControl
-from patches import patch_commands, patch_database, patch_notifier, patch_will
+from patches import patch_commands, patch_database, patch_notifier, patch_root, patch_will
 
 KNOWN_VERSIONS = {"20260922"}
 
 BAD_ORDER, BAD_VERSION, BAD_PASSWORD, NO_BROKER, ORDERS_LEFT = 64, 65, 66, 67, 68
-"""Exit codes that tell the truth; Hummingbot's own is 0 also after a wrong password."""
+"""Exit codes, one for each cause; Hummingbot's own is 0 even after a wrong password."""
 
 BROKER_S = 30.0
-"""To reach the broker before anything is traded: a bot that cannot be steered does not begin."""
+"""To reach the broker before anything is traded: a bot that cannot be controlled does not start."""
 
 
 class LaunchOrder:
@@ -41,15 +41,15 @@ class LaunchOrder:
     `password` of the keystore, `keys` by connector, `endpoints` (module → constants, for tests), `any_version`.
     """
 
-    def __init__(self, told: dict[str, Any]) -> None:
-        self.name: str = told["name"]
-        self.is_controller: bool = told["kind"] == "controller"
-        self.paused: bool = told["paused"]
-        self.broker: dict[str, Any] = told["broker"]
-        self.password: str = told["password"]
-        self.keys: dict[str, dict[str, str]] = told["keys"]
-        self.endpoints: dict[str, dict[str, str]] = told["endpoints"]
-        self.any_version: bool = told["any_version"]
+    def __init__(self, fields: dict[str, Any]) -> None:
+        self.name: str = fields["name"]
+        self.is_controller: bool = fields["kind"] == "controller"
+        self.paused: bool = fields["paused"]
+        self.broker: dict[str, Any] = fields["broker"]
+        self.password: str = fields["password"]
+        self.keys: dict[str, dict[str, str]] = fields["keys"]
+        self.endpoints: dict[str, dict[str, str]] = fields["endpoints"]
+        self.any_version: bool = fields["any_version"]
 
 
 class LaunchFailed(Exception):
@@ -58,13 +58,6 @@ class LaunchFailed(Exception):
     def __init__(self, code: int, why: str) -> None:
         super().__init__(why)
         self.code = code
-
-
-def read_order() -> LaunchOrder:
-    try:
-        return LaunchOrder(json.load(sys.stdin))
-    except (ValueError, KeyError, TypeError) as error:
-        raise LaunchFailed(BAD_ORDER, f"what came on stdin is no order: {type(error).__name__}") from None
 
 
 def check_version(order: LaunchOrder) -> None:
@@ -76,37 +69,17 @@ def check_version(order: LaunchOrder) -> None:
         )
 
 
-def take_root(root: Path) -> None:
-    """Mends: the package takes the folder that it is installed in as its root, and several bots would share it."""
-    import hummingbot
+async def create_application(order: LaunchOrder) -> Any:
+    """Create the application and start its bridge.
 
-    hummingbot.root_path = lambda: root
-    hummingbot.set_prefix_path(str(root))
-    link = root / "hummingbot"
-    if not link.exists():
-        link.symlink_to(Path(hummingbot.__file__).parent)
-    sys.path.insert(0, str(root))
-    os.chdir(root)
-
-
-def use_endpoints(order: LaunchOrder) -> None:
-    """Point connectors to other addresses than the exchange's own: that is how tests trade."""
-    for module, constants in order.endpoints.items():
-        found = importlib.import_module(module)
-        for name, value in constants.items():
-            setattr(found, name, value)
-
-
-async def boot(order: LaunchOrder, control: StrategyControl) -> Any:
-    """Make the application, with its bridge connected."""
+    The agent gives password and keys at each start, so that nothing of an earlier start is kept.
+    """
     from hummingbot.client.config.config_crypt import ETHKeyFileSecretManger, store_password_verification
     from hummingbot.client.config.config_helpers import load_client_config_map_from_file
     from hummingbot.client.runner import bootstrap_application
 
     secrets = ETHKeyFileSecretManger(order.password)
-    store_password_verification(
-        secrets
-    )  # the agent gives password and keys at each start: nothing old is kept
+    store_password_verification(secrets)
     for old in Path("conf/connectors").glob("*.yml"):
         old.unlink()
     settings = load_client_config_map_from_file()
@@ -117,9 +90,6 @@ async def boot(order: LaunchOrder, control: StrategyControl) -> Any:
     )
     if app is None:
         raise LaunchFailed(BAD_PASSWORD, "the keystore does not open with this password")
-    hold_keys(order)
-    control.attach(app)
-    await until_connected(app)
     return app
 
 
@@ -139,7 +109,7 @@ def hold_keys(order: LaunchOrder) -> None:
 
 
 async def until_connected(app: Any) -> None:
-    """Mends: a strategy that is loaded before the bridge is up has no performance reports."""
+    """Wait for the bridge: a strategy that is loaded before it is up has no performance reports."""
     deadline = time.monotonic() + BROKER_S
     while app._mqtt is None or not app._mqtt.health:
         if time.monotonic() > deadline:
@@ -148,10 +118,12 @@ async def until_connected(app: Any) -> None:
 
 
 async def run(order: LaunchOrder, root: Path) -> int:
-    """Be a bot until SIGTERM; the exit code."""
+    """Run the bot until SIGTERM; returns the exit code."""
     check_version(order)
-    take_root(root)
-    use_endpoints(order)
+    patch_root(root)
+    for module, constants in order.endpoints.items():
+        for name, value in constants.items():
+            setattr(importlib.import_module(module), name, value)
     control = StrategyControl(order.name, is_controller=order.is_controller)
     patch_will(order.broker["tls"])
     patch_notifier()
@@ -160,18 +132,19 @@ async def run(order: LaunchOrder, root: Path) -> int:
     over = asyncio.Event()
     for one in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(one, over.set)
-    app = await boot(order, control)
+    app = await create_application(order)
+    hold_keys(order)
+    control.attach(app)
+    await until_connected(app)
     if not order.paused:
-        with contextlib.suppress(
-            RuntimeError
-        ):  # it stays up without a strategy, and says so when it is asked
-            await control.begin()
+        with contextlib.suppress(RuntimeError):  # it stays up without a strategy, and `status` reports that
+            await control.start()
     await over.wait()
-    return await leave(app, control)
+    return await shut_down(app, control)
 
 
-async def leave(app: Any, control: StrategyControl) -> int:
-    """Mends: as shipped SIGTERM ends the process at once, and its orders stay at the exchange."""
+async def shut_down(app: Any, control: StrategyControl) -> int:
+    """Cancel the orders and report the bot offline: as shipped, SIGTERM ends the process at once and leaves its orders."""
     try:
         await control.halt()
         code = 0
@@ -185,7 +158,11 @@ async def leave(app: Any, control: StrategyControl) -> int:
 
 def main() -> int:
     try:
-        return asyncio.run(run(read_order(), Path(sys.argv[1]).resolve()))
+        try:
+            order = LaunchOrder(json.load(sys.stdin))
+        except (ValueError, KeyError, TypeError) as error:
+            raise LaunchFailed(BAD_ORDER, f"what came on stdin is no order: {type(error).__name__}") from None
+        return asyncio.run(run(order, Path(sys.argv[1]).resolve()))
     except LaunchFailed as end:
         print(json.dumps({"reason": str(end)}), file=sys.stderr, flush=True)
         return end.code

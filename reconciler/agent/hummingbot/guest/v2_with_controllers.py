@@ -1,5 +1,5 @@
 """
-Runs inside Hummingbot, as a script of its root folder: controllers, and every second how they do.
+Script of a bot's root folder, loaded by Hummingbot: runs its controllers, and publishes their performance every second.
 
 Hummingbot's package has no script that runs controllers; this one does what the bridge and the agent need: it reads
 the controllers' files again by itself (StrategyV2Base, every 10 s), reports, and obeys manual_kill_switch.
@@ -41,7 +41,7 @@ class ControllersScript(StrategyV2Base):
         return report.model_dump() if report is not None else {}
 
     def _obey_switch(self, name: str, controller: Any) -> None:
-        """manual_kill_switch: true stops a controller and what it holds; false starts it again."""
+        """Obey manual_kill_switch: true stops a controller and what it holds; false starts it again."""
         if controller.config.manual_kill_switch and controller.status == RunnableStatus.RUNNING:
             controller.stop()
             held = self.get_executors_by_controller(name)
