@@ -20,9 +20,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from benchmarks.fleet import agent, file_text, make_repository, mosquitto, workspace
 from reconciler.app import open_app
+from reconciler.desired import desired_of
 from reconciler.model.change import Change, Step
 from reconciler.model.report import Outcome, StepResult
-from reconciler.reconcile import reconcile
 from reconciler.settings.model import BrokerSettings, Settings, SourceSettings, StoreSettings, SyncSettings
 
 GOAL = 0.40
@@ -78,11 +78,11 @@ async def creates(folder: Path, port: int, count: int) -> tuple[float, float]:
         store=StoreSettings(url=str(folder / ".reconciler" / "state.db")),
     )
     span = Span()
-    async with open_app(settings, stop=asyncio.Event()) as session:
-        desired = session.desired_of(session.loader.load())
-        await session.live.settle(30.0)
+    async with open_app(settings, stop=asyncio.Event()) as app:
+        desired = desired_of(app.loader.load(), settings)
+        await app.fleet.settle(30.0)
         started = time.perf_counter()
-        report = await reconcile(session.parts, desired, session.options(), progress=span)
+        report = await app.reconciler.run(desired, app.reconciler.options(), progress=span)
         took_s = time.perf_counter() - started
     confirmed = sum(result.outcome is Outcome.CONFIRMED for result in report.results)
     if confirmed != count:

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.fleet import agent, file_text, git, make_repository, mosquitto, workspace
-from reconciler.app import App, open_app
+from reconciler.app import App, make_service, open_app
+from reconciler.desired import desired_of
 from reconciler.model.spec import Key
-from reconciler.reconcile import reconcile
 from reconciler.service import Service
 from reconciler.settings.model import BrokerSettings, Settings, SourceSettings, StoreSettings, SyncSettings
 
@@ -63,15 +63,15 @@ class Author:
         return key, Decimal(spread) / 10_000, git(self._work, "rev-parse", "HEAD").strip()
 
 
-async def confirmed(session: App, key: Key, wanted: Decimal) -> None:
+async def confirmed(app: App, key: Key, wanted: Decimal) -> None:
     while True:
-        live = session.live.strategy(key)
+        live = app.fleet.strategy(key)
         if live is not None and (live.config or {}).get("bid_spread") == wanted:
             return
         await asyncio.sleep(0.0005)
 
 
-async def rounds(session: App, service: Service, place: Place, author: Author) -> list[float]:
+async def rounds(app: App, service: Service, place: Place, author: Author) -> list[float]:
     took = []
     for _ in range(ROUNDS):
         key, wanted, commit = await asyncio.to_thread(author.prepare, place)
@@ -80,7 +80,7 @@ async def rounds(session: App, service: Service, place: Place, author: Author) -
         await asyncio.to_thread(git, place.repository, "update-ref", "refs/heads/main", commit)
         if place.polled:
             await service.look_at_source()
-        await asyncio.wait_for(confirmed(session, key, wanted), 30)
+        await asyncio.wait_for(confirmed(app, key, wanted), 30)
         took.append(time.perf_counter() - started)
     return took
 
@@ -102,14 +102,14 @@ async def measure(place: Place, author: Author, port: int, state: Path) -> tuple
         sync=SyncSettings(max_change_fraction=1.0),
         store=StoreSettings(url=str(state / "state.db")),
     )
-    async with open_app(settings, stop=stop) as session:
-        await session.live.settle(30.0)
-        desired = session.desired_of(session.loader.load())
-        await reconcile(session.parts, desired, session.options(adopt=True))
-        service = Service(session)
+    async with open_app(settings, stop=stop) as app:
+        await app.fleet.settle(30.0)
+        desired = desired_of(app.loader.load(), settings)
+        await app.reconciler.run(desired, app.reconciler.options(adopt=True))
+        service = make_service(app)
         running = asyncio.create_task(service.run())
         await asyncio.sleep(2.0)
-        changes = await rounds(session, service, place, author)
+        changes = await rounds(app, service, place, author)
         idle = await ticks(service)
         stop.set()
         await running

@@ -1,93 +1,51 @@
-"""Settings → the parts of a pass, opened and closed in the right order. Wiring only, no decisions."""
+"""
+The composition root: settings → the parts of the product, opened and closed in order. Wiring, no decisions.
+
+`open_app` is for a command that makes one pass; `serve` is `reconciler run`: one app after the other, until told to
+stop. New settings mean a new app; a broker that is out of reach is waited for; what trying again does not repair ends
+it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import hashlib
+import logging
 import secrets
-from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Callable
 
 import msgspec
 
-from reconciler.desired import amend, make_desired
-from reconciler.errors import SettingsError
+from reconciler.aio import background, first_of, wait_for_event
+from reconciler.catalog import Catalog
+from reconciler.errors import BrokerError, BrokerRefused, SchemaError, SettingsError
 from reconciler.fleet.client import FleetClient
 from reconciler.fleet.commands import ControllerIdentity
-from reconciler.model.spec import Key
-from reconciler.model.state import Desired
 from reconciler.notify.notifier import Notifier
-from reconciler.plan.planner import PlanOptions
-from reconciler.protocol.times import format_time
-from reconciler.reconcile import Parts
+from reconciler.reconcile import Reconciler
+from reconciler.redact import masked_url
+from reconciler.service import RETRY_S, Service
 from reconciler.settings.model import Settings, SourceSettings
-from reconciler.sources.base import Revision
 from reconciler.sources.loader import Loader, catalog_of, open_loader, state_dir
 from reconciler.store.base import Store
 from reconciler.store.sqlite import open_store
 from reconciler.transport.factory import open_transport
 
-FEW = 100
-"""Changed files up to here are worth a short cut; more are a change of the fleet."""
+log = logging.getLogger("reconciler")
 
 
 class App(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that a command or the service holds while it works."""
+    """Everything that a command or the service holds while it works. `stop`: set when the process is to leave."""
 
     settings: Settings
-    parts: Parts
+    catalog: Catalog
     loader: Loader
-
-    @property
-    def live(self) -> FleetClient:
-        return self.parts.live
-
-    def desired_of(self, revision: Revision) -> Desired:
-        """What a revision wants.
-
-        Raises:
-            InvalidFiles: under `on_invalid: reject`, or nothing can be read from the tree.
-        """
-        return make_desired(
-            revision.files,
-            commit=revision.commit,
-            ref=revision.ref,
-            targets=self.settings.targets,
-            on_invalid=self.settings.sync.on_invalid,
-        )
-
-    def amended(self, before: Desired, old: Revision, new: Revision) -> Desired:
-        """What `new` wants, cheaply where it differs from `old` (of which `before` was made) in a few files.
-
-        Raises:
-            InvalidFiles: as `desired_of`.
-        """
-        if len(old.files) != len(new.files):
-            return self.desired_of(new)
-        pairs = zip(old.files, new.files, strict=True)
-        touched = [(was, is_) for was, is_ in pairs if was is not is_ and was != is_]
-        if len(touched) > FEW or any(len(was[1].specs) != 1 for was, _ in touched):
-            return self.desired_of(new)  # a file that had several strategies may have lost one
-        return amend(before, [is_ for _, is_ in touched], commit=new.commit) or self.desired_of(new)
-
-    def options(
-        self, *, adopt: frozenset[str] | bool = False, rejected: Mapping[Key, str] | None = None
-    ) -> PlanOptions:
-        """How to plan, as of now. `rejected`: spec hashes that bots refused for good."""
-        return PlanOptions(
-            owner=self.live.identity.owner,
-            prune=self.settings.sync.prune,
-            self_heal=self.settings.sync.self_heal,
-            adopt=adopt,
-            now_utc=format_time(datetime.now(UTC)),
-            rejected=rejected or {},
-        )
-
-
-def owner_mark(source: SourceSettings) -> str:
-    """The mark that says whose a strategy is: stable for one repository and path, and no address in clear."""
-    return hashlib.sha256(f"{source.repository}\n{source.path}".encode()).hexdigest()[:16]
+    store: Store
+    fleet: FleetClient
+    notifier: Notifier
+    reconciler: Reconciler
+    stop: asyncio.Event
 
 
 @contextlib.asynccontextmanager
@@ -104,27 +62,25 @@ async def open_app(
     loader = open_loader(settings, catalog)  # the first: a rule that names what there is not ends it here
     with contextlib.closing(open_store(settings.store.url)) as store:
         _check_roots(settings, store)
-        live = make_client(settings, store)
+        fleet = open_fleet(settings, store)
         notifier = Notifier(
-            live.notify, store, settings.notifications, default_target=next(iter(settings.targets))
+            fleet.notify, store, settings.notifications, default_target=next(iter(settings.targets))
         )
         try:
-            await live.open(performance=performance, logs=logs, timeout_s=settings.broker.connect_timeout_s)
+            await fleet.open(performance=performance, logs=logs, timeout_s=settings.broker.connect_timeout_s)
             yield App(
                 settings=settings,
+                catalog=catalog,
                 loader=loader,
-                parts=Parts(
-                    live=live,
-                    store=store,
-                    catalog=catalog,
-                    notifier=notifier,
-                    sync=settings.sync,
-                    stop=stop,
-                ),
+                store=store,
+                fleet=fleet,
+                notifier=notifier,
+                reconciler=Reconciler(fleet, store, catalog, notifier, settings.sync, stop=stop),
+                stop=stop,
             )
             await notifier.close()
         finally:
-            await live.close()
+            await fleet.close()
 
 
 def _check_roots(settings: Settings, store: Store) -> None:
@@ -144,12 +100,11 @@ def _check_roots(settings: Settings, store: Store) -> None:
             )
 
 
-def make_client(settings: Settings, store: Store) -> FleetClient:
-    """The link to the bots, not yet connected."""
+def open_fleet(settings: Settings, store: Store) -> FleetClient:
+    """The client to the bots, not yet connected."""
     controller = f"ctl-{store.controller_id[:12]}"
-    transport = open_transport(
-        settings.broker, client_id=f"{controller}-{_process_mark()}", state_dir=state_dir(settings)
-    )
+    # Two processes of one controller (a service and a `plan`) must not evict each other at the broker.
+    client_id = f"{controller}-{secrets.token_hex(3)}"
     identity = ControllerIdentity(
         controller=controller,
         owner=owner_mark(settings.source),
@@ -157,9 +112,87 @@ def make_client(settings: Settings, store: Store) -> FleetClient:
         api_key=settings.broker.api_key,
         api_secret=settings.broker.api_secret,
     )
+    transport = open_transport(settings.broker, client_id=client_id, state_dir=state_dir(settings))
     return FleetClient(transport, settings.targets, identity)
 
 
-def _process_mark() -> str:
-    """Two processes of one controller (a service and a `plan`) must not evict each other at the broker."""
-    return secrets.token_hex(3)
+def owner_mark(source: SourceSettings) -> str:
+    """The mark that says whose a strategy is: stable for one repository and path, and no address in clear."""
+    return hashlib.sha256(f"{source.repository}\n{source.path}".encode()).hexdigest()[:16]
+
+
+# -- reconciler run
+
+
+async def serve(read_settings: Callable[[], Settings], *, stop: asyncio.Event, reload: asyncio.Event) -> None:
+    """Run the service until `stop`; at `reload` finish the step in flight and go on with new settings.
+
+    Raises:
+        SettingsError, SchemaError: at the start; later, wrong settings are logged and the old ones stay.
+        BrokerRefused, StoreError: what trying again does not repair.
+    """
+    settings = _checked(read_settings())
+    while not stop.is_set():
+        reload.clear()
+        leave = asyncio.Event()
+
+        async def leave_when_asked(leave: asyncio.Event = leave) -> None:
+            await first_of(stop.wait(), reload.wait())
+            leave.set()
+
+        async with background(leave_when_asked()):
+            await _serve_once(settings, leave)
+        if reload.is_set():
+            try:
+                settings = _checked(read_settings())
+                log.info("settings reloaded")
+            except (SettingsError, SchemaError) as error:
+                log.warning("settings not reloaded: %s", error)
+
+
+def _checked(settings: Settings) -> Settings:
+    """`settings`, if all that they name is there.
+
+    Raises:
+        SettingsError, SchemaError: it is not.
+    """
+    open_loader(settings, catalog_of(settings))
+    return settings
+
+
+async def _serve_once(settings: Settings, leave: asyncio.Event) -> None:
+    """Run one app; a broker that is out of reach is waited for, with backoff."""
+    pause_s = RETRY_S[0]
+    while not leave.is_set():
+        try:
+            async with open_app(settings, stop=leave) as app:
+                log.info("%s", _first_line(settings))
+                await make_service(app).run()
+        except BrokerRefused:
+            raise
+        except BrokerError as error:
+            log.warning("%s; next try in %.0f s", error, pause_s)
+            await wait_for_event(leave, pause_s)
+            pause_s = min(RETRY_S[1], pause_s * 2)
+
+
+def make_service(app: App) -> Service:
+    """The control loop over the parts of `app`."""
+    return Service(
+        reconciler=app.reconciler,
+        fleet=app.fleet,
+        store=app.store,
+        notifier=app.notifier,
+        loader=app.loader,
+        settings=app.settings,
+        stop=app.stop,
+    )
+
+
+def _first_line(settings: Settings) -> str:
+    """What a reader of the log needs to know of a fleet in which nothing happens."""
+    source = settings.source
+    revision = "the files" if source.worktree else source.ref
+    where = f"{source.path or '.'} in {masked_url(source.repository)}"
+    does = "" if settings.sync.auto else "; sync.auto is off: nothing is changed"
+    return f"connected to {masked_url(settings.broker.url)}; following {revision} of {where}{does}"

@@ -17,13 +17,12 @@ import msgspec
 
 from reconciler.aio import backoff_s, jittered_s
 from reconciler.errors import BrokerError, CommandRejected
-from reconciler.fleet.client import FleetClient
-from reconciler.fleet.commands import CommandContext, PendingCommand
+from reconciler.fleet.base import CommandContext, Fleet, PendingCommand
 from reconciler.fleet.confirm import Next, StepVerdict, judge
 from reconciler.model.change import Change, Op, Plan, Step
 from reconciler.model.report import ChangeResult, Outcome, StepResult
-from reconciler.model.spec import Key, StrategySpec
-from reconciler.model.state import Identity, InventoryEntry, Lifecycle, Presence
+from reconciler.model.spec import Key
+from reconciler.model.state import InventoryEntry, Lifecycle, Presence
 from reconciler.plan.order import LOWERS_RISK, waves
 from reconciler.protocol.canonical import spec_hash
 from reconciler.settings.model import SyncSettings
@@ -56,15 +55,15 @@ class Job(NamedTuple):
 
 
 class Applier:
-    """Sends the steps of plans over one `FleetClient` and records in `store` what they led to."""
+    """Sends the steps of plans to `fleet` and records in `store` what they led to."""
 
-    def __init__(self, live: FleetClient, store: Store, sync: SyncSettings, *, stop: asyncio.Event) -> None:
-        self._live = live
+    def __init__(self, fleet: Fleet, store: Store, sync: SyncSettings, *, stop: asyncio.Event) -> None:
+        self._fleet = fleet
         self._store = store
         self._sync = sync
         self._stop = stop
         self._clock = asyncio.get_running_loop().time
-        live.record_first(store.flush)
+        fleet.record_first(store.flush)
 
     async def apply(self, plan: Plan, progress: Progress = quiet) -> tuple[ChangeResult, ...]:
         """Carry out `plan`; one result for each change that acts, in the plan's order."""
@@ -80,7 +79,7 @@ class Applier:
             else:
                 results.update((job.key, _skipped(job.change, UNHEALTHY)) for job in jobs)
         if any(result.outcome is Outcome.UNKNOWN for result in results.values()):
-            await self._live.look_anew()
+            await self._fleet.start_over()
         return tuple(results[change.key] for change in plan.acting)
 
     async def _wave(self, jobs: Sequence[Job], results: dict[Key, ChangeResult], progress: Progress) -> None:
@@ -122,11 +121,11 @@ class Applier:
         fresh = step.op is Op.CREATE and key not in self._store.inventory()
         if step.op is Op.CREATE:
             self._claim(job, step)  # before it is sent: if we die then, the bot is still ours
-        order = CommandContext(idempotency_key, job.commit, self._sync.step_timeout_s)
+        context = CommandContext(idempotency_key, job.commit, self._sync.step_timeout_s)
         verdict = StepVerdict(Next.WAIT)
         attempt = 0
         for attempt in range(1, self._sync.retries + 2):
-            verdict = await self._attempt(key, step, order)
+            verdict = await self._attempt(key, step, context)
             if not self._again(key, verdict) or attempt > self._sync.retries:
                 break
             await asyncio.sleep(_pause_s(attempt, verdict.retry_after_s))
@@ -135,20 +134,20 @@ class Applier:
             step.op, _outcome(verdict), attempt, self._clock() - started, verdict.code, verdict.message
         )
 
-    async def _attempt(self, key: Key, step: Step, order: CommandContext) -> StepVerdict:
-        """Send once and listen until there is a verdict or the step's time is up."""
+    async def _attempt(self, key: Key, step: Step, context: CommandContext) -> StepVerdict:
+        """Send once and wait until there is a verdict or the step's time is up."""
         try:
-            async with self._live.ask(key, step, order) as ask:
-                verdict = await self._listen(key, step, ask)
-                if verdict.next is Next.DONE and not ask.extended:
-                    self._live.believe(key, step)
+            async with self._fleet.send(key, step, context) as pending:
+                verdict = await self._await_verdict(key, step, pending)
+                if verdict.next is Next.DONE and not pending.extended:
+                    self._fleet.believe(key, step)
                 return verdict
         except BrokerError as error:
             return StepVerdict(Next.LOOK_AGAIN, "", str(error))
         except CommandRejected as error:
             return StepVerdict(Next.FAILED, error.code, error.reason)
 
-    async def _listen(self, key: Key, step: Step, ask: PendingCommand) -> StepVerdict:
+    async def _await_verdict(self, key: Key, step: Step, pending: PendingCommand) -> StepVerdict:
         """Judge at every news of `key`.
 
         Raises:
@@ -156,32 +155,32 @@ class Applier:
         """
         started = self._clock()
         while True:
-            await ask.news.wait()
-            if ask.lost is not None:
-                raise ask.lost
-            now = self._live.strategy(key)
+            await pending.next_news()
+            if pending.lost is not None:
+                raise pending.lost
+            now = self._fleet.strategy(key)
             verdict = judge(
                 step,
-                before=ask.before,
+                before=pending.before,
                 now=now,
-                presence=self._live.presence(key) if step.op is Op.DELETE else Presence.UNKNOWN,
-                reply=ask.reply,
-                extended=ask.extended,
+                presence=self._fleet.presence(key) if step.op is Op.DELETE else Presence.UNKNOWN,
+                reply=pending.reply,
+                extended=pending.extended,
             )
             if verdict.next is not Next.WAIT:
                 return verdict
             patience = TRANSIT_PATIENCE if now is not None and now.state in _TRANSIT else 1
             if self._clock() - started >= self._sync.step_timeout_s * patience:
-                return _out_of_time(ask)
+                return _out_of_time(pending)
 
     def _again(self, key: Key, verdict: StepVerdict) -> bool:
         """Whether sending the same step again is safe and of use.
 
         After a timeout only an Extended peer may be asked again: it knows the idempotency key.
         """
-        if self._stop.is_set() or not self._live.connected:
+        if self._stop.is_set() or not self._fleet.connected:
             return False
-        return verdict.next is Next.RETRY or (verdict.next is Next.WAIT and self._live.reachable(key.target))
+        return verdict.next is Next.RETRY or (verdict.next is Next.WAIT and self._fleet.reachable(key.target))
 
     # -- what the store learns
 
@@ -193,7 +192,10 @@ class Applier:
         if verdict.next is Next.DONE and step.op is Op.DELETE:
             self._store.forget(job.key)
         elif verdict.next is Next.DONE and step.op in _GIVES_A_SPEC:
-            self._record(job, step.spec_hash if step.op is Op.CREATE else None)
+            if (desired := job.change.desired) is not None:
+                created = step.spec_hash if step.op is Op.CREATE else None
+                hash_ = created or spec_hash(desired)
+                self._store.put(InventoryEntry.from_spec(desired, hash_, job.commit))
         elif verdict.next is not Next.DONE and fresh:
             self._store.forget(job.key)
 
@@ -201,33 +203,30 @@ class Applier:
         """Note what is about to be created, unless it is known as ours: then what was confirmed last still holds."""
         known, spec = self._store.inventory().get(job.key), job.change.desired
         if spec is not None and (known is None or known.claims):
-            asked = (spec.strategy_type, spec.exchange, spec.trading_pair)
-            claims = dict.fromkeys((*(known.claims if known else ()), asked))
-            entry = entry_of(spec, job.commit, known_hash=step.spec_hash, claims=tuple(claims))
-            self._store.put(entry)
-
-    def _record(self, job: Job, known_hash: str | None = None) -> None:
-        if job.change.desired is not None:
-            self._store.put(entry_of(job.change.desired, job.commit, known_hash=known_hash))
+            claims = tuple(dict.fromkeys((*(known.claims if known else ()), spec.identity)))
+            hash_ = step.spec_hash or spec_hash(spec)
+            self._store.put(InventoryEntry.from_spec(spec, hash_, job.commit, claims=claims))
 
     def _reached(self, job: Job) -> None:
         """A change that was confirmed whole is where Git wants it; a person's wish to retry is fulfilled."""
         desired = job.change.desired
         if desired is None:
             return
-        entry = self._store.inventory().get(job.key) or entry_of(desired, job.commit)
+        entry = self._store.inventory().get(job.key) or InventoryEntry.from_spec(
+            desired, spec_hash(desired), job.commit
+        )
         self._store.put(msgspec.structs.replace(entry, reached=desired.state, retry=False, claims=()))
 
 
-def _out_of_time(ask: PendingCommand) -> StepVerdict:
+def _out_of_time(pending: PendingCommand) -> StepVerdict:
     """No verdict in time: unknown. An answer that the status contradicts has had its effect and lost it
     again, so its idempotency key is spent; without an answer the key stays good for the next try.
     """
-    if ask.reply is not None and ask.reply.ok:
+    if pending.reply is not None and pending.reply.ok:
         return StepVerdict(
             Next.LOOK_AGAIN, "NOT_SEEN", "answered with success, but the status does not show it"
         )
-    return StepVerdict(Next.WAIT, "", UNHEARD if ask.unheard else "no answer and no new status in time")
+    return StepVerdict(Next.WAIT, "", UNHEARD if pending.unheard else "no answer and no new status in time")
 
 
 def _outcome(verdict: StepVerdict) -> Outcome:
@@ -253,45 +252,3 @@ def _pause_s(attempt: int, asked_s: float | None) -> float:
 
 _TRANSIT = {Lifecycle.STARTING, Lifecycle.STOPPING}
 _GIVES_A_SPEC = {Op.CREATE, Op.UPDATE}
-
-
-def entry_of(
-    spec: StrategySpec,
-    commit: str,
-    *,
-    reached: bool = False,
-    known_hash: str | None = None,
-    claims: tuple[Identity, ...] = (),
-) -> InventoryEntry:
-    """What the inventory remembers of a spec that a bot has taken. `reached`: it is in the wished state, too.
-
-    `known_hash`: its `spec_hash`, where that is worked out already.
-    """
-    return InventoryEntry(
-        target=spec.target,
-        name=spec.name,
-        strategy_type=spec.strategy_type,
-        exchange=spec.exchange,
-        trading_pair=spec.trading_pair,
-        config=spec.config,
-        spec_hash=known_hash or spec_hash(spec),
-        account=spec.account,
-        commit=commit,
-        wave=spec.wave,
-        protect=spec.protect,
-        reached=spec.state if reached else None,
-        claims=claims,
-    )
-
-
-def is_entry_of(entry: InventoryEntry, spec: StrategySpec) -> bool:
-    """Whether `entry` says all that `entry_of` would say of `spec`, reached; cheaper than making one."""
-    return (
-        entry.config == spec.config
-        and entry.reached is spec.state
-        and not entry.retry
-        and entry.wave == spec.wave
-        and entry.protect == spec.protect
-        and (entry.strategy_type, entry.exchange, entry.trading_pair, entry.account)
-        == (spec.strategy_type, spec.exchange, spec.trading_pair, spec.account)
-    )

@@ -17,10 +17,14 @@ from reconciler.errors import InvalidFiles, Location, Problem, Severity
 from reconciler.model.spec import Key, StrategySpec
 from reconciler.model.state import Desired
 from reconciler.protocol.topics import is_name
-from reconciler.sources.base import Checked
+from reconciler.settings.model import Settings
+from reconciler.sources.base import Checked, Revision
 
 REJECT, SKIP = "reject", "skip"
 """What `sync.on_invalid` may say."""
+
+FEW = 100
+"""Changed files up to here are worth a short cut; more are a change of the fleet."""
 
 
 def make_desired(  # noqa: PLR0913  (where the files come from, and two settings)
@@ -66,6 +70,48 @@ def amend(before: Desired, files: Iterable[tuple[str, Checked]], *, commit: str)
             return None
         specs[spec.key] = spec
     return Desired(commit, before.ref, specs)
+
+
+def desired_of(revision: Revision, settings: Settings) -> Desired:
+    """What a revision wants under `settings`.
+
+    Raises:
+        InvalidFiles: under `on_invalid: reject`, or nothing can be read from the tree.
+    """
+    return make_desired(
+        revision.files,
+        commit=revision.commit,
+        ref=revision.ref,
+        targets=settings.targets,
+        on_invalid=settings.sync.on_invalid,
+    )
+
+
+def amended(before: Desired, old: Revision, new: Revision, settings: Settings) -> Desired:
+    """What `new` wants, cheaply where it differs from `old` (of which `before` was made) in a few files.
+
+    Raises:
+        InvalidFiles: as `desired_of`.
+    """
+    if len(old.files) != len(new.files):
+        return desired_of(new, settings)
+    pairs = zip(old.files, new.files, strict=True)
+    touched = [(was, is_) for was, is_ in pairs if was is not is_ and was != is_]
+    if len(touched) > FEW or any(len(was[1].specs) != 1 for was, _ in touched):
+        return desired_of(new, settings)  # a file that had several strategies may have lost one
+    return amend(before, [is_ for _, is_ in touched], commit=new.commit) or desired_of(new, settings)
+
+
+def changed_keys(before: Desired, after: Desired) -> set[Key]:
+    """The strategies that two revisions want differently."""
+    held = before.held ^ after.held
+    if [*before.specs] == [*after.specs]:
+        # As most commits leave it: nobody has to be looked up, which takes 4 ms for 10,000.
+        pairs = zip(after.specs.items(), before.specs.values(), strict=True)
+        return {key for (key, spec), old in pairs if spec is not old and spec != old} | held
+    was = before.specs.get
+    other = {key for key, spec in after.specs.items() if spec != was(key)}
+    return other | (before.specs.keys() - after.specs.keys()) | held
 
 
 def _empty() -> Problem:

@@ -23,7 +23,6 @@ from reconciler.model.spec import Key
 from reconciler.model.state import Desired, Lifecycle, Observed
 from reconciler.plan.values import printable
 from reconciler.protocol.messages import LogRecord, MalformedMessage, Performance, decode_log
-from reconciler.reconcile import plan_of
 from reconciler.settings.model import Settings
 
 FIGURES_S = 6.0
@@ -40,29 +39,29 @@ async def look_around(settings: Settings, wait_s: float | None, *, quick: bool) 
     Raises:
         ReconcilerError: the broker is out of reach, or nothing is known of what is wanted.
     """
-    async with open_app(settings, stop=asyncio.Event(), performance=True) as session:
-        desired = await _desired(session, wait_s)
+    async with open_app(settings, stop=asyncio.Event(), performance=True) as app:
+        desired = await _desired(app, wait_s)
         if not quick:
-            await _figures(session.live)
-        observed = session.live.observe()
-        plan = plan_of(session.parts, desired, session.options())
+            await _figures(app.fleet)
+        observed = app.fleet.observe()
+        plan = app.reconciler.plan(desired, app.reconciler.options())
 
         def figures(key: Key) -> Performance | None:
-            return session.live.state(key.target).performance(key.name) if key.target in observed else None
+            return app.fleet.state(key.target).performance(key.name) if key.target in observed else None
 
         return plan, rows(Sides(plan, desired, observed, figures, datetime.now(UTC)))
 
 
-async def _desired(session: App, wait_s: float | None) -> Desired:
+async def _desired(app: App, wait_s: float | None) -> Desired:
     """What Git wants; if it cannot be read or is wrong, what was last in force, and a note that says so."""
     try:
-        return await look(session, wait_s)
+        return await look(app, wait_s)
     except (SourceError, InvalidFiles) as error:
-        last = session.parts.store.last_good()
+        last = app.store.last_good()
         if last is None:
             raise
         note(f"note: {error}; compared with {last.commit[:7]}, which is in force")
-    await session.live.settle(patience_of(session.settings) if wait_s is None else wait_s)
+    await app.fleet.settle(patience_of(app.settings) if wait_s is None else wait_s)
     return last
 
 
@@ -94,8 +93,8 @@ async def listen(settings: Settings, keys: frozenset[Key], for_s: float | None, 
     stop = asyncio.Event()
     stop_on_signals(stop)
     printer = _Printer(keys, output, stop)
-    async with open_app(settings, stop=stop, logs=True) as session:
-        session.live.on_logs(printer.take)
+    async with open_app(settings, stop=stop, logs=True) as app:
+        app.fleet.on_logs(printer.take)
         if for_s is None:
             await stop.wait()
         else:

@@ -21,7 +21,6 @@ from reconciler.model.state import Desired
 from reconciler.plan.guard import check
 from reconciler.plan.planner import PlanOptions
 from reconciler.plan.saved import refuse_if_moved
-from reconciler.reconcile import plan_of, reconcile
 from reconciler.settings.model import Settings
 
 
@@ -44,16 +43,16 @@ async def look_and_plan(settings: Settings, wait_s: float | None, *, adopt: bool
     Raises:
         ReconcilerError: Git or the broker is out of reach, or files are wrong.
     """
-    async with open_app(settings, stop=asyncio.Event()) as session:
-        desired = await look(session, wait_s)
+    async with open_app(settings, stop=asyncio.Event()) as app:
+        desired = await look(app, wait_s)
         tell(desired.problems)
-        plan = plan_of(session.parts, desired, session.options(adopt=adopt))
-        return Made(plan, _refusal(plan, session, desired, command))
+        plan = app.reconciler.plan(desired, app.reconciler.options(adopt=adopt))
+        return Made(plan, _refusal(plan, app, desired, command))
 
 
-def _refusal(plan: Plan, session: App, desired: Desired, command: str) -> str:
+def _refusal(plan: Plan, app: App, desired: Desired, command: str) -> str:
     try:
-        check(plan, session.settings.sync, fleet=len(desired.specs), command=command)
+        check(plan, app.settings.sync, fleet=len(desired.specs), command=command)
     except PlanRefused as refusal:
         return str(refusal)
     return ""
@@ -67,12 +66,12 @@ async def look_and_apply(settings: Settings, wanted: Wanted) -> SyncReport:
         ReconcilerError: Git or the broker is out of reach, files are wrong, or the answer was no.
     """
     stop = asyncio.Event()
-    async with open_app(settings, stop=stop) as session:
-        desired = await look(session, wanted.wait_s)
+    async with open_app(settings, stop=stop) as app:
+        desired = await look(app, wanted.wait_s)
         tell(desired.problems)
-        job = _Job(session, desired, wanted)
+        job = _Job(app, desired, wanted)
         plan = job.plan()
-        made = Made(plan, _refusal(plan, session, desired, wanted.command))
+        made = Made(plan, _refusal(plan, app, desired, wanted.command))
         wanted.show(plan_text(made, "text", tree=settings.source.path))
         if made.refused or not plan.acting:
             return SyncReport(plan, refused=made.refused)
@@ -86,8 +85,8 @@ async def look_and_apply(settings: Settings, wanted: Wanted) -> SyncReport:
 class _Job:
     """One `apply`: the same plan each time that it is worked out, or a refusal."""
 
-    def __init__(self, session: App, desired: Desired, wanted: Wanted) -> None:
-        self._session = session
+    def __init__(self, app: App, desired: Desired, wanted: Wanted) -> None:
+        self._app = app
         self._desired = desired
         self._wanted = wanted
         saved = wanted.saved
@@ -99,14 +98,14 @@ class _Job:
         Raises:
             PlanStale: it is not what was saved.
         """
-        plan = plan_of(self._session.parts, self._desired, self._options(), only=self._only)
+        plan = self._app.reconciler.plan(self._desired, self._options(), only=self._only)
         if self._wanted.saved is not None:
             refuse_if_moved(self._wanted.saved, plan)
         return plan
 
     def _options(self) -> PlanOptions:
         """A saved plan brings along whom it takes over."""
-        options = self._session.options(adopt=self._wanted.adopt)
+        options = self._app.reconciler.options(adopt=self._wanted.adopt)
         if self._only is None:
             return options
         return msgspec.structs.replace(options, adopt=frozenset(map(str, self._only)))
@@ -125,6 +124,6 @@ class _Job:
         refuse_if_moved(now, shown)
 
     async def apply(self, progress: StepCount) -> SyncReport:
-        return await reconcile(
-            self._session.parts, self._desired, self._options(), progress=progress, only=self._only
+        return await self._app.reconciler.run(
+            self._desired, self._options(), progress=progress, only=self._only
         )

@@ -7,6 +7,7 @@ import gc
 
 from reconciler.app import App
 from reconciler.cli.progress import waiting
+from reconciler.desired import desired_of
 from reconciler.model.state import Desired
 from reconciler.settings.model import Settings
 
@@ -18,7 +19,7 @@ SELDOM = (100_000, 10, 10)
 back all that it holds at its end."""
 
 
-async def look(session: App, wait_s: float | None) -> Desired:
+async def look(app: App, wait_s: float | None) -> Desired:
     """Take what is wanted while the picture of the bots comes in, for at most `wait_s`.
 
     None waits until the silence of a Basic peer means something (protocol.md, `basic_window`).
@@ -27,11 +28,11 @@ async def look(session: App, wait_s: float | None) -> Desired:
         SourceError, InvalidFiles: Git gives no revision, or one that is wrong; then the bots are waited for no longer.
     """
     gc.set_threshold(*SELDOM)
-    patience_s = patience_of(session.settings) if wait_s is None else wait_s
-    settling = asyncio.ensure_future(session.live.settle(patience_s))
+    patience_s = patience_of(app.settings) if wait_s is None else wait_s
+    settling = asyncio.ensure_future(app.fleet.settle(patience_s))
     try:
         await asyncio.wait({settling}, timeout=HEAD_START_S)
-        desired = session.desired_of(await asyncio.to_thread(session.loader.load))
+        desired = desired_of(await asyncio.to_thread(app.loader.load), app.settings)
         with waiting("waiting for the bots: not all have reported yet …"):
             await settling
     finally:

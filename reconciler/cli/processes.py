@@ -45,7 +45,7 @@ def run(invocation: Invocation) -> ExitCode:
 
 
 async def _run(invocation: Invocation) -> None:
-    from reconciler.serving import serve
+    from reconciler.app import serve
 
     stop, reload = asyncio.Event(), asyncio.Event()
     stop_on_signals(stop)

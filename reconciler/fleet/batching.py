@@ -23,17 +23,17 @@ CONTENT_TYPE = "application/json"
 
 
 class OutgoingCommand(msgspec.Struct, frozen=True, gc=False):
-    """One command, encoded. `request_id` empty: to a Basic peer. `told`: hears what the broker said of it."""
+    """One command, encoded. `request_id` empty: to a Basic peer. `on_done`: called once with the publish result."""
 
     op: Op
     payload: bytes
     request_id: str
     timeout_s: float
-    told: Callable[[PublishResult | BrokerError | StoreError], None]
+    on_done: Callable[[PublishResult | BrokerError | StoreError], None]
 
 
 class Batcher:
-    """Posts letters over one transport; answers come back to `controller`."""
+    """Queues commands for one transport; responses come back to `controller`."""
 
     def __init__(self, transport: Transport, controller: str) -> None:
         self._transport = transport
@@ -42,63 +42,63 @@ class Batcher:
         self.record: Callable[[], None] | None = None
         """Writes down what was decided; raises StoreError."""
 
-    def put(self, target: Target, letter: OutgoingCommand) -> None:
-        """Post `letter` at the end of this turn of the loop."""
+    def put(self, target: Target, command: OutgoingCommand) -> None:
+        """Send `command` at the end of this turn of the loop."""
         due = self._due.setdefault(target.name, [])
-        due.append(letter)
+        due.append(command)
         if len(due) == 1:
             asyncio.get_running_loop().call_soon(self._send, target)
 
     def _send(self, target: Target) -> None:
-        letters = self._due.pop(target.name)
+        commands = self._due.pop(target.name)
         try:
             if self.record is not None:
                 self.record()
         except StoreError as error:
-            _tell(letters, error)
+            _report(commands, error)
             return
-        if len(letters) == 1 or not target.batches:
-            self._alone(target, letters)
+        if len(commands) == 1 or not target.batches:
+            self._alone(target, commands)
             return
-        for some in batched(letters, lambda letter: len(letter.payload)):
+        for some in batched(commands, lambda command: len(command.payload)):
             self._together(target, some)
 
-    def _together(self, target: Target, letters: Sequence[OutgoingCommand]) -> None:
-        timeout_s = max(letter.timeout_s for letter in letters)
+    def _together(self, target: Target, commands: Sequence[OutgoingCommand]) -> None:
+        timeout_s = max(command.timeout_s for command in commands)
         try:
             self._transport.post(
                 Publish(
                     target.topics.batch,
-                    pack_commands((letter.op, letter.payload) for letter in letters),
+                    pack_commands((command.op, command.payload) for command in commands),
                     properties=Properties(expiry_s=_expiry_s(timeout_s), content_type=CONTENT_TYPE),
                 ),
                 timeout_s=timeout_s,
-                on_done=lambda outcome: _tell(letters, outcome),
+                on_done=lambda outcome: _report(commands, outcome),
             )
         except BrokerError:
-            self._alone(target, letters)
+            self._alone(target, commands)
 
-    def _alone(self, target: Target, letters: Sequence[OutgoingCommand]) -> None:
-        for letter in letters:
+    def _alone(self, target: Target, commands: Sequence[OutgoingCommand]) -> None:
+        for command in commands:
             try:
                 self._transport.post(
                     Publish(
-                        target.topics.command(letter.op),
-                        letter.payload,
-                        properties=self._properties(target, letter) if letter.request_id else None,
+                        target.topics.command(command.op),
+                        command.payload,
+                        properties=self._properties(target, command) if command.request_id else None,
                     ),
-                    timeout_s=letter.timeout_s,
-                    on_done=letter.told,
+                    timeout_s=command.timeout_s,
+                    on_done=command.on_done,
                 )
             except BrokerError as error:
-                letter.told(error)
+                command.on_done(error)
 
-    def _properties(self, target: Target, letter: OutgoingCommand) -> Properties:
-        """What `meta` says of the answer, for the envelope of MQTT 5."""
+    def _properties(self, target: Target, command: OutgoingCommand) -> Properties:
+        """What `meta` says of the response, as MQTT 5 properties."""
         return Properties(
             response_topic=target.topics.reply_to(self._controller),
-            correlation_data=letter.request_id.encode(),
-            expiry_s=_expiry_s(letter.timeout_s),
+            correlation_data=command.request_id.encode(),
+            expiry_s=_expiry_s(command.timeout_s),
             content_type=CONTENT_TYPE,
         )
 
@@ -107,6 +107,6 @@ def _expiry_s(timeout_s: float) -> int:
     return max(1, round(timeout_s))
 
 
-def _tell(letters: Sequence[OutgoingCommand], outcome: PublishResult | BrokerError | StoreError) -> None:
-    for letter in letters:
-        letter.told(outcome)
+def _report(commands: Sequence[OutgoingCommand], outcome: PublishResult | BrokerError | StoreError) -> None:
+    for command in commands:
+        command.on_done(outcome)

@@ -1,8 +1,8 @@
 """
-The link to the bots: one connection, every target's picture, commands out and answers back.
+The `Fleet` over MQTT: one connection, the picture of every target, commands out and responses back.
 
 It knows bytes (transport), messages (protocol) and the picture (observed); it decides nothing.
-`apply` is the only caller of `command`. All of it runs in one event loop.
+`apply` is the only caller of `send`. All of it runs in one event loop.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 
 import msgspec
 
 from reconciler.aio import wait_for_event
 from reconciler.errors import BrokerError
-from reconciler.fleet.commands import CommandContext, CommandTracker, ControllerIdentity, Exchange
+from reconciler.fleet.base import CommandContext, PendingCommand, PictureListener
+from reconciler.fleet.commands import CommandTracker, ControllerIdentity
 from reconciler.fleet.target import (
     Target,
     is_incomplete,
@@ -41,9 +43,6 @@ ASK_AGAIN_S = 0.3
 
 log = logging.getLogger("reconciler")
 
-PictureListener = Callable[[str, Fold], None]
-"""Called with a target and what a message changed there."""
-
 
 class FleetClient:
     """See the bots of all targets, and send them commands, over one transport."""
@@ -57,7 +56,7 @@ class FleetClient:
         self._transport = transport
         self._clock = asyncio.get_running_loop().time
         self._targets = {name: Target(name, settings) for name, settings in targets.items()}
-        self._asks = CommandTracker(transport, identity)
+        self._tracker = CommandTracker(transport, identity)
         self._news = asyncio.Event()
         self._asked_at = self._clock()
         self._listeners: list[PictureListener] = []
@@ -69,15 +68,20 @@ class FleetClient:
     @property
     def identity(self) -> ControllerIdentity:
         """Who we are on the wire now."""
-        return self._asks.identity
+        return self._tracker.identity
+
+    @property
+    def owner(self) -> str:
+        """See `Fleet.owner`."""
+        return self.identity.owner
 
     def record_first(self, record: Callable[[], None]) -> None:
         """Call `record` before any command leaves: what we die of must find it written down."""
-        self._asks.courier.record = record
+        self._tracker.batcher.record = record
 
     def renew(self, epoch: int) -> None:
         """Carry a new epoch from now on: another process has applied since we last did."""
-        self._asks.identity = msgspec.structs.replace(self.identity, epoch=epoch)
+        self._tracker.identity = msgspec.structs.replace(self.identity, epoch=epoch)
 
     # -- connection
 
@@ -93,7 +97,7 @@ class FleetClient:
                 await self._transport.subscribe(topics, qos=qos, timeout_s=timeout_s)
 
     async def close(self) -> None:
-        self._asks.close()
+        self._tracker.close()
         await self._transport.close()
 
     @property
@@ -130,7 +134,7 @@ class FleetClient:
             if address is None:
                 continue
             if address.kind is Kind.RESPONSE:
-                self._asks.on_reply(message)
+                self._tracker.on_reply(message)
             elif address.kind is Kind.LOGS:
                 if self._on_logs is not None:
                     self._on_logs(name, message.payload)
@@ -146,7 +150,7 @@ class FleetClient:
             return
         self._news.set()
         for name in fold.changed:
-            self._asks.on_status(Key(target, name))
+            self._tracker.on_status(Key(target, name))
         for listener in self._listeners:
             listener(target, fold)
 
@@ -202,30 +206,29 @@ class FleetClient:
         for name, target in self._targets.items():
             if self.connected and is_incomplete(target.state.observe(now)):
                 log.debug("the picture of %s has holes: asking for it again", name)
-                await self._look_anew(name, target, forget=is_outdated(target.state.observe(now)))
+                await self._start_over(name, target, forget=is_outdated(target.state.observe(now)))
 
-    async def look_anew(self) -> None:
+    async def start_over(self) -> None:
         """Believe nothing of Extended targets until it is told again: a step's end was not seen, so that a status
         may be lost. What a Basic peer said once may never be told again.
         """
         for name, target in self._targets.items():
             if self.connected and target.extended:
-                await self._look_anew(name, target, forget=True)
+                await self._start_over(name, target, forget=True)
 
-    async def _look_anew(self, name: str, target: Target, *, forget: bool) -> None:
+    async def _start_over(self, name: str, target: Target, *, forget: bool) -> None:
         if forget:
             self._spread(name, target.state.start_over())
         with contextlib.suppress(BrokerError):
             await self._transport.subscribe(state_filters(target.topics), qos=0)
 
-    # -- asking
+    # -- sending
 
-    def ask(self, key: Key, step: Step, order: CommandContext) -> Exchange:
-        """Send one command and keep listening for its answer and for news of `key` while the block runs.
-
-        To a Basic peer only one command is in flight per root, so the block may have to wait its turn.
-        """
-        return Exchange(self._asks, self._targets[key.target], key, step, order)
+    def send(
+        self, key: Key, step: Step, context: CommandContext
+    ) -> AbstractAsyncContextManager[PendingCommand]:
+        """See `Fleet.send`. A Basic peer gets one command at a time, so the block may have to wait its turn."""
+        return self._tracker.send(self._targets[key.target], key, step, context)
 
     async def notify(self, target: str, channel: str, payload: bytes, *, timeout_s: float = 5.0) -> None:
         """Publish one notification under `target`'s root.

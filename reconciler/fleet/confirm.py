@@ -15,20 +15,12 @@ from typing import Any
 
 import msgspec
 
-from reconciler.model.change import Op, Step
+from reconciler.model.change import STATE_AFTER, Op, Step
 from reconciler.model.report import Outcome
 from reconciler.model.state import Lifecycle, ObservedStrategy, Presence
 from reconciler.plan.diff import same_value
 from reconciler.protocol.codes import Reaction, reaction
 from reconciler.protocol.messages import Reply
-
-GOAL_STATE = {
-    Op.START: Lifecycle.RUNNING,
-    Op.RESUME: Lifecycle.RUNNING,
-    Op.STOP: Lifecycle.STOPPED,
-    Op.PAUSE: Lifecycle.PAUSED,
-}
-"""The state in which each of these commands is done."""
 
 
 class Next(StrEnum):
@@ -86,7 +78,7 @@ def judge(  # noqa: PLR0913  (everything that bears on a step, by name)
         return _DONE
     if answered and not extended:
         return _DONE
-    if newer and step.op in GOAL_STATE and now is not None and now.state is Lifecycle.ERROR:
+    if newer and step.op in STATE_AFTER and now is not None and now.state is Lifecycle.ERROR:
         return StepVerdict(Next.FAILED, "", now.message or "the bot reports an error")
     return _WAIT
 
@@ -121,8 +113,8 @@ def reached(step: Step, now: ObservedStrategy | None) -> bool:
     """Whether what is seen is what `step` was to bring about; for a DELETE ask for its presence instead."""
     if now is None:
         return False
-    if step.op in GOAL_STATE:
-        return now.state is GOAL_STATE[step.op]
+    if step.op in STATE_AFTER:
+        return now.state is STATE_AFTER[step.op]
     if step.spec_hash is not None and now.spec_hash is not None:
         return now.spec_hash == step.spec_hash
     wanted = step.spec.config if step.spec is not None else step.config

@@ -1,4 +1,4 @@
-"""What is listened to: the roots of topics, what to subscribe to there, and when a picture is as good as it gets."""
+"""One target of the fleet: its topics and its picture, what to subscribe to, and when the picture is settled."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconciler.settings.model import TargetSettings
 
 
 class Target:
-    """One root of topics: its names, its picture, and the lock that a Basic peer needs."""
+    """One root of topics: its topics, its picture, and the lock that a Basic peer needs."""
 
     def __init__(self, name: str, settings: TargetSettings) -> None:
         self.name = name

@@ -7,6 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from reconciler.model.spec import Config, Key, StrategySpec, Value
+from reconciler.model.state import Lifecycle
 
 
 class Op(StrEnum):
@@ -19,6 +20,15 @@ class Op(StrEnum):
     CREATE = "create"
     START = "start"
     RESUME = "resume"
+
+
+STATE_AFTER = {
+    Op.START: Lifecycle.RUNNING,
+    Op.RESUME: Lifecycle.RUNNING,
+    Op.STOP: Lifecycle.STOPPED,
+    Op.PAUSE: Lifecycle.PAUSED,
+}
+"""The state in which each of these commands is done. CREATE leaves a strategy stopped; UPDATE changes no state."""
 
 
 class Action(StrEnum):

@@ -15,6 +15,12 @@ Value: TypeAlias = Any
 Config: TypeAlias = dict[str, Any]
 """Hummingbot's own field names to `Value`s in Hummingbot's own units."""
 
+Identity: TypeAlias = tuple[str, str, str]
+"""What never changes in place: strategy type, exchange and trading pair."""
+
+IDENTITY_FIELDS = ("strategy_type", "exchange", "trading_pair")
+"""The fields of an `Identity`, in its order."""
+
 DEFAULT_TARGET = "default"
 DEFAULT_ACCOUNT = "default"
 
@@ -68,3 +74,7 @@ class StrategySpec(msgspec.Struct, frozen=True, gc=False):
     @property
     def key(self) -> Key:
         return Key(self.target, self.name)
+
+    @property
+    def identity(self) -> Identity:
+        return (self.strategy_type, self.exchange, self.trading_pair)

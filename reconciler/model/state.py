@@ -9,7 +9,7 @@ from typing import TypeAlias
 import msgspec
 
 from reconciler.errors import Problem
-from reconciler.model.spec import DEFAULT_ACCOUNT, Config, Key, StrategySpec, Wish
+from reconciler.model.spec import DEFAULT_ACCOUNT, Config, Identity, Key, StrategySpec, Wish
 
 
 class Lifecycle(StrEnum):
@@ -122,10 +122,6 @@ class Desired(msgspec.Struct, frozen=True, gc=False):
     unsure: bool = False
 
 
-Identity: TypeAlias = tuple[str, str, str]
-"""What never changes in place: strategy type, exchange and trading pair."""
-
-
 class InventoryEntry(msgspec.Struct, frozen=True, gc=False):
     """A strategy that we created or adopted, and the spec that we last saw confirmed for it."""
 
@@ -149,9 +145,52 @@ class InventoryEntry(msgspec.Struct, frozen=True, gc=False):
     somebody else's.
     """
 
+    @classmethod
+    def from_spec(
+        cls,
+        spec: StrategySpec,
+        spec_hash: str,
+        commit: str,
+        *,
+        reached: Wish | None = None,
+        claims: tuple[Identity, ...] = (),
+    ) -> InventoryEntry:
+        """What is remembered of a spec that a bot has taken. `spec_hash`: as `protocol.canonical.spec_hash`."""
+        return cls(
+            target=spec.target,
+            name=spec.name,
+            strategy_type=spec.strategy_type,
+            exchange=spec.exchange,
+            trading_pair=spec.trading_pair,
+            config=spec.config,
+            spec_hash=spec_hash,
+            account=spec.account,
+            commit=commit,
+            wave=spec.wave,
+            protect=spec.protect,
+            reached=reached,
+            claims=claims,
+        )
+
     @property
     def key(self) -> Key:
         return Key(self.target, self.name)
+
+    @property
+    def identity(self) -> Identity:
+        return (self.strategy_type, self.exchange, self.trading_pair)
+
+    def matches(self, spec: StrategySpec) -> bool:
+        """Whether this says all that `from_spec` would say of `spec` in its wished state; cheaper than making one."""
+        return (
+            self.config == spec.config
+            and self.reached is spec.state
+            and not self.retry
+            and self.wave == spec.wave
+            and self.protect == spec.protect
+            and self.account == spec.account
+            and self.identity == spec.identity
+        )
 
 
 Inventory: TypeAlias = Mapping[Key, InventoryEntry]

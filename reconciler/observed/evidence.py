@@ -7,18 +7,10 @@ from typing import Any
 
 import msgspec
 
-from reconciler.model.change import Op, Step
+from reconciler.model.change import STATE_AFTER, Op, Step
 from reconciler.model.spec import StrategySpec
 from reconciler.model.state import Lifecycle, ObservedStrategy
 from reconciler.protocol.messages import Status
-
-_STATE_AFTER = {
-    Op.START: Lifecycle.RUNNING,
-    Op.RESUME: Lifecycle.RUNNING,
-    Op.STOP: Lifecycle.STOPPED,
-    Op.PAUSE: Lifecycle.PAUSED,
-}
-"""The state in which a command leaves a strategy when its peer says that it succeeded."""
 
 
 class _Origin(msgspec.Struct, gc=False):
@@ -97,8 +89,8 @@ def after_success(
     """
     if step.op is Op.CREATE and step.spec is not None:
         return _created(step.spec, now)
-    if step.op in _STATE_AFTER:
-        return _moved(name, _STATE_AFTER[step.op], before, now)
+    if step.op in STATE_AFTER:
+        return _moved(name, STATE_AFTER[step.op], before, now)
     if step.op is Op.UPDATE and before is not None:
         config = {**(before.config or {}), **(step.config or {})} if before.config is not None else None
         return msgspec.structs.replace(before, config=config, seen_at=now)

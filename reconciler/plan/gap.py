@@ -11,7 +11,7 @@ from __future__ import annotations
 import msgspec
 
 from reconciler.model.change import FieldChange
-from reconciler.model.spec import Config, StrategySpec
+from reconciler.model.spec import IDENTITY_FIELDS, Config, StrategySpec
 from reconciler.model.state import InventoryEntry, Lifecycle, ObservedStrategy
 from reconciler.plan.diff import config_changes, keep_live, same_value
 from reconciler.protocol.canonical import hash_of, spec_hash
@@ -134,12 +134,11 @@ def _identity(case: Case) -> tuple[FieldChange, ...]:
     same = live.strategy_type == spec.strategy_type and live.exchange == spec.exchange
     if same and live.trading_pair == spec.trading_pair and live.account == spec.account:
         return ()
-    names = _EXTENDED_IDENTITY if case.extended else _IDENTITY
+    names = _EXTENDED_IDENTITY if case.extended else IDENTITY_FIELDS
     return tuple(filter(None, (_identity_change(case, name) for name in names)))
 
 
-_IDENTITY = ("strategy_type", "exchange", "trading_pair")
-_EXTENDED_IDENTITY = (*_IDENTITY, "account")
+_EXTENDED_IDENTITY = (*IDENTITY_FIELDS, "account")
 """A Basic peer cannot be told an account, and never reports one."""
 
 
@@ -188,7 +187,7 @@ def changed_in_git(case: Case, gap: Gap) -> bool:
     spec, entry = case.spec, case.taken
     if entry is None:
         return gap.of_spec if case.live.spec_hash is None else not _is_exactly(spec, case.live)
-    names = _EXTENDED_IDENTITY if case.extended else _IDENTITY
+    names = _EXTENDED_IDENTITY if case.extended else IDENTITY_FIELDS
     same = all(getattr(entry, name) == getattr(spec, name) for name in names)
     return not (same and same_value(entry.config, spec.config))
 

@@ -65,6 +65,19 @@ _REACTIONS: dict[str, Reaction] = {
 }
 """What a code asks for, unless it says that `op` has nothing left to do (`_CONVERGED`)."""
 
+SPEC_IS_WRONG = frozenset(
+    {
+        ErrorCode.INVALID_PAYLOAD,
+        ErrorCode.INVALID_CONFIG,
+        ErrorCode.UNKNOWN_STRATEGY_TYPE,
+        ErrorCode.UNSUPPORTED_EXCHANGE,
+        ErrorCode.INVALID_TRADING_PAIR,
+        ErrorCode.UNSUPPORTED_OPERATION,
+        ErrorCode.IMMUTABLE_FIELD,
+    }
+)
+"""Refusals that sending the same spec again does not change."""
+
 _CONVERGED: set[tuple[Op, str]] = {
     (Op.START, ErrorCode.ALREADY_RUNNING),
     (Op.RESUME, ErrorCode.ALREADY_RUNNING),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 
+from reconciler.fleet.base import CommandContext, PendingCommand
 from reconciler.fleet.client import FleetClient
-from reconciler.fleet.commands import LATE_ANSWER_S, CommandContext, ControllerIdentity, PendingCommand
+from reconciler.fleet.commands import LATE_RESPONSE_S, ControllerIdentity
 from reconciler.fleet.target import subscriptions
 from reconciler.model.change import Op, Step
 from reconciler.model.spec import Key
@@ -64,9 +65,9 @@ async def meet(late_s: float | None) -> tuple[FleetClient, Host]:
 
 async def send(live: FleetClient, op: Op, state: str) -> PendingCommand:
     """Send one command and go on as soon as its status shows it, as a step does."""
-    async with live.ask(KEY, Step(op), CommandContext("k", "c", PATIENCE_S)) as ask:
+    async with live.send(KEY, Step(op), CommandContext("k", "c", PATIENCE_S)) as ask:
         while (seen := live.strategy(KEY)) is None or seen.state != state:
-            await asyncio.wait_for(ask.news.wait(), PATIENCE_S)
+            await asyncio.wait_for(ask.next_news(), PATIENCE_S)
     return ask
 
 
@@ -91,7 +92,7 @@ async def test_a_peer_that_never_answers_is_waited_for_once_and_no_more() -> Non
         await send(live, Op.STOP, "stopped")
 
     assert len(host.received) == 41
-    assert clock() - started < 40 * LATE_ANSWER_S  # not once for each of them, however slow the machine
+    assert clock() - started < 40 * LATE_RESPONSE_S  # not once for each of them, however slow the machine
 
 
 def test_no_message_meets_two_of_our_filters() -> None:

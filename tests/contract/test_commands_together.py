@@ -12,8 +12,9 @@ import pytest
 
 from reconciler.agent.main import AgentSettings, run_agent
 from reconciler.errors import BrokerError, StoreError
+from reconciler.fleet.base import CommandContext, PendingCommand
 from reconciler.fleet.client import FleetClient
-from reconciler.fleet.commands import CommandContext, ControllerIdentity, PendingCommand
+from reconciler.fleet.commands import ControllerIdentity
 from reconciler.model.change import Op, Step
 from reconciler.model.spec import Key, StrategySpec
 from reconciler.model.state import Lifecycle
@@ -101,10 +102,10 @@ async def ask(live: FleetClient, name: str, step: Step | None = None) -> Pending
     """Send one command and wait for its answer, or for the news that it was lost."""
     step = step or create_of(name)
     order = CommandContext(f"key-{name}-{step.op}", "c0ffee", PATIENCE_S)
-    async with live.ask(Key("default", name), step, order) as asked:
+    async with live.send(Key("default", name), step, order) as asked:
         async with asyncio.timeout(PATIENCE_S):
             while asked.reply is None and asked.lost is None:
-                await asked.news.wait()
+                await asked.next_news()
     return asked
 
 

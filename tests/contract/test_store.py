@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.apply import entry_of
 from reconciler.errors import Location, StoreBusy, StoreError
 from reconciler.model.change import Op
 from reconciler.model.spec import Key, StrategySpec, Suspend, Wish
 from reconciler.model.state import Desired
 from reconciler.store.database import FORMAT
 from reconciler.store.sqlite import SqliteStore, open_store
+from tests.support.plan_builders import entry_of
 
 BTC = Key("default", "btc")
 

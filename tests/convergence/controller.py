@@ -17,7 +17,7 @@ from reconciler.model.spec import Key
 from reconciler.model.state import Desired
 from reconciler.notify.notifier import Notifier
 from reconciler.plan.planner import PlanOptions
-from reconciler.reconcile import Parts, plan_of, reconcile
+from reconciler.reconcile import Reconciler
 from reconciler.settings.model import NotificationSettings, SyncSettings, TargetSettings
 from reconciler.store.sqlite import SqliteStore, open_store
 from reconciler.transport.base import ClientIdentity
@@ -96,18 +96,13 @@ class Controller:
 
     # Passes.
 
-    def parts(self) -> Parts:
+    def reconciler(self) -> Reconciler:
         assert self.live is not None
         assert self.store is not None
-        quiet = NotificationSettings(channels=())
-        return Parts(
-            live=self.live,
-            store=self.store,
-            catalog=load_catalog(),
-            notifier=Notifier(self.live.notify, self.store, quiet, default_target=TARGET),
-            sync=self.sync,
-            stop=self.stop,
+        notifier = Notifier(
+            self.live.notify, self.store, NotificationSettings(channels=()), default_target=TARGET
         )
+        return Reconciler(self.live, self.store, load_catalog(), notifier, self.sync, stop=self.stop)
 
     def options(self) -> PlanOptions:
         return PlanOptions(owner=OWNER, now_utc=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
@@ -120,12 +115,12 @@ class Controller:
             return None
         await self.live.settle(WINDOW_S + 1.0)
         self.live.tick()
-        report = await reconcile(self.parts(), desired, self.options(), only=only)
+        report = await self.reconciler().run(desired, self.options(), only=only)
         self.renews = False
         return report
 
     def plan(self, desired: Desired) -> Plan:
-        return plan_of(self.parts(), desired, self.options())
+        return self.reconciler().plan(desired, self.options())
 
     async def killed_pass(self, desired: Desired, after_s: float) -> None:
         """A pass that dies with its process somewhere in the middle: nothing is written after that moment."""

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from reconciler.app import App, open_app
+from reconciler.desired import desired_of
 from reconciler.model.change import Action, Reason
 from reconciler.model.report import Outcome, SyncReport
-from reconciler.reconcile import reconcile
 from reconciler.settings.model import (
     BrokerSettings,
     Settings,
@@ -80,28 +80,28 @@ class Team:
 
     @contextlib.asynccontextmanager
     async def session(self) -> AsyncIterator[App]:
-        async with open_app(self.settings, stop=asyncio.Event()) as session:
-            yield session
+        async with open_app(self.settings, stop=asyncio.Event()) as app:
+            yield app
 
-    async def _hear_all(self, session: App) -> None:
+    async def _hear_all(self, app: App) -> None:
         """On a busy machine a host that reports may take longer; one that is never heard is not waited for."""
         deadline = asyncio.get_running_loop().time() + 10.0
         while (
             self.host is not None and self.host.reports_all() and asyncio.get_running_loop().time() < deadline
         ):
-            if self.host.strategies.keys() <= session.live.observe()["default"].strategies.keys():
+            if self.host.strategies.keys() <= app.fleet.observe()["default"].strategies.keys():
                 return
             await asyncio.sleep(0.05)
 
     async def sync(self, *, adopt: bool = False, passes: int = 1) -> SyncReport:
         """As `reconciler apply` does: connect, look, make a pass."""
-        async with self.session() as session:
-            desired = session.desired_of(session.loader.load())
+        async with self.session() as app:
+            desired = desired_of(app.loader.load(), app.settings)
             for _ in range(passes):
-                await session.live.settle(WINDOW_S + 0.5)
+                await app.fleet.settle(WINDOW_S + 0.5)
                 await asyncio.sleep(0.25)
-                await self._hear_all(session)
-                report = await reconcile(session.parts, desired, session.options(adopt=adopt))
+                await self._hear_all(app)
+                report = await app.reconciler.run(desired, app.reconciler.options(adopt=adopt))
             return report
 
 
@@ -305,8 +305,8 @@ async def test_a_create_into_silence_that_exists_already_takes_nothing_over(make
     outcomes = {result.change.name: result.steps[-1].code for result in report.results}
     assert outcomes["mm"] == "ALREADY_EXISTS"
     assert host.strategies["mm"]["config"] == {"bid_spread": 0.5}
-    async with team.session() as session:
-        assert not [key for key in session.parts.store.inventory() if key.name == "mm"]
+    async with team.session() as app:
+        assert not [key for key in app.store.inventory() if key.name == "mm"]
 
 
 async def test_only_one_command_is_in_flight_at_a_time(make) -> None:

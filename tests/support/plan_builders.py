@@ -80,6 +80,11 @@ def entry(of: StrategySpec, **other: Any) -> InventoryEntry:
     )
 
 
+def entry_of(of: StrategySpec, commit: str = COMMIT, *, reached: bool = False) -> InventoryEntry:
+    """What the store remembers of a spec; `reached`: the bot was seen in the wished state."""
+    return InventoryEntry.from_spec(of, spec_hash(of), commit, reached=of.state if reached else None)
+
+
 def seen(*strategies: ObservedStrategy, **other: Any) -> Observed:
     given: dict[str, Any] = {
         "target": "default",

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 import pytest
 
-from reconciler.app import App
 from reconciler.catalog.loading import load_catalog
+from reconciler.desired import amended, desired_of
 from reconciler.settings.model import Settings
 from reconciler.sources.base import Revision
 from reconciler.sources.check import check
 from tests.support.repositories import strategy
+
+SETTINGS = Settings()
+
 
 NAMED = "strategy_name: {name}\n" + strategy()
 TWO = NAMED.format(name="one") + "---\n" + NAMED.format(name="two")
@@ -37,7 +38,6 @@ def revision(commit: str, **files: str) -> Revision:
     ],
 )
 def test_the_short_cut_leads_where_the_long_way_leads(old: str, new: str) -> None:
-    session = App(settings=Settings(), parts=cast("Any", None), loader=cast("Any", None))
     before, after = revision("1", changed=old), revision("2", changed=new)
 
-    assert session.amended(session.desired_of(before), before, after) == session.desired_of(after)
+    assert amended(desired_of(before, SETTINGS), before, after, SETTINGS) == desired_of(after, SETTINGS)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from reconciler.desired import changed_keys
 from reconciler.model.spec import Key, StrategySpec, Wish
 from reconciler.model.state import Desired
-from reconciler.triggers import Triggers, changed_keys
+from reconciler.service import Triggers
 
 BTC = Key("default", "btc")
 ETH = Key("default", "eth")

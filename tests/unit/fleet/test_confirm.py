@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from reconciler.fleet.confirm import GOAL_STATE, Next, judge
-from reconciler.model.change import Op, Step
+from reconciler.fleet.confirm import Next, judge
+from reconciler.model.change import STATE_AFTER, Op, Step
 from reconciler.model.report import Outcome
 from reconciler.model.spec import StrategySpec
 from reconciler.model.state import Lifecycle, ObservedStrategy, Presence
@@ -67,7 +67,7 @@ def test_accepted_is_not_applied() -> None:
     assert verdict(Step(Op.START), before=None, now=None, reply=accepted, extended=False).next is Next.WAIT
 
 
-@pytest.mark.parametrize(("op", "state"), GOAL_STATE.items())
+@pytest.mark.parametrize(("op", "state"), STATE_AFTER.items())
 def test_each_state_command_is_done_in_its_own_state_only(op: Op, state: Lifecycle) -> None:
     for lifecycle in Lifecycle:
         done = verdict(Step(op), before=seen(), now=seen(lifecycle)).next is Next.DONE

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, cast
 
 import pytest
 
-from reconciler.app import App
-from reconciler.desired import make_desired
+from reconciler.desired import amended, desired_of, make_desired
 from reconciler.errors import InvalidFiles, Severity
 from reconciler.model.spec import Key
 from reconciler.settings.model import FeeRow, Settings
@@ -133,25 +131,26 @@ def test_a_crowd_on_one_market_reads_each_file_once_and_names_few() -> None:
     assert len(fleet.read) == 500
 
 
+SETTINGS = Settings()
+
+
 def revision(files: dict[str, Checked]) -> Revision:
     return Revision("c", "main", tuple(files.items()))
 
 
 def test_the_short_cut_for_small_commits_sees_what_a_change_does_to_others() -> None:
-    session = App(settings=Settings(), parts=cast("Any", None), loader=cast("Any", None))
     apart, alike = Fleet({"a": maker(), "b": maker("ETH-USDT")}), Fleet({"a": maker(), "b": maker()})
     before = revision(apart.judged(exclusive_markets="error"))
     after = revision(alike.judged(exclusive_markets="error"))
 
     with pytest.raises(InvalidFiles):
-        session.amended(session.desired_of(before), before, after)
+        amended(desired_of(before, SETTINGS), before, after, SETTINGS)
 
 
 def test_a_finding_that_went_away_is_gone_by_the_short_cut_too() -> None:
-    session = App(settings=Settings(), parts=cast("Any", None), loader=cast("Any", None))
     low, wide = Fleet({"a": maker(bid_spread="0.1%")}), Fleet({"a": maker()})
     fees = {"default": FeeRow(maker=Decimal("0.4"))}
     before, after = revision(low.judged(fees=fees)), revision(wide.judged(fees=fees))
 
-    assert session.desired_of(before).problems
-    assert not session.amended(session.desired_of(before), before, after).problems
+    assert desired_of(before, SETTINGS).problems
+    assert not amended(desired_of(before, SETTINGS), before, after, SETTINGS).problems
