@@ -98,3 +98,19 @@ class FileLock:
             yield
         finally:
             self.release()
+
+
+def lock_holder(path: Path) -> str:
+    """Return what the holder of the lock at `path` wrote into its file, mostly its pid; empty if it is free."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return os.pread(handle, 32, 0).decode(errors="replace").strip() or "unknown"
+    else:
+        return ""
+    finally:
+        os.close(handle)

@@ -1,10 +1,11 @@
 """
-Command × strategy → decision: the new strategy, the answer, and what a runner has to do. Pure.
+Command × strategy → decision: the new strategy, the reply, and what a runner has to do.
 
-Rule 1: a success says that it is so, not that it was asked for: what a runner must do is answered when done.
-Rule 2: what may place orders is written down before it is begun, so that a crash finds it again.
-Rule 3: what lowers risk is never refused for a hash that differs.
-Rule 4: a stop overtakes whatever a runner is busy with.
+Rule 1: no clock, file, socket or event loop: the same command for the same strategy gives the same decision.
+Rule 2: a success states that the command has taken effect: what a runner must do is answered when it is done.
+Rule 3: what may place orders is written down before the runner starts it, so that a crash finds it again.
+Rule 4: what lowers risk is never refused because a hash differs.
+Rule 5: a stop supersedes the command that a runner is busy with.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from reconciler.agent.transitions import BUSY_RETRY_S, Rejected, Transition, tra
 from reconciler.agent.validation import Validator
 from reconciler.errors import CommandRejected
 from reconciler.model.change import ConfigMode, Op
-from reconciler.model.spec import DEFAULT_ACCOUNT, Config, Wish
+from reconciler.model.spec import DEFAULT_ACCOUNT, Wish
 from reconciler.model.state import Condition, Lifecycle
 from reconciler.protocol.codes import ErrorCode
 from reconciler.protocol.messages import Command, CommandMeta, Reply, StatusMeta
@@ -26,6 +27,7 @@ NOTHING = Decision()
 
 _LIVE = frozenset({Lifecycle.RUNNING, Lifecycle.PAUSED})
 _RAISES_RISK = frozenset({Op.START, Op.RESUME})
+_IDENTITY = ("strategy_type", "exchange", "trading_pair")
 
 _WISH = {
     Lifecycle.RUNNING: Wish.RUNNING,
@@ -33,36 +35,35 @@ _WISH = {
     Lifecycle.STOPPED: Wish.STOPPED,
     Lifecycle.ERROR: Wish.STOPPED,
 }
-"""What to come back to after a restart, by the state that a strategy came to rest in."""
+"""The state to restore after a restart, by the state that a strategy came to rest in."""
 
 _WISH_AHEAD = {Op.START: Wish.RUNNING, Op.PAUSE: Wish.PAUSED, Op.STOP: Wish.STOPPED}
-"""Wishes written down before the runner begins; a resume that was cut off comes back paused."""
+"""Wishes written down before the runner starts; a resume that was interrupted is restored as paused."""
 
 ORDERS_MAY_BE_OPEN = "OrdersMayBeOpen"
 
 
 def decide(
-    op: Op, command: Command, held: Strategy | None, rules: Validator, new_id: Callable[[], str]
+    op: Op, command: Command, held: Strategy | None, validator: Validator, new_id: Callable[[], str]
 ) -> Decision:
-    """Decide about one command. `held`: the strategy of its name; `new_id`: names one that is created."""
+    """Decide about one command. `held`: the strategy of its name; `new_id`: makes the id of one that is created."""
+    own_hash = held.spec_hash if held else None
+    allowed = transition(op, held.state, held.doing) if held else transition(op, None, None)
+    if isinstance(allowed, Rejected):
+        pause_s = BUSY_RETRY_S if allowed.code is ErrorCode.BUSY else None
+        refusal = Refusal(allowed.code, allowed.reason, field="strategy_name", retry_after_s=pause_s)
+        return Decision(reply=refused(op, command.strategy_name, refusal, own_hash))
     try:
-        move = _permitted(op, held)
         if held is None:
-            return _create(command, rules, new_id)
-        return _DECIDERS[op](op, command, held, move, rules)
-    except Refusal as refusal:
-        return Decision(reply=refused(op, command.strategy_name, refusal, held.spec_hash if held else None))
+            return _create(command, validator, new_id)
+        if op is Op.UPDATE:
+            return _update(command, held, allowed, validator)
+        return _move(op, command, held, allowed)
+    except Refusal as error:
+        return Decision(reply=refused(op, command.strategy_name, error, own_hash))
 
 
-def _permitted(op: Op, held: Strategy | None) -> Transition:
-    found = transition(op, held.state, held.doing) if held else transition(op, None, None)
-    if isinstance(found, Rejected):
-        pause_s = BUSY_RETRY_S if found.code is ErrorCode.BUSY else None
-        raise Refusal(found.code, found.reason, field="strategy_name", retry_after_s=pause_s)
-    return found
-
-
-def _create(command: Command, rules: Validator, new_id: Callable[[], str]) -> Decision:
+def _create(command: Command, validator: Validator, new_id: Callable[[], str]) -> Decision:
     meta = command.meta
     strategy = Strategy(
         name=command.strategy_name,
@@ -75,22 +76,20 @@ def _create(command: Command, rules: Validator, new_id: Callable[[], str]) -> De
         account=(meta.account if meta else "") or DEFAULT_ACCOUNT,
         echo=_echo(meta),
     )
-    rules.check(strategy)
+    validator.check(strategy)
     strategy = strategy.having(spec_hash=strategy.own_hash)
     _check_hash(strategy.spec_hash, meta)
     return _answered(Op.CREATE, strategy)
 
 
 def _answered(op: Op, strategy: Strategy) -> Decision:
-    return Decision(strategy=strategy, reply=_success(op, strategy))
-
-
-def _success(op: Op, strategy: Strategy) -> Reply:
-    return done(op, strategy.name, strategy.strategy_id, strategy.spec_hash)
+    return Decision(
+        strategy=strategy, reply=done(op, strategy.name, strategy.strategy_id, strategy.spec_hash)
+    )
 
 
 def _echo(meta: CommandMeta | None, before: StatusMeta | None = None) -> StatusMeta | None:
-    """What the status says of the last Extended command; a Basic one leaves it as it was."""
+    """The status's echo of the last Extended command; a Basic command leaves it unchanged."""
     return StatusMeta(owner=meta.owner, commit=meta.commit, epoch=meta.epoch) if meta else before
 
 
@@ -104,75 +103,43 @@ def _check_hash(own: str, meta: CommandMeta | None) -> None:
         )
 
 
-# What a runner has to do: start, stop, pause, resume, delete.
-
-
-def _move(op: Op, command: Command, held: Strategy, move: Transition, rules: Validator) -> Decision:
-    del rules
+def _move(op: Op, command: Command, held: Strategy, allowed: Transition) -> Decision:
     if op in _RAISES_RISK:
         _check_hash(held.spec_hash, command.meta)
-    strategy = held.having(
-        state=move.during, wish=_WISH_AHEAD.get(op, held.wish), doing=op, message="", conditions=()
-    )
     if op is Op.DELETE:
         strategy = held.having(doing=op)
-    return Decision(
-        strategy=strategy, work=Work(op, held.name, held.state, echo=_echo(command.meta, held.echo))
-    )
+    else:
+        wish = _WISH_AHEAD.get(op, held.wish)
+        strategy = held.having(state=allowed.during, wish=wish, doing=op, message="", conditions=())
+    work = Work(op, held.name, held.state, echo=_echo(command.meta, held.echo))
+    return Decision(strategy=strategy, work=work)
 
 
-# Update.
-
-
-def _update(op: Op, command: Command, held: Strategy, move: Transition, rules: Validator) -> Decision:
-    _refuse_identity(command, held)
-    changed = held.configured(_new_config(command, held))
-    if changed.spec_hash != held.spec_hash:
-        rules.check_config(changed)
-    _check_hash(changed.spec_hash, command.meta)
-    echo = _echo(command.meta, held.echo)
-    if held.state in _LIVE and changed.spec_hash != held.spec_hash:
-        rules.check_hot(held, changed.config)
-        work = Work(op, held.name, held.state, config=changed.config, echo=echo)
-        return Decision(strategy=held.having(doing=op), work=work)
-    mended = {"message": "", "conditions": ()} if held.state is Lifecycle.ERROR else {}
-    return _answered(op, changed.having(state=move.after, echo=echo, **mended))
-
-
-def _new_config(command: Command, held: Strategy) -> Config:
-    given = command.config or {}
-    replace = command.meta is not None and command.meta.config_mode is ConfigMode.REPLACE
-    return given if replace else {**held.config, **given}
-
-
-_IDENTITY = ("strategy_type", "exchange", "trading_pair")
-
-
-def _refuse_identity(command: Command, held: Strategy) -> None:
-    """What a strategy trades, and where, is fixed when it is created."""
-    config = command.config or {}
-    for field in _IDENTITY:
-        if getattr(command, field) not in ("", getattr(held, field)) or field in config:
+def _update(command: Command, held: Strategy, allowed: Transition, validator: Validator) -> Decision:
+    """Change the config: at once if no bot needs to take it, else through the runner."""
+    given, meta = command.config or {}, command.meta
+    for field in _IDENTITY:  # what a strategy trades, and where, is fixed when it is created
+        if getattr(command, field) not in ("", getattr(held, field)) or field in given:
             raise Refusal(
                 ErrorCode.IMMUTABLE_FIELD,
                 "it cannot change: delete the strategy and create it anew",
                 field=field,
             )
+    replace = meta is not None and meta.config_mode is ConfigMode.REPLACE
+    changed = held.configured(given if replace else {**held.config, **given})
+    if changed.spec_hash != held.spec_hash:
+        validator.check_config(changed)
+    _check_hash(changed.spec_hash, meta)
+    echo = _echo(meta, held.echo)
+    if held.state in _LIVE and changed.spec_hash != held.spec_hash:
+        validator.check_hot(held, changed.config)
+        work = Work(Op.UPDATE, held.name, held.state, config=changed.config, echo=echo)
+        return Decision(strategy=held.having(doing=Op.UPDATE), work=work)
+    cleared = {"message": "", "conditions": ()} if held.state is Lifecycle.ERROR else {}
+    return _answered(Op.UPDATE, changed.having(state=allowed.after, echo=echo, **cleared))
 
 
-_Decider = Callable[[Op, Command, Strategy, Transition, Validator], Decision]
-
-_DECIDERS: dict[Op, _Decider] = {
-    Op.START: _move,
-    Op.STOP: _move,
-    Op.PAUSE: _move,
-    Op.RESUME: _move,
-    Op.DELETE: _move,
-    Op.UPDATE: _update,
-}
-
-
-# What became of a runner's work.
+# The result of a runner's work.
 
 
 def finish(work: Work, held: Strategy, error: CommandRejected | None) -> Decision:
@@ -182,7 +149,8 @@ def finish(work: Work, held: Strategy, error: CommandRejected | None) -> Decisio
     if error is not None:
         return _failed(work, held, as_refusal(error))
     if work.op is Op.DELETE:
-        return Decision(strategy=held, gone=True, reply=_success(work.op, held))
+        reply = done(work.op, held.name, held.strategy_id, held.spec_hash)
+        return Decision(strategy=held, gone=True, reply=reply)
     strategy = held.having(doing=None, echo=work.echo)
     if work.config is not None:
         strategy = strategy.configured(work.config)
@@ -203,12 +171,12 @@ _AFTER = {
 def _failed(work: Work, held: Strategy, refusal: Refusal) -> Decision:
     """Fall back: a start that failed left nothing running; a stop that failed may have left orders open.
 
-    What should have come back after a restart and cannot is an error: nobody asked, so nobody is answered. So is
-    a start of what cannot run as it is.
+    A strategy that cannot be restored after a restart is in error: no command asked for it, so no reply reports
+    it. So is one whose start can never succeed as it is.
     """
     strategy = held.having(doing=None)
     if held.state is not Lifecycle.ERROR:
-        lost = work.op is Op.START and (work.comeback or refusal.lasting)
+        lost = work.op is Op.START and (work.recovery or refusal.lasting)
         state = Lifecycle.ERROR if lost else _FALLBACK.get(work.op, work.before)
         strategy = strategy.having(state=state, wish=_WISH[state])
     if work.op in _FALLBACK:
@@ -222,50 +190,45 @@ _FALLBACK = {Op.START: Lifecycle.STOPPED, Op.STOP: Lifecycle.ERROR}
 """Where a command that failed leaves a strategy, if that is not where it was before."""
 
 
-def overtaken(op: Op, held: Strategy) -> Reply:
-    """The answer to a command that a stop has overtaken; the strategy goes on with the stop."""
+def superseded(op: Op, held: Strategy) -> Reply:
+    """The reply to a command that a stop has superseded; the strategy goes on with the stop."""
     return refused(op, held.name, Refusal(ErrorCode.CONFLICT, "a stop overtook it"), held.spec_hash)
 
 
-# What happens by itself.
+# Changes without a command.
 
 
-def happened(event: StateChanged | ConfigChanged, held: Strategy | None) -> Decision:
-    """Take in what a bot did without a command."""
+def apply_event(event: StateChanged | ConfigChanged, held: Strategy | None) -> Decision:
+    """Record what a bot did without a command."""
     if held is None:
         return NOTHING
     if isinstance(event, ConfigChanged):
         return Decision(strategy=held.configured(event.config))
     if held.doing in {Op.STOP, Op.DELETE}:
-        return NOTHING  # it is on its way out anyway; the runner's answer tells how that ended
+        return NOTHING  # it is going down anyway; the runner's return reports how that ended
     wish = _WISH.get(event.state, held.wish)
     return Decision(strategy=held.having(state=event.state, message=event.message, wish=wish))
 
 
-def come_back(held: Strategy, found: Lifecycle | None) -> Decision:
-    """Decide at the agent's start what a strategy of an earlier life needs.
+def recover(held: Strategy, found: Lifecycle | None) -> Decision:
+    """Decide at the agent's start what a strategy of an earlier process needs.
 
     `found`: how its bot still runs, None if it does not. A bot that still runs is never started again.
     """
     if held.state is Lifecycle.ERROR:
         return NOTHING
     if held.wish is Wish.STOPPED:
-        return _settle(held) if found is None else _take_up(held, Op.STOP, Lifecycle.STOPPING)
+        if found is not None:
+            return _recovery(held, Op.STOP, Lifecycle.STOPPING)
+        settled = held.state is Lifecycle.STOPPED
+        return NOTHING if settled else Decision(strategy=held.having(state=Lifecycle.STOPPED))
     if found is None:
-        return _take_up(held, Op.START, Lifecycle.STARTING, paused=held.wish is Wish.PAUSED)
+        return _recovery(held, Op.START, Lifecycle.STARTING, paused=held.wish is Wish.PAUSED)
     if found is Lifecycle.RUNNING and held.wish is Wish.PAUSED:
-        return _take_up(held, Op.PAUSE, Lifecycle.RUNNING)
+        return _recovery(held, Op.PAUSE, Lifecycle.RUNNING)
     return Decision(strategy=held.having(state=found, wish=_WISH.get(found, held.wish)))
 
 
-def _settle(held: Strategy) -> Decision:
-    return (
-        NOTHING
-        if held.state is Lifecycle.STOPPED
-        else Decision(strategy=held.having(state=Lifecycle.STOPPED))
-    )
-
-
-def _take_up(held: Strategy, op: Op, state: Lifecycle, *, paused: bool = False) -> Decision:
-    work = Work(op, held.name, state, paused=paused, echo=held.echo, comeback=True)
+def _recovery(held: Strategy, op: Op, state: Lifecycle, *, paused: bool = False) -> Decision:
+    work = Work(op, held.name, state, paused=paused, echo=held.echo, recovery=True)
     return Decision(strategy=held.having(state=state, doing=op), work=work)

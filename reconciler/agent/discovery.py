@@ -1,21 +1,27 @@
-"""A look around before an agent speaks: is another one serving this root, and what did an earlier life leave?"""
+"""
+Checks for another agent on a root, and for stale retained statuses, before an agent connects.
+
+Rule 1: what is retained proves nothing about the present: only a heartbeat shows that another agent is alive.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
+from reconciler.aio import wait_for_event
 from reconciler.errors import BrokerError
 from reconciler.protocol.messages import AgentPresence, MalformedMessage, decode_presence, decode_status
 from reconciler.protocol.topics import Kind, Topics
 from reconciler.transport.base import Message, Transport
 
 _QUIET_S = 0.25
-"""Retained messages come in one go after a subscription; such a pause means that they are all here."""
+"""Retained messages come in one burst after a subscription; such a pause means that all have arrived."""
 
 _LONGEST_LOOK_S = 10.0
 _HEARTBEAT_GRACE_S = 2.0
 _LONGEST_WAIT_S = 35.0
-"""For the heartbeat of an agent that a retained message calls online: three heartbeats of the usual length."""
+"""The longest wait for a heartbeat: three of the usual length (docs/protocol.md, heartbeat_s)."""
 
 
 class AnotherAgent(BrokerError):
@@ -23,21 +29,19 @@ class AnotherAgent(BrokerError):
 
 
 class Discovery:
-    """What is heard on a connection of its own before the agent begins. `leftovers`: strategies whose
-    retained status says that they are this agent's.
-    """
+    """One look at a root over a connection of its own. `stale`: strategies whose retained status names this agent."""
 
     def __init__(self, transport: Transport, topics: Topics, agent: str) -> None:
-        self.leftovers: set[str] = set()
+        self.stale: set[str] = set()
         self._transport = transport
         self._topics = topics
         self._agent = agent
         self._online: dict[str, AgentPresence] = {}
         self._alive: set[str] = set()
-        self._heard = asyncio.Event()
+        self._received = asyncio.Event()
 
-    async def look_around(self) -> set[str]:
-        """Return the leftovers.
+    async def run(self) -> set[str]:
+        """Return `stale`.
 
         Raises:
             AnotherAgent: one is alive under this root.
@@ -48,30 +52,29 @@ class Discovery:
         try:
             await self._transport.subscribe([f"{self._topics.status}/+", self._topics.presence("+")], qos=0)
             async with asyncio.timeout(_LONGEST_LOOK_S):
-                await self._all_heard()
-            await self._all_silent()
+                quiet = False
+                while not quiet:
+                    self._received.clear()
+                    await wait_for_event(self._received, _QUIET_S)
+                    quiet = not self._received.is_set()
+            await self._refuse_another()
         except TimeoutError:
             raise BrokerError(
                 "the broker does not stop sending statuses; is another agent busy there?"
             ) from None
         finally:
             await self._transport.close()
-        return self.leftovers
+        return self.stale
 
-    async def _all_heard(self) -> None:
-        while True:
-            self._heard.clear()
-            try:
-                async with asyncio.timeout(_QUIET_S):
-                    await self._heard.wait()
-            except TimeoutError:
-                return
+    async def _refuse_another(self) -> None:
+        """Wait a heartbeat for each agent that a retained message calls online: only a heartbeat proves it.
 
-    async def _all_silent(self) -> None:
-        """Wait a heartbeat for each agent that is said to be online: the broker may only remember it."""
+        Raises:
+            AnotherAgent: a heartbeat came.
+        """
         loop = asyncio.get_running_loop()
-        patience_s = max((presence.heartbeat_s for presence in self._online.values()), default=0.0)
-        deadline = loop.time() + min(patience_s + _HEARTBEAT_GRACE_S, _LONGEST_WAIT_S)
+        longest_s = max((presence.heartbeat_s for presence in self._online.values()), default=0.0)
+        deadline = loop.time() + min(longest_s + _HEARTBEAT_GRACE_S, _LONGEST_WAIT_S)
         while self._online and loop.time() < deadline:
             if self._alive:
                 name = min(self._alive)
@@ -82,27 +85,23 @@ class Discovery:
             await asyncio.sleep(0.05)
 
     def _on_message(self, message: Message) -> None:
-        self._heard.set()
-        address = self._topics.read(message.topic)
-        try:
-            if address is not None and address.kind is Kind.STATUS and message.retain and message.payload:
-                self._take_status(message.payload)
-            elif address is not None and address.kind is Kind.PRESENCE:
-                self._take_presence(address.name, message)
-        except MalformedMessage:
-            return  # whoever wrote it, it is no agent's
-
-    def _take_status(self, payload: bytes) -> None:
-        for status in decode_status(payload).statuses:
-            if status.agent == self._agent:
-                self.leftovers.add(status.strategy_name)
-
-    def _take_presence(self, name: str, message: Message) -> None:
-        presence = decode_presence(message.payload) if message.payload else None
-        if presence is None or presence.state == "offline":
-            self._online.pop(name, None)
-            self._alive.discard(name)
+        self._received.set()
+        address, payload = self._topics.read(message.topic), message.payload
+        if address is None:
             return
-        self._online[name] = presence
-        if not message.retain:
-            self._alive.add(name)
+        with contextlib.suppress(MalformedMessage):  # then no agent published it
+            if address.kind is Kind.STATUS and message.retain and payload:
+                self.stale.update(
+                    status.strategy_name
+                    for status in decode_status(payload).statuses
+                    if status.agent == self._agent
+                )
+            elif address.kind is Kind.PRESENCE:
+                presence = decode_presence(payload) if payload else None
+                if presence is None or presence.state == "offline":
+                    self._online.pop(address.name, None)
+                    self._alive.discard(address.name)
+                else:
+                    self._online[address.name] = presence
+                    if not message.retain:
+                        self._alive.add(address.name)

@@ -1,4 +1,10 @@
-"""Runners at work: one task for each strategy, with limits on time; a stop overtakes what is under way."""
+"""
+Has a runner carry out work: one task for each strategy, bounded in time.
+
+Rule 1: work for one strategy goes one after another; newer work cancels what is under way.
+Rule 2: every work ends: with success, a refusal, a timeout, or INTERNAL for a bug of the runner.
+Rule 3: only what the agent restores after a restart is retried; a command's sender decides itself.
+"""
 
 from __future__ import annotations
 
@@ -9,24 +15,24 @@ from collections.abc import Awaitable, Callable
 from reconciler.agent.model import Strategy, Work
 from reconciler.agent.responses import Refusal
 from reconciler.agent.runner import Runner
+from reconciler.aio import backoff_s
 from reconciler.errors import CommandRejected
 from reconciler.model.change import Op
 from reconciler.protocol.codes import ErrorCode, Reaction, reaction
 
 ACCEPTED_AFTER_S = 2.0
-"""Longer than this, and an Extended sender hears that its command was accepted, before it wonders."""
+"""An Extended sender whose command takes longer gets a first reply, before it gives up (docs/protocol.md)."""
 
-COMEBACK_ATTEMPTS = 5
-COMEBACK_PAUSE_S = 1.0
-"""After an agent's restart an exchange may be out of reach for a while; pauses double, 15 s in all."""
+RECOVERY_ATTEMPTS = 5
+RECOVERY_PAUSE_S, RECOVERY_LONGEST_PAUSE_S = 1.0, 8.0
+"""After a restart of the machine an exchange may be out of reach for a while; pauses double, 15 s in all."""
 
 _log = logging.getLogger(__name__)
 
 
 class Executor:
-    """Carries out work. `on_end` hears how each ended, `on_slow` which are not done after ACCEPTED_AFTER_S.
-
-    Work that was overtaken or is under way at `close` is cancelled and not heard of again.
+    """Carries out work. `on_end` is called with the result of each, `on_slow` with those that take longer than
+    ACCEPTED_AFTER_S. Work that is superseded, or under way at `close`, is cancelled and reported to neither.
     """
 
     def __init__(
@@ -44,7 +50,7 @@ class Executor:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def begin(self, work: Work, strategy: Strategy) -> None:
-        """Carry out `work` on `strategy` once what it overtakes has let go."""
+        """Carry out `work` on `strategy` once what it supersedes has ended."""
         before = self._tasks.get(work.name)
         self._tasks[work.name] = asyncio.create_task(self._run(work, strategy, before))
 
@@ -61,23 +67,18 @@ class Executor:
             await asyncio.wait({before}, timeout=self._timeout_s)
         slow = asyncio.get_running_loop().call_later(ACCEPTED_AFTER_S, self._on_slow, work)
         try:
-            error = await self._attempts(work, strategy)
+            error = await self._attempt(work, strategy)
+            for failures in range(1, RECOVERY_ATTEMPTS if work.recovery else 1):
+                if error is None or reaction(work.op, error.code) is not Reaction.RETRY:
+                    break
+                pause_s = backoff_s(failures, first_s=RECOVERY_PAUSE_S, longest_s=RECOVERY_LONGEST_PAUSE_S)
+                await asyncio.sleep(pause_s)
+                error = await self._attempt(work, strategy)
         finally:
             slow.cancel()
             if self._tasks.get(work.name) is asyncio.current_task():
                 del self._tasks[work.name]
         self._on_end(work, error)
-
-    async def _attempts(self, work: Work, strategy: Strategy) -> CommandRejected | None:
-        """Try once; what an earlier life left is tried again while its failure may pass."""
-        pause_s = COMEBACK_PAUSE_S
-        for _ in range(COMEBACK_ATTEMPTS - 1 if work.comeback else 0):
-            error = await self._attempt(work, strategy)
-            if error is None or reaction(work.op, error.code) is not Reaction.RETRY:
-                return error
-            await asyncio.sleep(pause_s)
-            pause_s *= 2
-        return await self._attempt(work, strategy)
 
     async def _attempt(self, work: Work, strategy: Strategy) -> CommandRejected | None:
         try:
@@ -87,7 +88,7 @@ class Executor:
             return error
         except TimeoutError:
             return Refusal(ErrorCode.TIMEOUT, f"not done within {self._timeout_s:g} s")
-        except Exception:  # noqa: BLE001  (a runner's bug must not leave a sender without an answer, nor end other bots)
+        except Exception:  # noqa: BLE001  (a runner's bug must not leave a sender without a reply, nor end other bots)
             _log.exception("the runner failed to %s %s", work.op, work.name)
             return Refusal(ErrorCode.INTERNAL, "the runner failed; the agent's log says how")
         return None

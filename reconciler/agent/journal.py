@@ -1,16 +1,14 @@
 """
-What an agent must not forget, in one SQLite file that one process holds.
+The state of an agent that survives its process, in one SQLite file that one process holds.
 
-Rule 1: everything decided in one turn of the loop is one transaction; no answer leaves before it.
-Rule 2: written means handed to the operating system: it survives `kill -9`, not the loss of power
-(SQLite: WAL with synchronous=NORMAL). After that the controller's next look puts things right.
+Rule 1: everything decided in one turn of the loop is one transaction; no reply leaves before it.
+Rule 2: written means handed to the operating system: it survives `kill -9`, not a loss of power (SQLite: WAL with
+synchronous=NORMAL). After that the controller's next pass corrects what differs.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import sqlite3
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -19,12 +17,13 @@ from pathlib import Path
 
 import msgspec
 
-from reconciler.agent.idempotency import CachedReply
-from reconciler.agent.model import Strategy
+from reconciler.agent.model import CachedReply, Entry, SavedState, Strategy
 from reconciler.errors import StoreError
+from reconciler.files import FileLock, FileLocked, lock_holder
 from reconciler.protocol.canonical import wire_json
 from reconciler.protocol.times import SKEW
 
+_LOCK = "lock"
 _LAYOUT = 1
 """Number of the tables below (PRAGMA user_version); a file with a higher one is of a newer version."""
 
@@ -42,73 +41,62 @@ _strategy = msgspec.json.Decoder(Strategy, float_hook=Decimal)
 _answer = msgspec.json.Decoder(CachedReply, float_hook=Decimal)
 
 
-class Remembered(msgspec.Struct, frozen=True, kw_only=True):
-    """What an earlier life left. `nonces`: request ids that were taken, and when their commands expire."""
-
-    strategies: tuple[Strategy, ...] = ()
-    answers: tuple[tuple[str, CachedReply], ...] = ()
-    nonces: tuple[tuple[str, datetime], ...] = ()
-    epoch: int = 0
-
-
-class Entry(msgspec.Struct, kw_only=True):
-    """What one turn changed. A strategy that is None is gone; an epoch of 0 is the one before."""
-
-    strategies: dict[str, Strategy | None] = {}
-    answers: dict[str, CachedReply] = {}
-    forgotten: list[str] = []
-    nonces: dict[str, datetime] = {}
-    epoch: int = 0
-
-    def __bool__(self) -> bool:
-        return bool(self.strategies or self.answers or self.forgotten or self.nonces or self.epoch)
-
-
 class Journal:
-    """The file in `folder`, open and locked until `close`.
+    """The file `agent.db` in `folder`, open and locked until `close`.
 
     Raises:
         StoreError: another agent holds the folder, or it cannot be written or read.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._lock = _lock(folder)
-        try:
-            self._db = _open(folder / "agent.db")
-        except BaseException:
-            os.close(self._lock)
-            raise
+        path = folder / "agent.db"
+        with contextlib.ExitStack() as on_failure:
+            self._lock = _locked(folder)
+            on_failure.callback(self._lock.close)
+            try:
+                self._db = sqlite3.connect(path, isolation_level=None, timeout=5.0)
+                on_failure.callback(self._db.close)
+                layout = self._db.execute("PRAGMA user_version").fetchone()[0]
+                if layout > _LAYOUT:
+                    raise StoreError(
+                        f"{path}: written by a newer version of the agent (layout {layout}, known: {_LAYOUT})"
+                    )
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA synchronous = NORMAL")
+                self._db.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
+                self._db.executescript(_TABLES)
+                self._db.execute(f"PRAGMA user_version = {_LAYOUT}")
+            except sqlite3.Error as error:
+                raise StoreError(f"{path}: the agent's state cannot be opened: {error}") from error
+            on_failure.pop_all()
 
-    def load(self, now: datetime) -> Remembered:
+    def load(self, now: datetime) -> SavedState:
         """Read everything that still counts at `now`.
 
         Raises:
             StoreError: it cannot be read.
         """
+        read = self._db.execute
         try:
-            return self._load(now)
+            self._expire_nonces(now)
+            highest = read("SELECT highest FROM epoch").fetchone()
+            bodies = read("SELECT body FROM strategies ORDER BY name")
+            answers = read("SELECT key, body FROM answers ORDER BY at")
+            nonces = read("SELECT request_id, expires_at FROM nonces")
+            return SavedState(
+                strategies=tuple(_strategy.decode(body).having(doing=None) for (body,) in bodies),
+                answers=tuple((key, _answer.decode(body)) for key, body in answers),
+                nonces=tuple((request_id, datetime.fromtimestamp(end, UTC)) for request_id, end in nonces),
+                epoch=highest[0] if highest else 0,
+            )
         except (sqlite3.Error, msgspec.MsgspecError, ValueError) as error:
             raise StoreError(f"the agent's state cannot be read: {error}") from error
 
-    def _load(self, now: datetime) -> Remembered:
-        read = self._db.execute
-        self._forget_expired(now)
-        highest = read("SELECT highest FROM epoch").fetchone()
-        strategies = (_strategy.decode(body) for (body,) in read("SELECT body FROM strategies ORDER BY name"))
-        answers = read("SELECT key, body FROM answers ORDER BY at")
-        nonces = read("SELECT request_id, expires_at FROM nonces")
-        return Remembered(
-            strategies=tuple(strategy.having(doing=None) for strategy in strategies),
-            answers=tuple((key, _answer.decode(body)) for key, body in answers),
-            nonces=tuple((request_id, datetime.fromtimestamp(end, UTC)) for request_id, end in nonces),
-            epoch=highest[0] if highest else 0,
-        )
-
     def write(self, entry: Entry) -> None:
-        """Write one turn, all of it or nothing.
+        """Write what one turn changed, all of it or nothing.
 
         Raises:
-            StoreError: it cannot be written; what was decided must not be answered.
+            StoreError: it cannot be written; what was decided must not be published.
         """
         kept = [(name, wire_json(strategy)) for name, strategy in entry.strategies.items() if strategy]
         gone = [(name,) for name, strategy in entry.strategies.items() if strategy is None]
@@ -133,11 +121,11 @@ class Journal:
             StoreError: it cannot be written.
         """
         try:
-            self._forget_expired(now)
+            self._expire_nonces(now)
         except sqlite3.Error as error:
             raise StoreError(f"the agent's state cannot be written: {error}") from error
 
-    def _forget_expired(self, now: datetime) -> None:
+    def _expire_nonces(self, now: datetime) -> None:
         self._db.execute("DELETE FROM nonces WHERE expires_at < ?", ((now - SKEW).timestamp(),))
 
     def _each(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
@@ -145,13 +133,13 @@ class Journal:
             self._db.executemany(statement, rows)
 
     def close(self) -> None:
-        """Close the file and let the folder go."""
+        """Close the file and release the folder."""
         self._db.close()
-        os.close(self._lock)
+        self._lock.close()
 
 
 def read_strategies(folder: Path) -> tuple[Strategy, ...]:
-    """The strategies in a folder, without taking it: for a look while an agent works there.
+    """Read the strategies in a folder without locking it: an agent may be running there.
 
     Raises:
         StoreError: they cannot be read.
@@ -168,74 +156,26 @@ def read_strategies(folder: Path) -> tuple[Strategy, ...]:
 
 
 def holder_of(folder: Path) -> str:
-    """The process of the agent that holds a folder; empty if none does."""
-    try:
-        handle = os.open(folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return ""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return os.pread(handle, 32, 0).decode(errors="replace").strip() or "unknown"
-    else:
-        return ""
-    finally:
-        os.close(handle)
+    """Return the process id of the agent that holds a folder, as text; empty if none does."""
+    return lock_holder(folder / _LOCK)
 
 
-def _lock(folder: Path) -> int:
-    """Take the folder for this process; the lock ends with the process, however that dies."""
+def _locked(folder: Path) -> FileLock:
+    """Lock the folder for this process; the lock ends with the process, however that ends."""
+    lock = FileLock(folder / _LOCK)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise _unkept(folder, error) from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        holder = os.pread(handle, 32, 0).decode(errors="replace").strip()
-        os.close(handle)
+        lock.acquire()
+    except FileLocked as error:
+        lock.close()
         raise StoreError(
-            f"{folder}: another agent (process {holder or 'unknown'}) keeps its state there",
+            f"{folder}: another agent (process {error.holder}) keeps its state there",
             fix="stop that agent, or give this one another name or state folder",
         ) from error
-    try:
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
     except OSError as error:
-        os.close(handle)
-        raise _unkept(folder, error) from error
-    return handle
-
-
-def _unkept(folder: Path, error: OSError) -> StoreError:
-    return StoreError(
-        f"{folder}: the agent's state cannot be kept there: {error.strerror}",
-        fix="free disk space, mend the folder's rights, or name another one with --state-dir",
-    )
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    try:
-        db = sqlite3.connect(path, isolation_level=None, timeout=5.0)
-        try:
-            _prepare(db, path)
-        except BaseException:
-            db.close()
-            raise
-    except sqlite3.Error as error:
-        raise StoreError(f"{path}: the agent's state cannot be opened: {error}") from error
-    return db
-
-
-def _prepare(db: sqlite3.Connection, path: Path) -> None:
-    layout = db.execute("PRAGMA user_version").fetchone()[0]
-    if layout > _LAYOUT:
+        lock.close()
         raise StoreError(
-            f"{path}: written by a newer version of the agent (layout {layout}, known: {_LAYOUT})"
-        )
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = NORMAL")
-    db.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
-    db.executescript(_TABLES)
-    db.execute(f"PRAGMA user_version = {_LAYOUT}")
+            f"{folder}: the agent's state cannot be kept there: {error.strerror}",
+            fix="free disk space, mend the folder's rights, or name another one with --state-dir",
+        ) from error
+    return lock

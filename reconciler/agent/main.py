@@ -1,4 +1,4 @@
-"""From settings to a running agent: the one door for whoever starts one."""
+"""From settings to a running agent: the composition root of the agent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from reconciler.catalog.loading import load_catalog
 from reconciler.errors import SettingsError
 from reconciler.protocol.topics import Topics, is_name
 from reconciler.transport.address import PORTS, parse_address, split_url
-from reconciler.transport.base import Transport, Will
+from reconciler.transport.base import Will
 from reconciler.transport.factory import open_transport
 
 __all__ = ["AgentSettings", "run_agent"]
@@ -35,59 +35,60 @@ RUNNERS = (SIMULATED, HUMMINGBOT)
 
 
 async def run_agent(settings: AgentSettings, *, stop: asyncio.Event) -> None:
-    """Be an agent until `stop` is set.
+    """Run an agent until `stop` is set.
 
     Raises:
         SettingsError: a name, root or runner that cannot be.
         StoreError: another agent holds the state folder, or it cannot be used.
         BrokerError: the broker is out of reach at the start, refused us, or another agent is there.
     """
-    _check(settings)
+    if not is_name(settings.name):
+        raise SettingsError(f"{settings.name!r} cannot name an agent", fix="use letters, digits, . _ and -")
+    try:
+        topics = Topics(settings.root)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
     catalog = load_catalog(settings.hummingbot_version, settings.schemas)
     rng = random.Random(settings.seed)  # noqa: S311  (chance of a simulation)
     runner = make_runner(settings, catalog, rng)
-    validator = Validator(catalog=catalog, accounts=frozenset(settings.accounts))
     with contextlib.closing(Journal(settings.folder)) as journal:
-        session = _new_session(settings, catalog)
-        leftovers = await _arrive(settings, session.session, stop)
-        if leftovers is None:
+        session = AgentSession(
+            agent=settings.name,
+            session=secrets.token_hex(8),
+            capabilities=(*CAPABILITIES, *((SIGNATURES,) if settings.api_keys else ())),
+            strategy_types=sorted(catalog.types),
+            heartbeat_s=settings.heartbeat_s,
+        )
+        stale = await _discover(settings, topics, session, stop)
+        if stale is None:
             return
-        transport = _transport(settings, session)
+        transport = open_transport(
+            settings.broker,
+            client_id=f"{settings.name}-{session.session[:6]}",  # new each time: it evicts no connection that ends
+            will=Will(topics.presence(settings.name), session.offline(), qos=1, retain=True),
+            state_dir=settings.shared_dir,
+        )
+        validator = Validator(catalog=catalog, accounts=frozenset(settings.accounts))
         if settings.runner == SIMULATED:
             faults = settings.faults
-            transport = FaultyTransport(transport, Topics(settings.root), faults, rng)
+            transport = FaultyTransport(transport, topics, faults, rng)
             validator = FaultyValidator(catalog=catalog, accounts=validator.accounts, faults=faults)
         components = AgentComponents(
             validator=validator, journal=journal, runner=runner, transport=transport, session=session
         )
-        await Agent(settings, components).run(stop, leftovers)
+        await Agent(settings, components).run(stop, stale)
 
 
-def _check(settings: AgentSettings) -> None:
-    if not is_name(settings.name):
-        raise SettingsError(f"{settings.name!r} cannot name an agent", fix="use letters, digits, . _ and -")
-    try:
-        Topics(settings.root)
-    except ValueError as error:
-        raise SettingsError(str(error)) from error
-
-
-def _new_session(settings: AgentSettings, catalog: Catalog) -> AgentSession:
-    return AgentSession(
-        agent=settings.name,
-        session=secrets.token_hex(8),
-        capabilities=(*CAPABILITIES, *((SIGNATURES,) if settings.api_keys else ())),
-        strategy_types=sorted(catalog.types),
-        heartbeat_s=settings.heartbeat_s,
+async def _discover(
+    settings: AgentSettings, topics: Topics, session: AgentSession, stop: asyncio.Event
+) -> set[str] | None:
+    """Return the names of stale retained statuses; None if asked to stop meanwhile."""
+    transport = open_transport(
+        settings.broker,
+        client_id=f"{settings.name}-look-{session.session[:6]}",
+        state_dir=settings.shared_dir,
     )
-
-
-async def _arrive(settings: AgentSettings, session: str, stop: asyncio.Event) -> set[str] | None:
-    """Look around first; None if asked to stop meanwhile."""
-    scout = open_transport(
-        settings.broker, client_id=f"{settings.name}-look-{session[:6]}", state_dir=settings.shared_dir
-    )
-    look = asyncio.create_task(Discovery(scout, Topics(settings.root), settings.name).look_around())
+    look = asyncio.create_task(Discovery(transport, topics, settings.name).run())
     stopped = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({look, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -98,34 +99,19 @@ async def _arrive(settings: AgentSettings, session: str, stop: asyncio.Event) ->
         await asyncio.gather(look, stopped, return_exceptions=True)
 
 
-def _transport(settings: AgentSettings, session: AgentSession) -> Transport:
-    """The agent's own connection; its client id is new each time, so that a dying connection evicts nobody."""
-    topic = Topics(settings.root).presence(settings.name)
-    return open_transport(
-        settings.broker,
-        client_id=f"{settings.name}-{session.session[:6]}",
-        will=Will(topic, session.farewell(), qos=1, retain=True),
-        state_dir=settings.shared_dir,
-    )
-
-
 def make_runner(settings: AgentSettings, catalog: Catalog, rng: random.Random) -> Runner:
-    """The runner that the settings name, not yet open.
+    """Build the runner that the settings name, not yet open.
 
     Raises:
         SettingsError: there is no such runner, or what it needs is missing.
     """
     if settings.runner == SIMULATED:
-        runner = SimulatedRunner(start_delay_s=settings.start_delay_s, rng=rng)
-        return FaultyRunner(runner, settings.faults, rng)
-    if settings.runner == HUMMINGBOT:
-        return _hummingbot(settings, catalog)
-    raise SettingsError(
-        f"there is no runner {settings.runner!r}", fix=f"use --runner with one of {', '.join(RUNNERS)}"
-    )
-
-
-def _hummingbot(settings: AgentSettings, catalog: Catalog) -> HummingbotRunner:
+        simulated = SimulatedRunner(start_delay_s=settings.start_delay_s, rng=rng)
+        return FaultyRunner(simulated, settings.faults, rng)
+    if settings.runner != HUMMINGBOT:
+        raise SettingsError(
+            f"there is no runner {settings.runner!r}", fix=f"use --runner with one of {', '.join(RUNNERS)}"
+        )
     if settings.faults != Faults():
         raise SettingsError("faults are for simulated bots only", fix="use --runner simulated, or no --fault")
     if split_url(settings.broker.url).scheme not in PORTS:

@@ -1,8 +1,14 @@
-"""What an agent remembers of a strategy, what it decides about a command, and what it says of both. Pure."""
+"""
+The values of an agent: a strategy, the decision about a command, what is written down, and one session's messages.
+
+Rule 1: values hold no clock, file or socket: times come in as arguments.
+Rule 2: what a session publishes is numbered without a gap, so that a subscriber notices a loss.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -15,7 +21,8 @@ from reconciler.protocol.canonical import hash_of, inventory_digest
 from reconciler.protocol.messages import AgentInventory, AgentPresence, Reply, Status, StatusMeta, encode
 
 CAPABILITIES = ("idempotency", "epoch", "config_mode", "spec_hash", "account", BATCHES, "numbered")
-"""`numbered`: what a session tells of itself is numbered without a gap, so that a loss shows."""
+"""`numbered`: what a session publishes of itself is numbered without a gap, so that a loss shows."""
+
 SIGNATURES = "signatures"
 """One more capability: commands must be signed."""
 
@@ -23,8 +30,8 @@ SIGNATURES = "signatures"
 class Strategy(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One strategy of an agent. `config` holds what commands declared, without a runner's defaults.
 
-    `wish` is the state to come back to after a restart. `doing` is the command that a runner is busy with;
-    it ends with the process and is never kept.
+    `wish` is the state to restore after a restart. `doing` is the command that a runner is busy with; it ends with
+    the process and is never written down.
     """
 
     name: str
@@ -55,21 +62,21 @@ class Strategy(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         )
 
     def having(self, **fields: Any) -> Strategy:  # noqa: ANN401  (any field of its own)
-        """Copy with other fields."""
+        """Return a copy with other fields."""
         return msgspec.structs.replace(self, **fields)
 
     def configured(self, config: Config) -> Strategy:
-        """Copy with another config and the hash that belongs to it."""
+        """Return a copy with another config and the hash that belongs to it."""
         changed = self.having(config=config)
         return changed.having(spec_hash=changed.own_hash)
 
 
 class Work(msgspec.Struct, frozen=True, gc=False):
-    """What a runner is to do to one strategy.
+    """What a runner has to do to one strategy.
 
     `before`: the state to fall back to when it fails. `config`: the whole new config of an UPDATE.
-    `paused`: a START that is to place no orders. `echo`: what the status says of the command once it is done.
-    `comeback`: no command asked for it; the agent takes up again what an earlier life left.
+    `paused`: a START that places no orders. `echo`: what the status says of the command once it is done.
+    `recovery`: no command asked for it; the agent restores what an earlier process of it ran.
     """
 
     op: Op
@@ -78,13 +85,14 @@ class Work(msgspec.Struct, frozen=True, gc=False):
     config: Config | None = None
     paused: bool = False
     echo: StatusMeta | None = None
-    comeback: bool = False
+    recovery: bool = False
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
     """What follows from a command or an event; None where nothing does.
 
-    `reply` None: it is answered when `work` is done. `strategy`: what it is from now on. `gone`: it is no more.
+    `reply` None: the command is answered when `work` is done. `strategy`: its value from now on. `gone`: it is
+    deleted.
     """
 
     reply: Reply | None = None
@@ -94,7 +102,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
 
 
 class StateChanged(msgspec.Struct, frozen=True, gc=False):
-    """A bot changed its state by itself: it crashed, hit its limit, or somebody stopped it by hand."""
+    """A bot changed its state without a command: it crashed, hit its limit, or somebody stopped it by hand."""
 
     name: str
     state: Lifecycle
@@ -102,16 +110,49 @@ class StateChanged(msgspec.Struct, frozen=True, gc=False):
 
 
 class ConfigChanged(msgspec.Struct, frozen=True, gc=False):
-    """A bot's config was changed by other means than a command; `config` is all of it."""
+    """A bot's config was changed by other means than a command; `config` is the whole new one."""
 
     name: str
     config: Config
 
 
-class AgentSession:
-    """One session's messages, each numbered higher than all before it.
+class CachedReply(msgspec.Struct, frozen=True, gc=False):
+    """A success that was sent. `at`: Unix time in seconds."""
 
-    `session` names this life of the agent: statuses, birth and will carry it.
+    op: Op
+    name: str
+    reply: Reply
+    at: float
+
+
+class SavedState(msgspec.Struct, frozen=True, kw_only=True):
+    """What an earlier process wrote down. `answers`: by idempotency key, oldest first. `nonces`: request ids that
+    were accepted, and when their commands expire.
+    """
+
+    strategies: tuple[Strategy, ...] = ()
+    answers: tuple[tuple[str, CachedReply], ...] = ()
+    nonces: tuple[tuple[str, datetime], ...] = ()
+    epoch: int = 0
+
+
+class Entry(msgspec.Struct, kw_only=True):
+    """What one turn changed, to be written down. A strategy of None is deleted; an epoch of 0 is unchanged."""
+
+    strategies: dict[str, Strategy | None] = {}
+    answers: dict[str, CachedReply] = {}
+    forgotten: list[str] = []
+    nonces: dict[str, datetime] = {}
+    epoch: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.strategies or self.answers or self.forgotten or self.nonces or self.epoch)
+
+
+class AgentSession:
+    """The messages that one process of an agent publishes of itself, each numbered higher than all before it.
+
+    `session` identifies this process: statuses, presence and last will carry it.
     """
 
     def __init__(
@@ -140,7 +181,7 @@ class AgentSession:
         return self._seq
 
     def status(self, strategy: Strategy, now: str) -> bytes:
-        """One strategy's state. `now`: RFC 3339."""
+        """Encode one strategy's status. `now`: RFC 3339."""
         return encode(
             Status(
                 strategy_name=strategy.name,
@@ -164,15 +205,15 @@ class AgentSession:
         )
 
     def presence(self, epoch: int) -> bytes:
-        """Birth or heartbeat. `epoch`: the highest seen."""
+        """Encode the presence of an agent that is online. `epoch`: the highest seen."""
         return encode(msgspec.structs.replace(self._presence, seq=self._next(), epoch=epoch))
 
-    def farewell(self) -> bytes:
-        """What is left behind as last will, or said on leaving."""
+    def offline(self) -> bytes:
+        """Encode the presence of an agent that is gone: the last will, also published on leaving."""
         return encode(msgspec.structs.replace(self._presence, state="offline", seq=self._seq))
 
     def inventory(self, names: Collection[str]) -> bytes:
-        """Proof of how many strategies there are, and which."""
+        """Encode count and digest of the strategies' names, which prove that a picture is complete."""
         return encode(
             AgentInventory(
                 agent=self.agent,

@@ -1,4 +1,8 @@
-"""Messages on their way out: in order, many at once, never while disconnected, log records in moderation."""
+"""
+Messages on their way out: in order, many at once, never while disconnected.
+
+`Debouncer` and `RateLimit` bound how often the publisher puts messages that would come in bursts.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ class OutgoingMessage(Publish, frozen=True, gc=False):
 
 
 class Outbox:
-    """Messages leave in the order of `put`; what is not delivered is handed to `on_lost` and not tried again."""
+    """Posts messages in the order of `put`; what is not delivered is passed to `on_lost` and not retried."""
 
     def __init__(self, transport: Transport, on_lost: Callable[[OutgoingMessage], None]) -> None:
         self._transport = transport
@@ -26,7 +30,7 @@ class Outbox:
         self._empty = asyncio.Event()
 
     def put(self, message: OutgoingMessage) -> bool:
-        """Send `message` as soon as those before it are on their way; False if it cannot be sent, and so is lost."""
+        """Post `message` after those put before; False if it cannot be sent, and so is lost."""
         self._under_way += 1
         try:
             self._transport.post(message, on_done=partial(self._on_end, message))
@@ -55,43 +59,43 @@ class Outbox:
 
 
 class Debouncer:
-    """Calls `act` once after a burst of `ask`s: when they pause for `quiet_s`, at the latest after `longest_s`."""
+    """Calls `act` once after a burst of calls: when they pause for `quiet_s`, at the latest after `longest_s`."""
 
     def __init__(self, act: Callable[[], None], *, quiet_s: float, longest_s: float) -> None:
         self._act = act
         self._quiet_s = quiet_s
         self._longest_s = longest_s
         self._timer: asyncio.TimerHandle | None = None
-        self._asked_at = 0.0
+        self._called_at = 0.0
         self._deadline = 0.0
 
-    def ask(self) -> None:
-        """Want `act` called soon."""
+    def call(self) -> None:
+        """Have `act` called soon."""
         loop = asyncio.get_running_loop()
-        self._asked_at = loop.time()
+        self._called_at = loop.time()
         if self._timer is None:
-            self._deadline = self._asked_at + self._longest_s
-            self._timer = loop.call_later(min(self._quiet_s, self._longest_s), self._look)
+            self._deadline = self._called_at + self._longest_s
+            self._timer = loop.call_later(min(self._quiet_s, self._longest_s), self._act_if_due)
 
-    def _look(self) -> None:
-        """Act, or look again when it may have been quiet for long enough."""
+    def _act_if_due(self) -> None:
+        """Act, or check again when the pause may have been long enough."""
         loop = asyncio.get_running_loop()
-        due = min(self._asked_at + self._quiet_s, self._deadline)
+        due = min(self._called_at + self._quiet_s, self._deadline)
         if loop.time() < due:
-            self._timer = loop.call_at(due, self._look)
+            self._timer = loop.call_at(due, self._act_if_due)
             return
         self._timer = None
         self._act()
 
     def cancel(self) -> None:
-        """Call nothing any more."""
+        """Drop a pending call."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
 
 class RateLimit:
-    """So many a second and no more; what is over is counted. `now`: a monotonic clock in seconds."""
+    """Grants at most `per_s` passages a second; counts in `refused` what exceeds them."""
 
     def __init__(self, per_s: float) -> None:
         self._per_s = per_s
@@ -100,7 +104,7 @@ class RateLimit:
         self.refused = 0
 
     def grants(self, now: float) -> bool:
-        """Whether one more may pass now."""
+        """Whether one more may pass at `now`, a monotonic clock in seconds."""
         self._left = min(self._per_s, self._left + (now - self._at) * self._per_s)
         self._at = now
         if self._left < 1:

@@ -1,10 +1,16 @@
-"""Tells the world: answers, statuses, presence, inventory, figures and logs, each where and how it belongs."""
+"""
+Publishes replies, statuses, presence, inventory, performance and logs of an agent, each on its topic.
+
+Rule 1: a status that was not delivered is owed: its strategy's current status is published with the next heartbeat.
+Rule 2: on every new connection everything retained is published again; the broker may have lost it.
+Rule 3: what comes in bursts is bounded: replies of a batch go in batches, inventories are debounced, logs rationed.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from reconciler.agent.model import AgentSession, Strategy
@@ -22,24 +28,22 @@ LOGS_PER_S = 200.0
 
 _INVENTORY_QUIET_S = 0.05
 _INVENTORY_LONGEST_S = 0.5
-"""An inventory is told when a burst of changes pauses, and twice a second during a long one."""
+"""An inventory is published when a burst of changes pauses, and twice a second during a long one."""
 
-_FAREWELL_S = 5.0
+_OFFLINE_S = 5.0
+"""How long leaving waits for the broker to take the last messages; one that does not read delays no exit."""
+
 _JSON = "application/json"
 
 
 class Publisher:
-    """What `processor` knows and decided, told over `transport`.
+    """Publishes over `transport` what `processor` holds and what it decided.
 
-    `_owed`: strategies whose last word did not go out; they are told again at the next heartbeat.
+    `_owed`: strategies whose last status was not delivered. `_known`: the names in the last inventory.
     """
 
     def __init__(
-        self,
-        topics: Topics,
-        transport: Transport,
-        session: AgentSession,
-        processor: CommandProcessor,
+        self, topics: Topics, transport: Transport, session: AgentSession, processor: CommandProcessor
     ) -> None:
         self._topics = topics
         self._presence_topic = topics.presence(session.agent)
@@ -49,63 +53,66 @@ class Publisher:
         self._processor = processor
         self._outbox = Outbox(transport, self._on_lost)
         self._inventory_soon = Debouncer(
-            self._tell_inventory, quiet_s=_INVENTORY_QUIET_S, longest_s=_INVENTORY_LONGEST_S
+            self._publish_inventory, quiet_s=_INVENTORY_QUIET_S, longest_s=_INVENTORY_LONGEST_S
         )
         self._known: set[str] = set()
-        self._names_changed = False
         self._owed: set[str] = set()
-        self._epoch_told = 0
+        self._published_epoch = 0
         self._logs = RateLimit(LOGS_PER_S)
 
-    def announce(self) -> None:
-        """Tell everything that is retained: to a new connection's broker, which may have forgotten it."""
-        self.present()
+    def publish_all(self) -> None:
+        """Publish everything that is retained."""
+        self.publish_presence()
         self._owed -= self._processor.strategies.keys()
-        self.make_up()
+        self.publish_owed()
         now = _now()
         for strategy in self._processor.strategies.values():
-            self._status(strategy, now, changed=False)
+            self._publish_status(strategy, now, changed=False)
         self._known = set(self._processor.strategies)
-        self._tell_inventory()
+        self._publish_inventory()
 
-    def present(self) -> None:
-        """Say that we are here."""
-        self._epoch_told = self._processor.epoch
-        self._retained(self._presence_topic, self._session.presence(self._epoch_told))
+    def publish_presence(self) -> None:
+        """Publish that the agent is online."""
+        self._published_epoch = self._processor.epoch
+        self._retain(self._presence_topic, self._session.presence(self._published_epoch))
 
-    async def farewell(self) -> None:
-        """Say what is left to say, and that we go; a broker that does not listen does not keep us."""
-        self._retained(self._presence_topic, self._session.farewell())
+    async def publish_offline(self) -> None:
+        """Publish that the agent leaves, and wait until everything is sent."""
+        self._retain(self._presence_topic, self._session.offline())
         with contextlib.suppress(TimeoutError):
-            await self._outbox.empty(_FAREWELL_S)
+            await self._outbox.empty(_OFFLINE_S)
 
     def close(self) -> None:
-        """Say nothing any more by ourselves."""
+        """Publish nothing more on a timer."""
         self._inventory_soon.cancel()
 
-    def clear(self, names: Iterable[str]) -> None:
-        """Take back the statuses of strategies that there are no more, with the next announcement."""
+    def clear_statuses(self, names: Iterable[str]) -> None:
+        """Delete the retained statuses of strategies that no longer exist, with the next `publish_all`."""
         self._owed.update(names)
 
-    # A turn.
-
-    def tell(self, turn: Effects) -> None:
-        """Send the answers of a turn, and the statuses of what it changed."""
-        self._answer(turn.replies)
-        now = _now() if turn.told else ""
-        for item in turn.told:
+    def publish(self, effects: Effects) -> None:
+        """Publish the replies of a turn, and the statuses of what it changed."""
+        self._publish_replies(effects.replies)
+        now = _now() if effects.changed else ""
+        names_changed = False
+        for item in effects.changed:
             if isinstance(item, Strategy):
-                self._changed(item, now)
+                names_changed |= item.name not in self._known
+                self._known.add(item.name)
+                self._owed.discard(item.name)
+                self._publish_status(item, now, changed=True)
             else:
-                self._gone(item)
-        if self._names_changed:
-            self._names_changed = False
-            self._inventory_soon.ask()
-        if self._processor.epoch != self._epoch_told:
-            self.present()
+                names_changed = True
+                self._known.discard(item)
+                self._owed.discard(item)
+                self._delete_status(item)
+        if names_changed:
+            self._inventory_soon.call()
+        if self._processor.epoch != self._published_epoch:
+            self.publish_presence()
 
-    def _answer(self, replies: Iterable[tuple[Route, Reply]]) -> None:
-        """Send each answer where it belongs; those that may travel together do."""
+    def _publish_replies(self, replies: Iterable[tuple[Route, Reply]]) -> None:
+        """Publish each reply on its topic; those that came in a batch go in batches if the broker takes them."""
         together: dict[str, list[bytes]] = {}
         for route, reply in replies:
             payload = encode(reply)
@@ -117,66 +124,50 @@ class Publisher:
             self._outbox.put(OutgoingMessage(route.topic, payload, qos=0, properties=properties))
         for topic, payloads in together.items():
             for some in batched(payloads, size=len):
-                self._together(topic, some)
+                batch = OutgoingMessage(self._topics.batch_of(topic), pack_responses(some), qos=0)
+                if len(some) > 1 and self._outbox.put(batch):
+                    continue
+                for payload in some:
+                    self._outbox.put(OutgoingMessage(topic, payload, qos=0))
 
-    def _together(self, topic: str, payloads: Sequence[bytes]) -> None:
-        """Send answers for one controller in one message, or one by one to a broker that takes none so long."""
-        batch = OutgoingMessage(self._topics.batch_of(topic), pack_responses(payloads), qos=0)
-        if len(payloads) > 1 and self._outbox.put(batch):
-            return
-        for payload in payloads:
-            self._outbox.put(OutgoingMessage(topic, payload, qos=0))
-
-    def _changed(self, strategy: Strategy, now: str) -> None:
-        if strategy.name not in self._known:
-            self._known.add(strategy.name)
-            self._names_changed = True
-        self._owed.discard(strategy.name)
-        self._status(strategy, now, changed=True)
-
-    def _gone(self, name: str) -> None:
-        self._known.discard(name)
-        self._owed.discard(name)
-        self._retained(self._topics.status_of(name), b"", about=name)
-        self._names_changed = True
-
-    # Messages.
-
-    def _status(self, strategy: Strategy, now: str, *, changed: bool) -> None:
-        """The retained status; a change also goes to those who listen without knowing names (Basic)."""
+    def _publish_status(self, strategy: Strategy, now: str, *, changed: bool) -> None:
+        """Publish the retained status; a change goes to the topic of Basic peers as well, which know no names."""
         payload = self._session.status(strategy, now)
-        self._retained(self._topics.status_of(strategy.name), payload, about=strategy.name)
+        self._retain(self._topics.status_of(strategy.name), payload, about=strategy.name)
         if changed:
             self._outbox.put(OutgoingMessage(self._topics.status, payload, qos=0))
 
-    def _retained(self, topic: str, payload: bytes, *, about: str = "") -> None:
+    def _delete_status(self, name: str) -> None:
+        self._retain(self._topics.status_of(name), b"", about=name)
+
+    def _publish_inventory(self) -> None:
+        self._retain(self._inventory_topic, self._session.inventory(self._known))
+
+    def _retain(self, topic: str, payload: bytes, *, about: str = "") -> None:
         self._outbox.put(OutgoingMessage(topic, payload, retain=True, about=about))
 
-    def _tell_inventory(self) -> None:
-        self._retained(self._inventory_topic, self._session.inventory(self._known))
-
-    def make_up(self) -> None:
-        """Tell what is owed."""
+    def publish_owed(self) -> None:
+        """Publish the current status of each strategy whose last one was not delivered."""
         owed, self._owed = self._owed, set()
         now = _now()
         for name in sorted(owed):
             strategy = self._processor.strategies.get(name)
             if strategy is not None:
-                self._status(strategy, now, changed=True)
+                self._publish_status(strategy, now, changed=True)
             else:
-                self._retained(self._topics.status_of(name), b"", about=name)
+                self._delete_status(name)
 
     def _on_lost(self, message: OutgoingMessage) -> None:
         if message.about:
             self._owed.add(message.about)
 
-    def perform(self, figures: Performance) -> None:
-        """Tell a strategy's figures."""
+    def publish_performance(self, performance: Performance) -> None:
+        """Publish a strategy's performance."""
         if self._transport.connected:
-            self._outbox.put(OutgoingMessage(self._topics.performance, encode(figures), qos=0))
+            self._outbox.put(OutgoingMessage(self._topics.performance, encode(performance), qos=0))
 
-    def log(self, record: LogRecord) -> None:
-        """Pass on a bot's log record, unless there are too many at once."""
+    def publish_log(self, record: LogRecord) -> None:
+        """Publish a bot's log record, unless there are too many at once."""
         if self._transport.connected and self._logs.grants(asyncio.get_running_loop().time()):
             self._outbox.put(OutgoingMessage(self._topics.logs, encode(record), qos=0))
 

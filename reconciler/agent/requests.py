@@ -1,4 +1,10 @@
-"""A message on a command topic → what is asked, and where the answer goes. Pure."""
+"""
+A message on a command topic → the command, and where its reply goes.
+
+Rule 1: no clock, file or socket: the same message gives the same request.
+Rule 2: a reply goes to the response topic or below it, wherever the sender asks for it.
+Rule 3: what cannot be read is refused with as much of its `meta` as lets the sender recognise the reply.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +21,13 @@ from reconciler.protocol.topics import BATCH, Topics
 from reconciler.transport.base import Message, Properties
 
 IN_A_BATCH = Properties()
-"""What stands for the properties of a message that came with others: those were the batch's."""
+"""The properties of each message of a batch; the batch's own apply to none of them."""
 
 
 class Route(msgspec.Struct, frozen=True, gc=False):
-    """Where an answer goes. `meta` None: to a Basic peer, which gets the given shape and nothing more.
+    """Where a reply goes. `meta` None: to a Basic peer, which gets the given shape and nothing more.
 
-    `together`: the command came in a batch, so its answer may travel with others.
+    `together`: the command came in a batch, so its reply may go in a batch as well.
     """
 
     topic: str
@@ -31,7 +37,7 @@ class Route(msgspec.Struct, frozen=True, gc=False):
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
-    """One command that can be read."""
+    """One command that was read."""
 
     op: Op
     command: Command
@@ -39,7 +45,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
 
 
 class UnreadableCommand(Exception):
-    """A message that is no command; `refusal` goes to `route`."""
+    """A message that is no command; `refusal` is the reply to `route`."""
 
     def __init__(self, route: Route, op: Op | None, refusal: Refusal) -> None:
         super().__init__(refusal.reason)
@@ -49,7 +55,7 @@ class UnreadableCommand(Exception):
 
 
 def read_batch(topics: Topics, message: Message) -> list[tuple[str, Message]]:
-    """Take a batch apart: for each command in it the last level of its topic, and the message it would be alone.
+    """Split a batch: for each command the last level of its topic, and the message that it would be alone.
 
     Raises:
         UnreadableCommand: it is no batch.
@@ -68,7 +74,7 @@ def read_request(topics: Topics, level: str, message: Message) -> Request:
     """Read what came on `{root}/strategy/{level}`.
 
     Raises:
-        UnreadableCommand: with the answer that its sender gets.
+        UnreadableCommand: with the refusal that its sender gets.
     """
     try:
         op = Op(level)
@@ -81,14 +87,15 @@ def read_request(topics: Topics, level: str, message: Message) -> Request:
         route = _route(topics, message, _salvaged(message.payload))
         raise UnreadableCommand(route, op, _malformed(str(error))) from None
     route = _route(topics, message, command.meta)
-    if not _may_reply(topics, message, command.meta):
+    wanted = _wanted_topic(message, command.meta)
+    if wanted and not topics.may_reply_to(wanted):
         reason = f"answers go to {topics.response} or below it, nowhere else"
         raise UnreadableCommand(route, op, Refusal(ErrorCode.INVALID_PAYLOAD, reason, field="meta.reply_to"))
     return Request(op, command, route)
 
 
 def _malformed(text: str) -> Refusal:
-    """The decoder says `what - at $.path`; the wire has field and reason apart."""
+    """The decoder reports `what - at $.path`; a reply has field and reason apart."""
     reason, _, path = text.partition(" - at ")
     return Refusal(ErrorCode.INVALID_PAYLOAD, reason, field=path.strip("`").removeprefix("$").strip("."))
 
@@ -97,11 +104,6 @@ def _wanted_topic(message: Message, meta: CommandMeta | None) -> str:
     """MQTT 5 Response Topic, else `meta.reply_to`; empty if neither is given (protocol.md, Response)."""
     properties = message.properties
     return (properties and properties.response_topic) or (meta.reply_to if meta else "")
-
-
-def _may_reply(topics: Topics, message: Message, meta: CommandMeta | None) -> bool:
-    wanted = _wanted_topic(message, meta)
-    return not wanted or topics.may_reply_to(wanted)
 
 
 def _route(topics: Topics, message: Message, meta: CommandMeta | None) -> Route:
@@ -113,7 +115,7 @@ def _route(topics: Topics, message: Message, meta: CommandMeta | None) -> Route:
 
 
 def _salvaged(payload: bytes) -> CommandMeta | None:
-    """As much of a broken command's `meta` as lets its sender recognise the answer."""
+    """Read as much of a broken command's `meta` as lets its sender recognise the reply."""
     try:
         meta: Any = decode_object(payload).get("meta")
         return CommandMeta(

@@ -1,4 +1,10 @@
-"""Decisions → responses in the given shape; whom a response goes to is filled in last. Pure."""
+"""
+Decisions → responses in the given shape.
+
+Rule 1: no clock, file or socket: the same decision gives the same response.
+Rule 2: one decision may answer several senders, so whom a response goes to is filled in last (`addressed`).
+Rule 3: a Basic peer gets the given shape and nothing more.
+"""
 
 from __future__ import annotations
 
@@ -48,13 +54,13 @@ _REFUSED = {
 
 
 class Refusal(CommandRejected):
-    """Why a command is not carried out, as its sender will read it.
+    """Why a command is not carried out, as its sender reads it.
 
-    `field`: the key of the payload that is to blame, empty if none is. `details`: more keys for `details`.
-    `lasting`: only a person or another spec can help, so that the strategy is in error.
+    `field`: the key of the payload that is wrong, empty if none is. `details`: more keys for `details`.
+    `lasting`: a retry cannot succeed, only a person or another spec helps: the strategy is in error.
     """
 
-    def __init__(  # noqa: PLR0913  (all that an answer can say of a refusal)
+    def __init__(  # noqa: PLR0913  (everything that a response says of a refusal)
         self,
         code: ErrorCode,
         reason: str,
@@ -73,7 +79,7 @@ class Refusal(CommandRejected):
 
 
 def as_refusal(error: CommandRejected) -> Refusal:
-    """What a runner refused, ready for the wire; a code that the wire does not know becomes INTERNAL."""
+    """Convert what a runner raised for the wire; a code that the wire does not know becomes INTERNAL."""
     if isinstance(error, Refusal):
         return error
     known = error.code in ErrorCode.__members__
@@ -81,7 +87,7 @@ def as_refusal(error: CommandRejected) -> Refusal:
 
 
 def done(op: Op, name: str, strategy_id: str, spec_hash: str | None) -> Reply:
-    """A success. Its `meta` has no address yet."""
+    """Build a success. Its `meta` has no address yet."""
     return Reply(
         status="success",
         message=_DONE[op],
@@ -91,7 +97,7 @@ def done(op: Op, name: str, strategy_id: str, spec_hash: str | None) -> Reply:
 
 
 def refused(op: Op | None, name: str, refusal: Refusal, spec_hash: str | None = None) -> Reply:
-    """An error; `op` None: it is no operation that there is. Its `meta` has no address yet."""
+    """Build an error. `op` None: there is no such operation. Its `meta` has no address yet."""
     code = ErrorCode(refusal.code)
     return Reply(
         status="error",
@@ -109,7 +115,7 @@ def refused(op: Op | None, name: str, refusal: Refusal, spec_hash: str | None = 
 
 
 def accepted(op: Op, name: str) -> Reply:
-    """A first word to an Extended peer about a command that takes its time; the answer proper follows."""
+    """Build the first reply to an Extended peer whose command takes long; the final reply follows."""
     return Reply(
         status="success",
         message=f"Working on it: {op}",
@@ -119,7 +125,7 @@ def accepted(op: Op, name: str) -> Reply:
 
 
 def addressed(reply: Reply, meta: CommandMeta | None, *, replayed: bool = False) -> Reply:
-    """`reply` for the sender of a command with `meta`; without one, nothing but the given shape."""
+    """Address `reply` to the sender of a command with `meta`; without one it is reduced to the given shape."""
     if meta is None or reply.meta is None:
         return msgspec.structs.replace(reply, meta=None)
     address = msgspec.structs.replace(reply.meta, request_id=meta.request_id, replayed=replayed)

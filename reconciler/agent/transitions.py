@@ -1,9 +1,9 @@
 """
-Command × state → the way to the next state, or why not. One table, every pair in it. Pure.
+Command × state → the transition to the next state, or why it is rejected. One table holds every pair.
 
 Rule 1: a bot that may hold orders is never dropped: only what is stopped, or stopped itself, can be deleted.
-Rule 2: an error that a bot set itself stays until it is stopped, changed or deleted; no start passes over it.
-Rule 3: stopping is possible in every state in which something may run.
+Rule 2: an error that a bot set itself stays until the strategy is stopped, updated or deleted; no start clears it.
+Rule 3: a stop is allowed in every state in which something may run.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Rejected(msgspec.Struct, frozen=True, gc=False):
 
 
 BUSY_RETRY_S = 0.5
-"""When to ask again: a simulated start takes 0.3 s, and a real one is worth asking for twice a second."""
+"""After how long a rejected sender may retry: a simulated start takes 0.3 s, a real one a few seconds."""
 
 _RUNNING, _PAUSED, _STOPPED = Lifecycle.RUNNING, Lifecycle.PAUSED, Lifecycle.STOPPED
 _STARTING, _STOPPING, _ERROR = Lifecycle.STARTING, Lifecycle.STOPPING, Lifecycle.ERROR
@@ -105,11 +105,11 @@ TABLE: dict[tuple[Op, Lifecycle | None], Transition | Rejected] = {
 }
 
 SUPERSEDABLE = frozenset({Op.START, Op.PAUSE, Op.RESUME, Op.UPDATE})
-"""Commands that a stop may overtake while a runner is busy with them."""
+"""Commands that a stop may supersede while a runner is busy with them."""
 
 
 def transition(op: Op, state: Lifecycle | None, doing: Op | None) -> Transition | Rejected:
-    """How `op` goes on from `state`, None for no such strategy, while a runner is busy with `doing`."""
+    """Look up what `op` does in `state` (None: there is no such strategy) while a runner is busy with `doing`."""
     found = TABLE[op, state]
     if doing is None or isinstance(found, Rejected) or (op is Op.STOP and doing in SUPERSEDABLE):
         return found

@@ -1,4 +1,9 @@
-"""What an agent accepts: strategy types and their fields, exchanges, pairs and accounts. Pure."""
+"""
+What an agent accepts: strategy types and their fields, exchanges, pairs and accounts.
+
+Rule 1: no clock, file or socket: the same config is always judged the same.
+Rule 2: a config is checked whole, against the schema of its type and against what its fields ask of each other.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +23,7 @@ _PAIR = re.compile(r"[A-Z0-9._]{1,32}-[A-Z0-9._]{1,32}")
 
 
 class Validator(msgspec.Struct, frozen=True, kw_only=True):
-    """`accounts`: names of the credentials profiles that are held."""
+    """Refuses what this agent cannot run. `accounts`: names of the credentials profiles that it holds."""
 
     catalog: Catalog
     accounts: frozenset[str] = frozenset({DEFAULT_ACCOUNT})
@@ -27,9 +32,14 @@ class Validator(msgspec.Struct, frozen=True, kw_only=True):
         """Check a strategy that is to be created.
 
         Raises:
-            Refusal: with the field that is to blame.
+            Refusal: with the first field that is wrong.
         """
-        self._check_type(strategy.strategy_type)
+        if strategy.strategy_type not in self.catalog.types:
+            raise Refusal(
+                ErrorCode.UNKNOWN_STRATEGY_TYPE,
+                f"{strategy.strategy_type} is not known here",
+                field="strategy_type",
+            )
         if strategy.exchange not in self.catalog.exchanges(strategy.strategy_type):
             raise Refusal(
                 ErrorCode.UNSUPPORTED_EXCHANGE, f"{strategy.exchange} is not supported here", field="exchange"
@@ -46,12 +56,6 @@ class Validator(msgspec.Struct, frozen=True, kw_only=True):
             )
         self.check_config(strategy)
 
-    def _check_type(self, strategy_type: str) -> None:
-        if strategy_type not in self.catalog.types:
-            raise Refusal(
-                ErrorCode.UNKNOWN_STRATEGY_TYPE, f"{strategy_type} is not known here", field="strategy_type"
-            )
-
     def check_config(self, strategy: Strategy) -> None:
         """Check the whole config against the schema of its strategy type.
 
@@ -67,10 +71,10 @@ class Validator(msgspec.Struct, frozen=True, kw_only=True):
             raise Refusal(ErrorCode.INVALID_CONFIG, f"{violation.what}: {violation.fix}", field=field)
 
     def check_hot(self, held: Strategy, config: Config) -> None:
-        """Check that a bot which is up can take `config` as it is.
+        """Check that a bot that is up can take `config` without a restart.
 
         Raises:
-            Refusal: INVALID_STATE, naming the first field that needs a restart, and the way around.
+            Refusal: INVALID_STATE, naming the first field that needs a restart, and what to do instead.
         """
         for field in changed_fields(held.config, config):
             if self.catalog.apply_mode(held.strategy_type, field) != HOT:
@@ -82,11 +86,11 @@ class Validator(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def changed_fields(before: Config, after: Config) -> list[str]:
-    """Fields that are new, gone, or of another value; 0.10 is no other value than 0.1."""
-    names = sorted(before.keys() | after.keys())
-    return [name for name in names if not _same(name, before, after)]
-
-
-def _same(name: str, before: Config, after: Config) -> bool:
-    both = name in before and name in after
-    return both and canonical_json(before[name]) == canonical_json(after[name])
+    """List the fields that are new, gone, or of another value; 0.10 and 0.1 are the same value."""
+    return [
+        name
+        for name in sorted(before.keys() | after.keys())
+        if name not in before
+        or name not in after
+        or canonical_json(before[name]) != canonical_json(after[name])
+    ]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.agent.idempotency import CachedReply
-from reconciler.agent.journal import Entry, Journal, Remembered
+from reconciler.agent.journal import Journal
+from reconciler.agent.model import CachedReply, Entry, SavedState
 from reconciler.agent.responses import done
 from reconciler.errors import StoreError
 from reconciler.model.change import Op
@@ -24,7 +24,7 @@ from tests.support.agent_builders import CONFIG, strategy
 NOW = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)
 
 
-def reopened(folder: Path, now: datetime = NOW) -> Remembered:
+def reopened(folder: Path, now: datetime = NOW) -> SavedState:
     with closing(Journal(folder)) as journal:
         return journal.load(now)
 
@@ -35,7 +35,7 @@ def write(folder: Path, entry: Entry) -> None:
 
 
 def test_a_new_folder_remembers_nothing(tmp_path: Path) -> None:
-    assert reopened(tmp_path / "not" / "yet") == Remembered()
+    assert reopened(tmp_path / "not" / "yet") == SavedState()
 
 
 def test_everything_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_everything_comes_back_as_it_was(tmp_path: Path) -> None:
 
     write(tmp_path, entry)
 
-    assert reopened(tmp_path) == Remembered(
+    assert reopened(tmp_path) == SavedState(
         strategies=(kept,), answers=(("k", answer),), nonces=(("r", NOW),), epoch=7
     )
 
@@ -75,7 +75,7 @@ def test_what_is_gone_is_gone(tmp_path: Path) -> None:
 
     write(tmp_path, Entry(strategies={"mm": None}, forgotten=["k"]))
 
-    assert reopened(tmp_path) == Remembered()
+    assert reopened(tmp_path) == SavedState()
 
 
 def test_request_ids_are_forgotten_when_their_commands_have_expired(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ async def test_a_burst_is_one_act() -> None:
     soon = Debouncer(lambda: acts.append(clock()), quiet_s=0.05, longest_s=60.0)
 
     for _ in range(5):
-        soon.ask()
+        soon.call()
         await asyncio.sleep(0)
     asked = clock()
     await until(lambda: acts)
@@ -91,7 +91,7 @@ async def test_a_burst_that_does_not_end_is_interrupted() -> None:
     acts: list[None] = []
     soon = Debouncer(lambda: acts.append(None), quiet_s=60.0, longest_s=0.05)
 
-    soon.ask()
+    soon.call()
     await until(lambda: acts)
 
     assert len(acts) == 1
@@ -101,9 +101,9 @@ async def test_after_an_act_the_next_burst_is_another() -> None:
     acts: list[None] = []
     soon = Debouncer(lambda: acts.append(None), quiet_s=0.01, longest_s=0.05)
 
-    soon.ask()
+    soon.call()
     await until(lambda: len(acts) == 1)
-    soon.ask()
+    soon.call()
     await until(lambda: len(acts) == 2)
 
 
@@ -111,7 +111,7 @@ async def test_what_was_cancelled_does_not_act() -> None:
     acts: list[None] = []
     soon = Debouncer(lambda: acts.append(None), quiet_s=0.01, longest_s=0.05)
 
-    soon.ask()
+    soon.call()
     soon.cancel()
     await asyncio.sleep(0.05)
 

@@ -7,8 +7,8 @@ import random
 from collections.abc import Mapping
 from pathlib import Path
 
-from reconciler.agent.journal import Entry, Journal
-from reconciler.agent.model import StateChanged, Strategy
+from reconciler.agent.journal import Journal
+from reconciler.agent.model import Entry, StateChanged, Strategy
 from reconciler.agent.runner import Event, Listener
 from reconciler.agent.simulated.runner import SimulatedRunner
 from reconciler.model.state import Lifecycle

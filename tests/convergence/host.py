@@ -65,11 +65,11 @@ class Host:
             heartbeat_s=HEARTBEAT_S,
         )
         scout = Line(self._hub, ClientIdentity("scout"), self._weather)
-        leftovers = await Discovery(scout, TOPICS, NAME).look_around()
+        stale = await Discovery(scout, TOPICS, NAME).run()
         self.line = Line(
             self._hub,
             ClientIdentity(
-                f"{NAME}-{session.session}", Will(TOPICS.presence(NAME), session.farewell(), retain=True)
+                f"{NAME}-{session.session}", Will(TOPICS.presence(NAME), session.offline(), retain=True)
             ),
             self._weather,
         )
@@ -83,14 +83,14 @@ class Host:
             session=session,
         )
         settings = AgentSettings(name=NAME, root=ROOT, heartbeat_s=HEARTBEAT_S, performance_interval_s=50.0)
-        await self._serve(Agent(settings, components), leftovers)
+        await self._serve(Agent(settings, components), stale)
 
-    async def _serve(self, agent: Agent, leftovers: Iterable[str]) -> None:
+    async def _serve(self, agent: Agent, stale: Iterable[str]) -> None:
         assert self._journal is not None
         self.agent = agent
         self._journal.know(agent.processor.strategies)
         self._stop = asyncio.Event()
-        self._task = asyncio.ensure_future(agent.run(self._stop, set(leftovers)))
+        self._task = asyncio.ensure_future(agent.run(self._stop, set(stale)))
         await asyncio.sleep(0.5 + len(self._survivors))
         self._survivors = {}
 

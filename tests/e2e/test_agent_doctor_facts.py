@@ -17,8 +17,8 @@ import pytest
 from reconciler.agent.doctor.probes import ahead_of, kept_by_ntp
 from reconciler.agent.doctor.verdicts import CheckVerdict
 from reconciler.agent.hummingbot.options import BotOptions
-from reconciler.agent.journal import Entry, Journal
-from reconciler.agent.model import Strategy
+from reconciler.agent.journal import Journal
+from reconciler.agent.model import Entry, Strategy
 from tests.support.brokers import free_port, scripted_broker
 from tests.support.doctor_subjects import SECRET, found, subject
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.agent.decide import finish, overtaken
+from reconciler.agent.decide import finish, superseded
 from reconciler.agent.transitions import SUPERSEDABLE, TABLE, Transition, transition
 from reconciler.model.change import ConfigMode, Op
 from reconciler.model.state import Lifecycle
@@ -95,7 +95,7 @@ def test_a_busy_answer_says_when_to_ask_again() -> None:
 
 
 def test_who_was_overtaken_hears_that_it_was_a_stop() -> None:
-    reply = overtaken(Op.START, strategy(Lifecycle.STOPPING))
+    reply = superseded(Op.START, strategy(Lifecycle.STOPPING))
 
     assert reply.error_code == "CONFLICT"
     assert reply.details == {"reason": "a stop overtook it"}

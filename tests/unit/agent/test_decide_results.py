@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.agent.decide import come_back, finish, happened
+from reconciler.agent.decide import apply_event, finish, recover
 from reconciler.agent.model import ConfigChanged, Decision, StateChanged
 from reconciler.agent.responses import Refusal
 from reconciler.errors import CommandRejected
@@ -120,7 +120,7 @@ def test_a_runners_unknown_code_becomes_internal() -> None:
 
 def test_a_bot_that_fails_while_it_is_being_resumed_is_no_success() -> None:
     work, meanwhile = works_on(Op.RESUME, Lifecycle.PAUSED)
-    broken = happened(StateChanged("mm", Lifecycle.ERROR, "drawdown"), meanwhile).strategy
+    broken = apply_event(StateChanged("mm", Lifecycle.ERROR, "drawdown"), meanwhile).strategy
     assert broken is not None
 
     decision = finish(work, broken, None)
@@ -141,7 +141,9 @@ def test_a_deleted_strategy_is_gone_when_the_runner_has_cleared_up() -> None:
 
 
 def test_a_change_by_hand_shows_in_the_hash() -> None:
-    changed = happened(ConfigChanged("mm", {**CONFIG, "bid_spread": 5}), strategy(Lifecycle.RUNNING)).strategy
+    changed = apply_event(
+        ConfigChanged("mm", {**CONFIG, "bid_spread": 5}), strategy(Lifecycle.RUNNING)
+    ).strategy
 
     assert changed is not None
     assert changed.spec_hash == spec_hash(bid_spread=5)
@@ -150,7 +152,7 @@ def test_a_change_by_hand_shows_in_the_hash() -> None:
 def test_a_bot_stopped_by_hand_stays_stopped_after_a_restart() -> None:
     held = strategy(Lifecycle.RUNNING, wish=Wish.RUNNING)
 
-    changed = happened(StateChanged("mm", Lifecycle.STOPPED, "by hand"), held).strategy
+    changed = apply_event(StateChanged("mm", Lifecycle.STOPPED, "by hand"), held).strategy
 
     assert changed is not None
     assert changed.wish is Wish.STOPPED
@@ -159,7 +161,7 @@ def test_a_bot_stopped_by_hand_stays_stopped_after_a_restart() -> None:
 def test_a_crash_that_is_restarted_keeps_its_wish() -> None:
     held = strategy(Lifecycle.RUNNING, wish=Wish.RUNNING)
 
-    changed = happened(StateChanged("mm", Lifecycle.STARTING, "crashed"), held).strategy
+    changed = apply_event(StateChanged("mm", Lifecycle.STARTING, "crashed"), held).strategy
 
     assert changed is not None
     assert (changed.state, changed.wish) == (Lifecycle.STARTING, Wish.RUNNING)
@@ -168,11 +170,11 @@ def test_a_crash_that_is_restarted_keeps_its_wish() -> None:
 def test_a_bot_that_dies_while_it_is_stopped_is_just_stopped() -> None:
     held = strategy(Lifecycle.STOPPING, doing=Op.STOP)
 
-    assert happened(StateChanged("mm", Lifecycle.ERROR, "crash"), held) == Decision()
+    assert apply_event(StateChanged("mm", Lifecycle.ERROR, "crash"), held) == Decision()
 
 
 def test_news_of_a_strategy_that_is_gone_is_none() -> None:
-    assert happened(StateChanged("mm", Lifecycle.ERROR, "crash"), None) == Decision()
+    assert apply_event(StateChanged("mm", Lifecycle.ERROR, "crash"), None) == Decision()
 
 
 # After a restart.
@@ -195,25 +197,25 @@ def test_news_of_a_strategy_that_is_gone_is_none() -> None:
 def test_what_an_earlier_life_left_comes_back_and_nothing_starts_twice(
     wish: Wish, found: Lifecycle | None, op: Op | None, *, paused: bool
 ) -> None:
-    decision = come_back(strategy(Lifecycle.STARTING, wish=wish), found)
+    decision = recover(strategy(Lifecycle.STARTING, wish=wish), found)
 
     assert (decision.work and decision.work.op) == op
     assert (decision.work is not None and decision.work.paused) == paused
 
 
 def test_an_error_stays_after_a_restart() -> None:
-    assert come_back(strategy(Lifecycle.ERROR, wish=Wish.RUNNING), None) == Decision()
+    assert recover(strategy(Lifecycle.ERROR, wish=Wish.RUNNING), None) == Decision()
 
 
 def test_a_strategy_that_was_cut_off_while_stopping_is_stopped() -> None:
-    settled = come_back(strategy(Lifecycle.STOPPING), None).strategy
+    settled = recover(strategy(Lifecycle.STOPPING), None).strategy
 
     assert settled is not None
     assert settled.state is Lifecycle.STOPPED
 
 
-def test_what_cannot_come_back_is_an_error_and_not_silence() -> None:
-    decision = come_back(strategy(Lifecycle.RUNNING, wish=Wish.RUNNING), None)
+def test_what_cannot_recover_is_an_error_and_not_silence() -> None:
+    decision = recover(strategy(Lifecycle.RUNNING, wish=Wish.RUNNING), None)
     assert decision.work is not None
     assert decision.strategy is not None
 

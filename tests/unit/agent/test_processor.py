@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.agent.journal import Remembered
-from reconciler.agent.model import StateChanged, Strategy
+from reconciler.agent.model import SavedState, StateChanged, Strategy
 from reconciler.agent.processor import CommandProcessor, Effects
 from reconciler.agent.responses import Refusal
 from reconciler.model.change import Op
@@ -27,13 +26,15 @@ TOPICS = Topics("hummingbot")
 KEYS = {"key-1": "secret-1"}
 
 
-def desk_with(*strategies: Strategy, api_keys: dict[str, str] | None = None, **left: Any) -> CommandProcessor:
-    remembered = Remembered(strategies=strategies, **left)
-    return CommandProcessor(TOPICS, rules(), remembered, api_keys=api_keys or {}, new_id=lambda: "17")
+def processor_with(
+    *strategies: Strategy, api_keys: dict[str, str] | None = None, **left: Any
+) -> CommandProcessor:
+    saved = SavedState(strategies=strategies, **left)
+    return CommandProcessor(TOPICS, rules(), saved, api_keys=api_keys or {}, new_id=lambda: "17")
 
 
 def send(
-    desk: CommandProcessor,
+    processor: CommandProcessor,
     op: Op | str,
     given: Command | bytes | None = None,
     *,
@@ -45,13 +46,13 @@ def send(
         given = command(Op(op))
     payload = given if isinstance(given, bytes) else encode(given)
     message = Message(f"hummingbot/strategy/{op}", payload, properties=properties)
-    desk.take(op, message, now)
-    return desk.next_turn()
+    processor.process(op, message, now)
+    return processor.take_effects()
 
 
-def answer(turn: Effects) -> Reply:
-    assert len(turn.replies) == 1, turn
-    return turn.replies[0][1]
+def answer(effects: Effects) -> Reply:
+    assert len(effects.replies) == 1, effects
+    return effects.replies[0][1]
 
 
 def signed(op: Op, **fields: Any) -> Command:
@@ -64,7 +65,7 @@ def signed(op: Op, **fields: Any) -> Command:
 
 
 def test_a_basic_command_is_answered_in_the_given_shape_and_nothing_more() -> None:
-    reply = answer(send(desk_with(), Op.CREATE))
+    reply = answer(send(processor_with(), Op.CREATE))
 
     assert encode(reply) == (
         b'{"status":"success","message":"Strategy created successfully",'
@@ -73,7 +74,7 @@ def test_a_basic_command_is_answered_in_the_given_shape_and_nothing_more() -> No
 
 
 def test_a_basic_refusal_too() -> None:
-    reply = answer(send(desk_with(), Op.CREATE, command(Op.CREATE, trading_pair="BTC")))
+    reply = answer(send(processor_with(), Op.CREATE, command(Op.CREATE, trading_pair="BTC")))
 
     assert encode(reply) == (
         b'{"status":"error","message":"Invalid trading pair","error_code":"INVALID_TRADING_PAIR",'
@@ -94,32 +95,32 @@ def test_an_answer_goes_to_the_first_address_given(
 ) -> None:
     properties = Properties(response_topic=response_topic, correlation_data=b"c1")
 
-    turn = send(
-        desk_with(), Op.CREATE, command(Op.CREATE, meta=meta(reply_to=reply_to)), properties=properties
+    effects = send(
+        processor_with(), Op.CREATE, command(Op.CREATE, meta=meta(reply_to=reply_to)), properties=properties
     )
 
-    route, _ = turn.replies[0]
+    route, _ = effects.replies[0]
     assert (route.topic, route.correlation_data) == (expected, b"c1")
 
 
 @pytest.mark.parametrize("topic", ["hummingbot/strategy/stop", "hummingbot/response/+", "elsewhere"])
 def test_nobody_makes_the_agent_publish_where_he_likes(topic: str) -> None:
-    desk = desk_with()
+    processor = processor_with()
 
-    turn = send(desk, Op.CREATE, command(Op.CREATE, meta=meta(reply_to=topic)))
+    effects = send(processor, Op.CREATE, command(Op.CREATE, meta=meta(reply_to=topic)))
 
-    route, reply = turn.replies[0]
+    route, reply = effects.replies[0]
     assert route.topic == "hummingbot/response"
     assert reply.error_code == "INVALID_PAYLOAD"
-    assert not desk.strategies
+    assert not processor.strategies
 
 
 def test_what_cannot_be_read_is_answered_to_whoever_can_be_recognised() -> None:
     payload = b'{"strategy_name":"mm","meta":{"request_id":"r7","reply_to":"hummingbot/response/me"}}'
 
-    turn = send(desk_with(), Op.START, payload)
+    effects = send(processor_with(), Op.START, payload)
 
-    route, reply = turn.replies[0]
+    route, reply = effects.replies[0]
     assert route.topic == "hummingbot/response/me"
     assert reply.error_code == "INVALID_PAYLOAD"
     assert reply.meta is not None
@@ -128,21 +129,21 @@ def test_what_cannot_be_read_is_answered_to_whoever_can_be_recognised() -> None:
 
 @pytest.mark.parametrize("payload", [b"", b"[]", b"nonsense", b'{"strategy_name":"a/b"}', b'{"meta":3}'])
 def test_nonsense_is_refused_and_changes_nothing(payload: bytes) -> None:
-    turn = send(desk_with(strategy()), Op.START, payload)
+    effects = send(processor_with(strategy()), Op.START, payload)
 
-    assert answer(turn).error_code == "INVALID_PAYLOAD"
-    assert not turn.works
+    assert answer(effects).error_code == "INVALID_PAYLOAD"
+    assert not effects.works
 
 
 def test_the_field_that_cannot_be_read_is_named() -> None:
-    reply = answer(send(desk_with(), Op.CREATE, b'{"strategy_name":"mm","config":3}'))
+    reply = answer(send(processor_with(), Op.CREATE, b'{"strategy_name":"mm","config":3}'))
 
     assert reply.details is not None
     assert reply.details["field"] == "config"
 
 
 def test_an_operation_that_there_is_not_is_said_to_be_unsupported() -> None:
-    assert answer(send(desk_with(), "liquidate", b"{}")).error_code == "UNSUPPORTED_OPERATION"
+    assert answer(send(processor_with(), "liquidate", b"{}")).error_code == "UNSUPPORTED_OPERATION"
 
 
 # Age, fencing, signatures.
@@ -152,13 +153,13 @@ def test_an_operation_that_there_is_not_is_said_to_be_unsupported() -> None:
 def test_an_expired_command_is_refused_beyond_thirty_seconds_of_skew(late_s: int, code: str) -> None:
     given = command(Op.CREATE, meta=meta(expires_at=format_time(NOW - timedelta(seconds=late_s))))
 
-    assert answer(send(desk_with(), Op.CREATE, given)).error_code == code
+    assert answer(send(processor_with(), Op.CREATE, given)).error_code == code
 
 
 def test_a_lower_epoch_is_refused_with_the_highest() -> None:
-    desk = desk_with(epoch=9)
+    processor = processor_with(epoch=9)
 
-    reply = answer(send(desk, Op.CREATE, command(Op.CREATE, meta=meta(epoch=8))))
+    reply = answer(send(processor, Op.CREATE, command(Op.CREATE, meta=meta(epoch=8))))
 
     assert reply.error_code == "STALE_EPOCH"
     assert reply.details is not None
@@ -166,29 +167,29 @@ def test_a_lower_epoch_is_refused_with_the_highest() -> None:
 
 
 def test_a_higher_epoch_is_written_down_even_if_its_command_is_refused() -> None:
-    desk = desk_with(epoch=9)
+    processor = processor_with(epoch=9)
 
-    turn = send(desk, Op.START, command(Op.START, meta=meta(epoch=10)))
+    effects = send(processor, Op.START, command(Op.START, meta=meta(epoch=10)))
 
-    assert answer(turn).error_code == "NOT_FOUND"
-    assert turn.entry.epoch == desk.epoch == 10
+    assert answer(effects).error_code == "NOT_FOUND"
+    assert effects.entry.epoch == processor.epoch == 10
 
 
 def test_a_command_without_epoch_is_not_fenced() -> None:
-    assert answer(send(desk_with(epoch=9), Op.CREATE, command(Op.CREATE, meta=meta()))).ok
+    assert answer(send(processor_with(epoch=9), Op.CREATE, command(Op.CREATE, meta=meta()))).ok
 
 
 @pytest.mark.parametrize("given", [command(Op.CREATE), command(Op.CREATE, meta=meta(api_key="key-1"))])
 def test_with_keys_an_unsigned_command_is_refused(given: Command) -> None:
-    assert answer(send(desk_with(api_keys=KEYS), Op.CREATE, given)).error_code == "UNAUTHORIZED"
+    assert answer(send(processor_with(api_keys=KEYS), Op.CREATE, given)).error_code == "UNAUTHORIZED"
 
 
 def test_a_signed_command_is_taken_once_and_its_double_is_only_answered() -> None:
-    desk = desk_with(api_keys=KEYS)
+    processor = processor_with(api_keys=KEYS)
     given = signed(Op.CREATE)
 
-    first = send(desk, Op.CREATE, given)
-    second = send(desk, Op.CREATE, given)
+    first = send(processor, Op.CREATE, given)
+    second = send(processor, Op.CREATE, given)
 
     assert answer(first).ok
     assert list(first.entry.nonces) == ["r1"]
@@ -197,167 +198,167 @@ def test_a_signed_command_is_taken_once_and_its_double_is_only_answered() -> Non
 
 
 def test_a_signed_command_that_was_refused_is_not_tried_again() -> None:
-    desk = desk_with(api_keys=KEYS)
+    processor = processor_with(api_keys=KEYS)
     given = signed(Op.START)
 
-    assert answer(send(desk, Op.START, given)).error_code == "NOT_FOUND"
-    assert send(desk, Op.START, given).replies == []
+    assert answer(send(processor, Op.START, given)).error_code == "NOT_FOUND"
+    assert send(processor, Op.START, given).replies == []
 
 
 def test_a_signature_is_good_for_its_topic_only() -> None:
-    desk = desk_with(strategy(), api_keys=KEYS)
+    processor = processor_with(strategy(), api_keys=KEYS)
 
-    assert answer(send(desk, Op.START, signed(Op.STOP))).error_code == "UNAUTHORIZED"
+    assert answer(send(processor, Op.START, signed(Op.STOP))).error_code == "UNAUTHORIZED"
 
 
 # Repetition.
 
 
 def test_a_retry_gets_the_same_answer_and_nothing_happens_again() -> None:
-    desk = desk_with()
-    send(desk, Op.CREATE, command(Op.CREATE, meta=meta(idempotency_key="k")))
+    processor = processor_with()
+    send(processor, Op.CREATE, command(Op.CREATE, meta=meta(idempotency_key="k")))
 
-    turn = send(desk, Op.CREATE, command(Op.CREATE, meta=meta(idempotency_key="k", request_id="r2")))
+    effects = send(processor, Op.CREATE, command(Op.CREATE, meta=meta(idempotency_key="k", request_id="r2")))
 
-    reply = answer(turn)
+    reply = answer(effects)
     assert reply.ok
     assert reply.meta is not None
     assert (reply.meta.request_id, reply.meta.replayed) == ("r2", True)
-    assert not turn.entry
+    assert not effects.entry
 
 
 def test_answers_survive_a_restart() -> None:
-    before = send(desk_with(), Op.CREATE, command(Op.CREATE, meta=meta(idempotency_key="k")))
+    before = send(processor_with(), Op.CREATE, command(Op.CREATE, meta=meta(idempotency_key="k")))
 
-    desk = desk_with(answers=tuple(before.entry.answers.items()))
+    processor = processor_with(answers=tuple(before.entry.answers.items()))
 
-    assert answer(send(desk, Op.CREATE, command(Op.CREATE, meta=meta(idempotency_key="k")))).ok
-    assert not desk.strategies
+    assert answer(send(processor, Op.CREATE, command(Op.CREATE, meta=meta(idempotency_key="k")))).ok
+    assert not processor.strategies
 
 
 @pytest.mark.parametrize(("later", "replayed"), [(23, True), (25, False)])
 def test_answers_are_kept_for_a_day(later: int, *, replayed: bool) -> None:
-    desk = desk_with()
+    processor = processor_with()
     given = command(Op.CREATE, meta=meta(idempotency_key="k"))
-    send(desk, Op.CREATE, given)
+    send(processor, Op.CREATE, given)
 
-    turn = send(desk, Op.CREATE, given, now=NOW + timedelta(hours=later))
+    effects = send(processor, Op.CREATE, given, now=NOW + timedelta(hours=later))
 
-    assert answer(turn).ok is replayed
+    assert answer(effects).ok is replayed
 
 
 def test_old_answers_are_forgotten_in_the_file_too() -> None:
-    desk = desk_with()
-    send(desk, Op.CREATE, command(Op.CREATE, meta=meta(idempotency_key="k")))
+    processor = processor_with()
+    send(processor, Op.CREATE, command(Op.CREATE, meta=meta(idempotency_key="k")))
 
-    desk.forget_old(NOW + timedelta(hours=25))
+    processor.expire_replies(NOW + timedelta(hours=25))
 
-    assert desk.next_turn().entry.forgotten == ["k"]
+    assert processor.take_effects().entry.forgotten == ["k"]
 
 
 def test_a_refusal_is_not_replayed_since_the_world_may_have_changed() -> None:
-    desk = desk_with()
+    processor = processor_with()
     given = command(Op.START, meta=meta(idempotency_key="k"))
-    assert answer(send(desk, Op.START, given)).error_code == "NOT_FOUND"
-    send(desk, Op.CREATE)
+    assert answer(send(processor, Op.START, given)).error_code == "NOT_FOUND"
+    send(processor, Op.CREATE)
 
-    assert send(desk, Op.START, given).works
+    assert send(processor, Op.START, given).works
 
 
 def test_a_key_of_another_command_is_a_conflict() -> None:
-    desk = desk_with()
-    send(desk, Op.CREATE, command(Op.CREATE, meta=meta(idempotency_key="k")))
+    processor = processor_with()
+    send(processor, Op.CREATE, command(Op.CREATE, meta=meta(idempotency_key="k")))
 
-    turn = send(desk, Op.DELETE, command(Op.DELETE, meta=meta(idempotency_key="k")))
+    effects = send(processor, Op.DELETE, command(Op.DELETE, meta=meta(idempotency_key="k")))
 
-    assert answer(turn).error_code == "CONFLICT"
-    assert not turn.works
+    assert answer(effects).error_code == "CONFLICT"
+    assert not effects.works
 
 
 def test_who_asks_again_while_it_starts_hears_the_end_of_the_same_start() -> None:
-    desk = desk_with(strategy())
-    first = send(desk, Op.START, command(Op.START, meta=meta(idempotency_key="k")))
-    again = send(desk, Op.START, command(Op.START, meta=meta(idempotency_key="k", request_id="r2")))
+    processor = processor_with(strategy())
+    first = send(processor, Op.START, command(Op.START, meta=meta(idempotency_key="k")))
+    again = send(processor, Op.START, command(Op.START, meta=meta(idempotency_key="k", request_id="r2")))
     assert (len(first.works), again.works, again.replies) == (1, [], [])
 
-    desk.finish(first.works[0], None, NOW)
+    processor.finish(first.works[0], None, NOW)
 
-    replies = [reply for _, reply in desk.next_turn().replies]
+    replies = [reply for _, reply in processor.take_effects().replies]
     assert [reply.ok for reply in replies] == [True, True]
     assert [reply.meta and reply.meta.request_id for reply in replies] == ["r1", "r2"]
 
 
-def test_another_start_meanwhile_is_told_to_come_back() -> None:
-    desk = desk_with(strategy())
-    send(desk, Op.START, command(Op.START, meta=meta(idempotency_key="k")))
+def test_another_start_meanwhile_is_told_to_recover() -> None:
+    processor = processor_with(strategy())
+    send(processor, Op.START, command(Op.START, meta=meta(idempotency_key="k")))
 
-    other = send(desk, Op.START, command(Op.START, meta=meta(idempotency_key="l")))
+    other = send(processor, Op.START, command(Op.START, meta=meta(idempotency_key="l")))
 
     assert answer(other).error_code == "BUSY"
 
 
 def test_a_command_that_takes_long_is_first_accepted_and_a_basic_one_is_not() -> None:
-    desk = desk_with(strategy(), strategy(name="basic"))
-    extended = send(desk, Op.START, command(Op.START, meta=meta())).works[0]
-    basic = send(desk, Op.START, command(Op.START, name="basic")).works[0]
+    processor = processor_with(strategy(), strategy(name="basic"))
+    extended = send(processor, Op.START, command(Op.START, meta=meta())).works[0]
+    basic = send(processor, Op.START, command(Op.START, name="basic")).works[0]
 
-    desk.takes_long(extended)
-    desk.takes_long(basic)
+    processor.report_accepted(extended)
+    processor.report_accepted(basic)
 
-    replies = [reply for _, reply in desk.next_turn().replies]
+    replies = [reply for _, reply in processor.take_effects().replies]
     assert [reply.meta and reply.meta.phase for reply in replies] == ["accepted"]
 
 
 def test_a_stop_answers_those_whose_start_it_overtakes() -> None:
-    desk = desk_with(strategy())
-    start = send(desk, Op.START).works[0]
+    processor = processor_with(strategy())
+    start = send(processor, Op.START).works[0]
 
-    stop = send(desk, Op.STOP)
+    stop = send(processor, Op.STOP)
 
     assert answer(stop).error_code == "CONFLICT"
-    desk.finish(start, None, NOW)
-    assert not desk.next_turn().entry, "the overtaken start concludes nothing"
-    desk.finish(stop.works[0], None, NOW)
-    assert desk.strategies["mm"].state is Lifecycle.STOPPED
+    processor.finish(start, None, NOW)
+    assert not processor.take_effects().entry, "the overtaken start concludes nothing"
+    processor.finish(stop.works[0], None, NOW)
+    assert processor.strategies["mm"].state is Lifecycle.STOPPED
 
 
 def test_a_failed_start_may_be_asked_for_again_under_its_key() -> None:
-    desk = desk_with(strategy())
+    processor = processor_with(strategy())
     given = command(Op.START, meta=meta(idempotency_key="k"))
-    work = send(desk, Op.START, given).works[0]
-    desk.finish(work, Refusal(ErrorCode.EXCHANGE_UNAVAILABLE, "down"), NOW)
-    assert answer(desk.next_turn()).error_code == "EXCHANGE_UNAVAILABLE"
+    work = send(processor, Op.START, given).works[0]
+    processor.finish(work, Refusal(ErrorCode.EXCHANGE_UNAVAILABLE, "down"), NOW)
+    assert answer(processor.take_effects()).error_code == "EXCHANGE_UNAVAILABLE"
 
-    assert send(desk, Op.START, given).works
+    assert send(processor, Op.START, given).works
 
 
 # What else happens.
 
 
 def test_a_deleted_strategy_is_struck_out_and_told_as_gone() -> None:
-    desk = desk_with(strategy())
-    work = send(desk, Op.DELETE).works[0]
+    processor = processor_with(strategy())
+    work = send(processor, Op.DELETE).works[0]
 
-    desk.finish(work, None, NOW)
+    processor.finish(work, None, NOW)
 
-    turn = desk.next_turn()
-    assert turn.entry.strategies == {"mm": None}
-    assert turn.told == ["mm"]
-    assert answer(turn).data == {"strategy_name": "mm", "strategy_id": "17"}
+    effects = processor.take_effects()
+    assert effects.entry.strategies == {"mm": None}
+    assert effects.changed == ["mm"]
+    assert answer(effects).data == {"strategy_name": "mm", "strategy_id": "17"}
 
 
 def test_what_a_bot_does_by_itself_is_written_down_and_told() -> None:
-    desk = desk_with(strategy(Lifecycle.RUNNING))
+    processor = processor_with(strategy(Lifecycle.RUNNING))
 
-    desk.happened(StateChanged("mm", Lifecycle.ERROR, "kill switch"))
+    processor.apply_event(StateChanged("mm", Lifecycle.ERROR, "kill switch"))
 
-    turn = desk.next_turn()
-    assert turn.told == [desk.strategies["mm"]] == list(turn.entry.strategies.values())
+    effects = processor.take_effects()
+    assert effects.changed == [processor.strategies["mm"]] == list(effects.entry.strategies.values())
 
 
 def test_what_should_run_comes_back_when_the_agent_does() -> None:
-    desk = desk_with(strategy(Lifecycle.RUNNING, wish=Wish.RUNNING), strategy(name="idle"))
+    processor = processor_with(strategy(Lifecycle.RUNNING, wish=Wish.RUNNING), strategy(name="idle"))
 
-    desk.come_back({})
+    processor.recover({})
 
-    assert [(work.op, work.name) for work in desk.next_turn().works] == [(Op.START, "mm")]
+    assert [(work.op, work.name) for work in processor.take_effects().works] == [(Op.START, "mm")]

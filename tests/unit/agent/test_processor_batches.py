@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from reconciler.agent.journal import Remembered
+from reconciler.agent.model import SavedState
 from reconciler.agent.processor import CommandProcessor, Effects
 from reconciler.model.change import Op
 from reconciler.model.state import Lifecycle
@@ -22,20 +22,22 @@ TOPICS = Topics("hummingbot")
 REPLY_TO = TOPICS.reply_to("ctl")
 
 
-def desk_with(**api_keys: str) -> CommandProcessor:
-    return CommandProcessor(TOPICS, rules(), Remembered(), api_keys=api_keys, new_id=lambda: "17")
+def processor_with(**api_keys: str) -> CommandProcessor:
+    return CommandProcessor(TOPICS, rules(), SavedState(), api_keys=api_keys, new_id=lambda: "17")
 
 
 def send(
-    desk: CommandProcessor, *commands: tuple[Op, Command], properties: Properties | None = None
+    processor: CommandProcessor, *commands: tuple[Op, Command], properties: Properties | None = None
 ) -> Effects:
     """Take a batch in and return what follows from it."""
-    return take(desk, pack_commands((op, encode(given)) for op, given in commands), properties=properties)
+    return take(
+        processor, pack_commands((op, encode(given)) for op, given in commands), properties=properties
+    )
 
 
-def take(desk: CommandProcessor, payload: bytes, *, properties: Properties | None = None) -> Effects:
-    desk.take(BATCH, Message(TOPICS.batch, payload, properties=properties), NOW)
-    return desk.next_turn()
+def take(processor: CommandProcessor, payload: bytes, *, properties: Properties | None = None) -> Effects:
+    processor.process(BATCH, Message(TOPICS.batch, payload, properties=properties), NOW)
+    return processor.take_effects()
 
 
 def create(name: str, **fields: Any) -> tuple[Op, Command]:
@@ -44,10 +46,12 @@ def create(name: str, **fields: Any) -> tuple[Op, Command]:
 
 
 def test_each_command_is_carried_out_in_its_order() -> None:
-    turn = send(desk_with(), create("a"), (Op.START, command(Op.START, name="a", meta=meta())), create("b"))
+    effects = send(
+        processor_with(), create("a"), (Op.START, command(Op.START, name="a", meta=meta())), create("b")
+    )
 
-    assert [work.name for work in turn.works] == ["a"]
-    assert [(told.name, told.state) for told in turn.told if not isinstance(told, str)] == [
+    assert [work.name for work in effects.works] == ["a"]
+    assert [(each.name, each.state) for each in effects.changed if not isinstance(each, str)] == [
         ("a", Lifecycle.STOPPED),
         ("a", Lifecycle.STARTING),
         ("b", Lifecycle.STOPPED),
@@ -55,60 +59,61 @@ def test_each_command_is_carried_out_in_its_order() -> None:
 
 
 def test_each_is_answered_where_its_own_meta_says_and_may_travel_with_others() -> None:
-    turn = send(desk_with(), create("a"), create("b"))
+    effects = send(processor_with(), create("a"), create("b"))
 
-    assert [(route.topic, route.correlation_data, route.together) for route, _ in turn.replies] == [
+    assert [(route.topic, route.correlation_data, route.together) for route, _ in effects.replies] == [
         (REPLY_TO, None, True),
         (REPLY_TO, None, True),
     ]
-    assert [reply.meta and reply.meta.request_id for _, reply in turn.replies] == ["r-a", "r-b"]
+    assert [reply.meta and reply.meta.request_id for _, reply in effects.replies] == ["r-a", "r-b"]
 
 
 def test_the_batchs_own_properties_count_for_none_of_its_commands() -> None:
     ours = Properties(response_topic="hummingbot/response/other", correlation_data=b"c1")
 
-    turn = send(desk_with(), create("a"), properties=ours)
+    effects = send(processor_with(), create("a"), properties=ours)
 
-    assert [(route.topic, route.correlation_data) for route, _ in turn.replies] == [(REPLY_TO, None)]
+    assert [(route.topic, route.correlation_data) for route, _ in effects.replies] == [(REPLY_TO, None)]
 
 
 def test_one_that_cannot_be_read_does_not_harm_the_others() -> None:
     good = encode(create("a")[1])
     bad = b'{"commands":[{"op":"create","command":{"strategy_name":7}},{"op":"create","command":%s}]}' % good
 
-    turn = take(desk_with(), bad)
+    effects = take(processor_with(), bad)
 
-    assert [reply.error_code for _, reply in turn.replies] == ["INVALID_PAYLOAD", ""]
+    assert [reply.error_code for _, reply in effects.replies] == ["INVALID_PAYLOAD", ""]
 
 
 def test_an_operation_that_there_is_not_is_unsupported_in_a_batch_too() -> None:
-    desk = desk_with()
+    processor = processor_with()
 
     turns = [
-        take(desk, b'{"commands":[{"op":"%s","command":{}}]}' % op) for op in (b"explode", b"batch", b"+")
+        take(processor, b'{"commands":[{"op":"%s","command":{}}]}' % op)
+        for op in (b"explode", b"batch", b"+")
     ]
 
-    codes = [[reply.error_code for _, reply in turn.replies] for turn in turns]
+    codes = [[reply.error_code for _, reply in effects.replies] for effects in turns]
     assert codes == [["UNSUPPORTED_OPERATION"]] * 3
 
 
 def test_what_is_no_batch_is_said_to_be_invalid() -> None:
-    turn = take(desk_with(), b'{"strategy_name":"mm"}')
+    effects = take(processor_with(), b'{"strategy_name":"mm"}')
 
-    assert [(route.topic, reply.error_code) for route, reply in turn.replies] == [
+    assert [(route.topic, reply.error_code) for route, reply in effects.replies] == [
         ("hummingbot/response", "INVALID_PAYLOAD")
     ]
-    assert not turn.entry
+    assert not effects.entry
 
 
 def test_a_retry_in_a_batch_is_replayed() -> None:
-    desk = desk_with()
-    send(desk, create("a", idempotency_key="k1"))
+    processor = processor_with()
+    send(processor, create("a", idempotency_key="k1"))
 
-    again = send(desk, create("a", idempotency_key="k1"), create("b", idempotency_key="k2"))
+    again = send(processor, create("a", idempotency_key="k1"), create("b", idempotency_key="k2"))
 
     assert [reply.meta and reply.meta.replayed for _, reply in again.replies] == [True, False]
-    assert [told.name for told in again.told if not isinstance(told, str)] == ["b"]
+    assert [each.name for each in again.changed if not isinstance(each, str)] == ["b"]
 
 
 def test_each_signature_is_checked_for_the_topic_that_its_command_has_alone() -> None:
@@ -118,17 +123,19 @@ def test_each_signature_is_checked_for_the_topic_that_its_command_has_alone() ->
     _, other = create("b", expires_at=end)
     for_the_batch = sign(TOPICS.batch, other, api_key="key-1", api_secret="s")
 
-    turn = send(desk_with(**{"key-1": "s"}), (Op.CREATE, good), (Op.CREATE, for_the_batch), create("c"))
+    effects = send(
+        processor_with(**{"key-1": "s"}), (Op.CREATE, good), (Op.CREATE, for_the_batch), create("c")
+    )
 
-    assert [reply.error_code for _, reply in turn.replies] == ["", "UNAUTHORIZED", "UNAUTHORIZED"]
+    assert [reply.error_code for _, reply in effects.replies] == ["", "UNAUTHORIZED", "UNAUTHORIZED"]
 
 
 def test_a_signed_command_is_not_taken_alone_once_it_was_taken_in_a_batch() -> None:
-    desk = desk_with(**{"key-1": "s"})
+    processor = processor_with(**{"key-1": "s"})
     _, plain = create("a", expires_at=format_time(NOW + timedelta(seconds=30)))
     signed = sign(TOPICS.command(Op.CREATE), plain, api_key="key-1", api_secret="s")
-    send(desk, (Op.CREATE, signed))
+    send(processor, (Op.CREATE, signed))
 
-    desk.take("create", Message(TOPICS.command(Op.CREATE), encode(signed)), NOW)
+    processor.process("create", Message(TOPICS.command(Op.CREATE), encode(signed)), NOW)
 
-    assert not desk.next_turn().told
+    assert not processor.take_effects().changed
