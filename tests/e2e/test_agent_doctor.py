@@ -23,7 +23,7 @@ from tests.support.brokers import Mosquitto, free_port, scripted_broker
 from tests.support.cli_project import Project
 from tests.support.conditions import until
 from tests.support.doctor_subjects import SECRET, found, subject
-from tests.support.transport_recorder import Ear
+from tests.support.transport_recorder import TransportRecorder
 from tests.support.wheelhouse import Wheelhouse, needs_uv
 
 
@@ -162,13 +162,13 @@ async def test_a_broker_that_lets_the_agent_work_is_good_and_hears_nothing_that_
 ) -> None:
     finding = await found("broker", subject(tmp_path, broker_settings))
     transport = transport_to(broker_settings)
-    ear = Ear(transport)
+    recorder = TransportRecorder(transport)
     await transport.connect()
     await transport.subscribe(["#"])
     await transport.publish(Publish("end", b""))
 
     assert finding.verdict is CheckVerdict.OK
-    assert [message.topic for message in await ear.hear()] == ["end"]
+    assert [message.topic for message in await recorder.received()] == ["end"]
 
 
 async def test_a_wrong_password_is_told_without_it(

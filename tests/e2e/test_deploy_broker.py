@@ -14,7 +14,7 @@ from reconciler.settings.model import BrokerSettings
 from reconciler.transport.base import Publish, Transport
 from tests.support.brokers import Mosquitto
 from tests.support.cli_project import Project
-from tests.support.transport_recorder import Ear
+from tests.support.transport_recorder import TransportRecorder
 
 DEPLOY = Path(__file__).parents[2] / "examples" / "deploy"
 USERS = ("reconciler", "agent", "viewer")
@@ -78,7 +78,7 @@ async def test_a_commit_reaches_a_bot_and_the_viewer_sees_it_happen(
     project: Project, broker: Mosquitto, transport_to: To
 ) -> None:
     viewer = transport_to(settings(broker, "viewer"))
-    ear = Ear(viewer)
+    recorder = TransportRecorder(viewer)
     await viewer.connect()
     await viewer.subscribe(["#"])
     project.write("mm")
@@ -95,17 +95,17 @@ async def test_a_commit_reaches_a_bot_and_the_viewer_sees_it_happen(
     assert applied.returncode == 0, applied.stdout + applied.stderr
     assert again.returncode == 0, again.stdout + again.stderr
     assert after.returncode == 0, after.stdout + after.stderr
-    await until_end(ear, transport_to(settings(broker, "agent"), "end"))
-    heard = {message.topic.split("/")[1] for message in ear.messages}
+    await until_end(recorder, transport_to(settings(broker, "agent"), "end"))
+    heard = {message.topic.split("/")[1] for message in recorder.messages}
     assert "status" in heard
     assert heard <= {"status", "agent", "inventory", "performance", "logs", "notifications"}
 
 
-async def until_end(ear: Ear, voice: Transport) -> None:
+async def until_end(recorder: TransportRecorder, voice: Transport) -> None:
     """Wait until all that was said before has been heard."""
     await voice.connect()
     await voice.publish(Publish("hummingbot/logs", b"end"))
-    await ear.until(lambda: b"end" in ear.payloads)
+    await recorder.until(lambda: b"end" in recorder.payloads)
 
 
 def test_the_doctor_finds_the_agents_rights_enough_and_the_viewers_not(project: Project) -> None:
@@ -182,7 +182,7 @@ async def test_nobody_hears_what_is_not_for_him(
 ) -> None:
     speaker = next(name for name, topic in _speakers() if topic == deaf_to)
     listener, voice = transport_to(settings(broker, user)), transport_to(settings(broker, speaker), "voice")
-    ear = Ear(listener)
+    recorder = TransportRecorder(listener)
     await listener.connect()
     await listener.subscribe(["#"])
     await voice.connect()
@@ -195,7 +195,7 @@ async def test_nobody_hears_what_is_not_for_him(
     await other.connect()
     await other.publish(Publish(end, b"end"))
 
-    assert [message.topic for message in await ear.hear()] == [end]
+    assert [message.topic for message in await recorder.received()] == [end]
 
 
 def _speakers() -> list[tuple[str, str]]:

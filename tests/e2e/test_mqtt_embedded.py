@@ -22,7 +22,7 @@ from reconciler.transport.base import ClientIdentity, Publish, Transport
 from reconciler.transport.embedded.broker import Choose, Program, amqtt, choose_program
 from reconciler.transport.embedded.transport import EmbeddedBroker, EmbeddedTransport
 from tests.support.brokers import free_port
-from tests.support.transport_recorder import PATIENCE_S, Ear
+from tests.support.transport_recorder import PATIENCE_S, TransportRecorder
 
 To = Callable[..., Transport]
 ROOT = Path(reconciler.__file__).parent.parent
@@ -83,29 +83,29 @@ async def until(condition: Callable[[], bool]) -> None:
 
 async def test_two_transports_of_one_folder_meet(transport_to: To) -> None:
     one, two = transport_to(EMBEDDED, "one"), transport_to(EMBEDDED, "two")
-    ear = Ear(two)
+    recorder = TransportRecorder(two)
 
     await asyncio.gather(one.connect(), two.connect())
     await two.subscribe(["a"])
     await one.publish(Publish("a", b"hello"))
 
-    assert [message.payload for message in await ear.hear()] == [b"hello"]
+    assert [message.payload for message in await recorder.received()] == [b"hello"]
 
 
 async def test_amqtt_serves_where_mosquitto_is_missing(embedded: Callable[..., EmbeddedBroker]) -> None:
     transport = EmbeddedTransport(embedded(choose=amqtt), ClientIdentity("amqtt"))
-    ear = Ear(transport)
+    recorder = TransportRecorder(transport)
 
     await transport.connect()
     await transport.subscribe(["a"])
     await transport.publish(Publish("a", b"hello"))
 
-    assert [message.payload for message in await ear.hear()] == [b"hello"]
-    assert "MQTT 3.1.1" in ear.connection[0][1]
+    assert [message.payload for message in await recorder.received()] == [b"hello"]
+    assert "MQTT 3.1.1" in recorder.connection[0][1]
     await transport.close()
 
 
-async def test_it_takes_the_port_that_it_is_told(embedded: Callable[..., EmbeddedBroker]) -> None:
+async def test_it_takes_the_port_that_is_set(embedded: Callable[..., EmbeddedBroker]) -> None:
     port = free_port()
 
     assert await embedded(port).start() == f"mqtt://127.0.0.1:{port}"
@@ -137,13 +137,13 @@ async def test_a_crashed_broker_comes_back_at_the_same_port(
 ) -> None:
     broker = embedded()
     transport = EmbeddedTransport(broker, ClientIdentity("one"))
-    ear = Ear(transport)
+    recorder = TransportRecorder(transport)
     await transport.connect()
     before = note(tmp_path)
 
     broker.kill()
-    await ear.lost()
-    await ear.back()
+    await recorder.lost()
+    await recorder.back()
 
     assert note(tmp_path)["port"] == before["port"]
     assert note(tmp_path)["pid"] != before["pid"]
@@ -168,16 +168,16 @@ async def test_another_process_finds_the_broker_and_leaves_it_alone(
 async def test_it_dies_with_its_owner_and_a_guest_takes_over(tmp_path: Path, transport_to: To) -> None:
     owner, url = await asyncio.to_thread(start_owner, tmp_path / "state")
     guest = transport_to(EMBEDDED)
-    ear = Ear(guest)
+    recorder = TransportRecorder(guest)
     await guest.connect()
     former = note(tmp_path)["pid"]
 
     owner.send_signal(signal.SIGKILL)
     owner.wait()
-    await ear.lost()
-    await ear.back()
+    await recorder.lost()
+    await recorder.back()
 
-    assert url in ear.connection[-1][1]
+    assert url in recorder.connection[-1][1]
     assert not is_alive(former)
     assert note(tmp_path)["pid"] != former
 

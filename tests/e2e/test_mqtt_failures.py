@@ -12,7 +12,7 @@ from reconciler.settings.model import BrokerSettings
 from reconciler.transport.base import Publish, Transport
 from reconciler.transport.mqtt.client import MqttTransport
 from tests.support.brokers import Mosquitto, free_port, read_packet, scripted_broker
-from tests.support.transport_recorder import PATIENCE_S, Ear
+from tests.support.transport_recorder import PATIENCE_S, TransportRecorder
 
 To = Callable[..., Transport]
 
@@ -92,7 +92,7 @@ async def test_a_broker_that_refuses_mqtt_5_gets_3_1_1(transport_to: To, refusal
         await transport.close()
 
 
-async def test_a_session_taken_over_is_said_to_be_so(transport_to: To) -> None:
+async def test_a_session_taken_over_is_reported_as_such(transport_to: To) -> None:
     async def evict(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_packet(reader)
         writer.write(ACCEPT + bytes.fromhex("e0028e00"))
@@ -100,10 +100,10 @@ async def test_a_session_taken_over_is_said_to_be_so(transport_to: To) -> None:
 
     async with scripted_broker(evict) as port:
         transport = transport_to(at(port))
-        ear = Ear(transport)
+        recorder = TransportRecorder(transport)
         await transport.connect()
 
-        assert "another client has connected with our client id" in await ear.lost()
+        assert "another client has connected with our client id" in await recorder.lost()
         await transport.close()
 
 
@@ -119,18 +119,18 @@ async def test_a_message_that_we_never_asked_for_is_dropped_and_counted(transpor
 
     async with scripted_broker(chatter) as port:
         transport = transport_to(at(port))
-        ear = Ear(transport)
+        recorder = TransportRecorder(transport)
         await transport.connect()
         await transport.subscribe(["a/+"], qos=0)
 
-        assert [message.topic for message in await ear.hear(2)] == ["a/x", "a/y"]
+        assert [message.topic for message in await recorder.received(2)] == ["a/x", "a/y"]
         assert isinstance(transport, MqttTransport)
         assert transport.strays == 1
         await transport.close()
 
 
 async def _deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Accepts whoever comes, and answers nothing more."""
+    """Accepts every client, and answers nothing more."""
     await read_packet(reader)
     writer.write(ACCEPT)
     await _read_for_ever(reader)
@@ -148,7 +148,7 @@ async def test_a_publish_without_acknowledgement_ends_as_unknown(transport_to: T
         await transport.close()
 
 
-async def test_a_post_without_acknowledgement_is_told_as_unknown(transport_to: To) -> None:
+async def test_a_post_without_acknowledgement_ends_as_unknown(transport_to: To) -> None:
     async with scripted_broker(_deaf) as port:
         transport = transport_to(at(port))
         await transport.connect()
@@ -186,14 +186,14 @@ async def test_a_broker_killed_in_mid_publish_leaves_no_publish_hanging(
     transport_to: To, mosquitto: Mosquitto
 ) -> None:
     transport = transport_to(at(mosquitto.port))
-    ear = Ear(transport)
+    recorder = TransportRecorder(transport)
     await transport.connect()
     work = [asyncio.ensure_future(transport.publish(Publish(f"a/{n}", b"x" * 20_000))) for n in range(1000)]
     await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
 
     mosquitto.kill()
     outcomes = await asyncio.gather(*work, return_exceptions=True)
-    await ear.lost()
+    await recorder.lost()
 
     failed = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
     assert 0 < len(failed) < len(work)
@@ -202,18 +202,18 @@ async def test_a_broker_killed_in_mid_publish_leaves_no_publish_hanging(
 
 async def test_a_broker_that_comes_back_finds_us_subscribed(transport_to: To, mosquitto: Mosquitto) -> None:
     transport = transport_to(at(mosquitto.port))
-    ear = Ear(transport)
+    recorder = TransportRecorder(transport)
     await transport.connect()
     await transport.subscribe(["a/+"])
 
     mosquitto.stop()
-    reason = await ear.lost()
+    reason = await recorder.lost()
     mosquitto.start()
-    await ear.back()
+    await recorder.back()
     await transport.publish(Publish("a/b", b"again"))
 
     assert "closed the connection" in reason
-    assert [message.payload for message in await ear.hear()] == [b"again"]
+    assert [message.payload for message in await recorder.received()] == [b"again"]
 
 
 async def test_a_message_larger_than_the_broker_takes_is_refused_before_it_is_sent(

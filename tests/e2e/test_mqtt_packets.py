@@ -13,7 +13,7 @@ from reconciler.settings.model import BrokerSettings
 from reconciler.transport.base import Message, Properties, Publish, Transport
 from reconciler.transport.mqtt.packets import pack_properties, pack_publish
 from tests.support.brokers import read_packet, scripted_broker
-from tests.support.transport_recorder import Ear
+from tests.support.transport_recorder import TransportRecorder
 
 To = Callable[..., Transport]
 
@@ -29,7 +29,7 @@ WITH_THEIRS = b"\x32\x20\0\x08a/theirs\0\6\x12" + pack_properties(ASKED)[1:6] + 
 """Besides an expiry it has a User Property, which is ignored."""
 
 LARGE = pack_publish(Publish("a/large", b"x" * 300_000), packet_id=7, mqtt5=True)
-TOLD = [
+RECEIVED = [
     Message("a/plain", b"1"),
     Message("a/ours", b"2", retain=True, properties=ASKED),
     Message("a/theirs", b"3", properties=Properties(expiry_s=60)),
@@ -40,8 +40,8 @@ Acknowledged = list[tuple[int, bytes]]
 
 
 @asynccontextmanager
-async def broker(told: list[bytes], acknowledged: Acknowledged, puback: bytes = b"") -> AsyncIterator[int]:
-    """Accepts a client and its subscription, writes `told` piece by piece, then keeps what it gets.
+async def broker(pieces: list[bytes], acknowledged: Acknowledged, puback: bytes = b"") -> AsyncIterator[int]:
+    """Accepts a client and its subscription, writes `pieces` piece by piece, then keeps what it gets.
 
     `puback`: what follows the packet id in the answer to each message at QoS 1.
     """
@@ -51,7 +51,7 @@ async def broker(told: list[bytes], acknowledged: Acknowledged, puback: bytes = 
         writer.write(ACCEPT)
         _, subscribe = await read_packet(reader)
         writer.write(bytes([0x90, 4]) + subscribe[:2] + b"\0\1")
-        for piece in told:
+        for piece in pieces:
             writer.write(piece)
             await writer.drain()
             await asyncio.sleep(0)
@@ -67,12 +67,12 @@ async def broker(told: list[bytes], acknowledged: Acknowledged, puback: bytes = 
         yield port
 
 
-async def listening(transport_to: To, port: int) -> tuple[Transport, Ear]:
+async def listening(transport_to: To, port: int) -> tuple[Transport, TransportRecorder]:
     transport = transport_to(BrokerSettings(url=f"mqtt://127.0.0.1:{port}"))
-    ear = Ear(transport)
+    recorder = TransportRecorder(transport)
     await transport.connect()
     await transport.subscribe(["a/+"])
-    return transport, ear
+    return transport, recorder
 
 
 def pieces(data: bytes, size: int) -> list[bytes]:
@@ -86,24 +86,24 @@ async def test_packets_arrive_whole_wherever_they_are_cut(transport_to: To, size
     long = pieces(LARGE + PLAIN, max(size, 1_000))
 
     async with broker([*short, *long], acknowledged) as port:
-        transport, ear = await listening(transport_to, port)
+        transport, recorder = await listening(transport_to, port)
 
-        assert await ear.hear(5) == [*TOLD, TOLD[0]]
+        assert await recorder.received(5) == [*RECEIVED, RECEIVED[0]]
         await transport.publish(Publish("b", b"answered after all of them"))
         await transport.close()
     assert [body for first, body in acknowledged if first == 0x40] == [b"\0\5", b"\0\6", b"\0\7"]
 
 
-async def test_many_packets_in_one_piece_are_all_told_in_order(transport_to: To) -> None:
+async def test_many_packets_in_one_piece_are_all_delivered_in_order(transport_to: To) -> None:
     one_by_one = [
         pack_publish(Publish(f"a/{n}", b"%d" % n), packet_id=n % 2, mqtt5=True) for n in range(2_000)
     ]
 
     async with broker([b"".join(one_by_one)], []) as port:
-        transport, ear = await listening(transport_to, port)
-        await ear.hear(2_000)
+        transport, recorder = await listening(transport_to, port)
+        await recorder.received(2_000)
 
-        assert ear.payloads == [b"%d" % n for n in range(2_000)]
+        assert recorder.payloads == [b"%d" % n for n in range(2_000)]
         await transport.close()
 
 
@@ -121,13 +121,13 @@ async def test_many_packets_in_one_piece_are_all_told_in_order(transport_to: To)
 )
 async def test_a_broken_packet_ends_the_connection_and_nothing_else(transport_to: To, broken: str) -> None:
     async with broker([PLAIN + bytes.fromhex(broken)], []) as port:
-        transport, ear = await listening(transport_to, port)
+        transport, recorder = await listening(transport_to, port)
 
-        reason = await ear.lost()
+        reason = await recorder.lost()
 
         assert "broke" in reason
-        assert ear.messages[0] == TOLD[0]
-        await ear.back()
+        assert recorder.messages[0] == RECEIVED[0]
+        await recorder.back()
         await transport.close()
 
 
@@ -140,11 +140,11 @@ async def test_an_acknowledgement_may_refuse(transport_to: To) -> None:
         await transport.close()
 
 
-async def test_an_acknowledgement_of_what_we_never_sent_harms_nobody(transport_to: To) -> None:
+async def test_an_acknowledgement_of_what_we_never_sent_is_ignored(transport_to: To) -> None:
     async with broker([bytes.fromhex("4002fff0") + PLAIN], []) as port:
-        transport, ear = await listening(transport_to, port)
+        transport, recorder = await listening(transport_to, port)
 
-        assert await ear.hear(1) == TOLD[:1]
+        assert await recorder.received(1) == RECEIVED[:1]
         await transport.publish(Publish("b", b"x"))
         await transport.close()
 

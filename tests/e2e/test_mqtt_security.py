@@ -1,4 +1,4 @@
-"""Passwords, access lists and TLS, with a real Mosquitto: who is refused hears why, once."""
+"""Passwords, access lists and TLS, with a real Mosquitto: a refusal names its reason, once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reconciler.transport.base import Publish, Transport
 from reconciler.transport.mqtt.client import MAX_REFUSALS
 from tests.e2e.conftest import Certificates
 from tests.support.brokers import Mosquitto
-from tests.support.transport_recorder import Ear
+from tests.support.transport_recorder import TransportRecorder
 
 To = Callable[..., Transport]
 Start = Callable[..., Mosquitto]
@@ -76,13 +76,13 @@ async def test_a_password_that_stops_working_is_not_tried_for_ever(
     transport_to: To, guarded: Mosquitto, passwords: Path
 ) -> None:
     transport = transport_to(as_user(guarded, "right"))
-    ear = Ear(transport)
+    recorder = TransportRecorder(transport)
     await transport.connect()
     guarded.stop()
     set_password(passwords, "desk", "changed")
     guarded.start()
 
-    last = await ear.lost(1 + MAX_REFUSALS)
+    last = await recorder.lost(1 + MAX_REFUSALS)
 
     assert "given up after 3 refusals" in last
     with pytest.raises(BrokerError, match="Not authorized"):
@@ -91,7 +91,7 @@ async def test_a_password_that_stops_working_is_not_tried_for_ever(
     guarded.stop()
     guarded.start()
     await transport.connect()
-    assert ear.connection[-1][0]
+    assert recorder.connection[-1][0]
 
 
 async def test_a_filter_that_the_access_list_forbids_is_named(
@@ -138,15 +138,15 @@ async def test_tls_with_the_right_authority_carries_messages(
     transport_to: To, tls_broker: Callable[..., Mosquitto], certificates: Certificates
 ) -> None:
     transport = transport_to(over_tls(tls_broker(), TlsSettings(ca_file=str(certificates.ca))))
-    ear = Ear(transport)
+    recorder = TransportRecorder(transport)
     payload = b"x" * 300_000
 
     await transport.connect()
     await transport.subscribe(["a"])
     await transport.publish(Publish("a", payload))
 
-    assert (await ear.hear())[0].payload == payload
-    assert ear.connection[0][1].startswith("connected to mqtts://")
+    assert (await recorder.received())[0].payload == payload
+    assert recorder.connection[0][1].startswith("connected to mqtts://")
 
 
 async def test_a_certificate_of_an_unknown_authority_is_refused(
@@ -197,7 +197,7 @@ async def test_tls_to_a_port_without_is_refused(transport_to: To, mosquitto: Mos
         ({"cert_file": "/no/such.crt", "key_file": "/no/such.key"}, r"broker\.tls\.cert_file /no/such\.crt"),
     ],
 )
-async def test_a_tls_file_that_cannot_be_read_is_a_setting_to_mend(
+async def test_a_tls_file_that_cannot_be_read_is_a_setting_to_correct(
     transport_to: To, mosquitto: Mosquitto, files: dict[str, str], named: str
 ) -> None:
     with pytest.raises(SettingsError, match=named):

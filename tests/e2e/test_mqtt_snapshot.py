@@ -10,7 +10,7 @@ from reconciler.transport.address import BrokerAddress, MqttVersion
 from reconciler.transport.base import ClientIdentity, Publish
 from reconciler.transport.mqtt.client import MqttTransport
 from tests.support.brokers import Mosquitto
-from tests.support.transport_recorder import Ear
+from tests.support.transport_recorder import TransportRecorder
 
 COUNT = 10_000
 STATUS = b'{"strategy_name":"mm-00000","state":"running","config":{' + b'"bid_spread":0.1,' * 15 + b'"x":0}}'
@@ -30,7 +30,7 @@ def transport(broker: Mosquitto, name: str, version: MqttVersion) -> MqttTranspo
 )
 async def test_a_large_snapshot_arrives_whole(mosquitto: Mosquitto, version: MqttVersion, qos: int) -> None:
     writer, reader = transport(mosquitto, "writer", version), transport(mosquitto, "reader", version)
-    ear = Ear(reader)
+    recorder = TransportRecorder(reader)
     await writer.connect()
     await reader.connect()
     await asyncio.gather(
@@ -38,8 +38,8 @@ async def test_a_large_snapshot_arrives_whole(mosquitto: Mosquitto, version: Mqt
     )
 
     await reader.subscribe(["bot/status/+"], qos=qos)
-    await ear.hear(COUNT)
+    await recorder.received(COUNT)
 
-    assert {message.topic for message in ear.messages} == {f"bot/status/mm-{n:05}" for n in range(COUNT)}
+    assert {message.topic for message in recorder.messages} == {f"bot/status/mm-{n:05}" for n in range(COUNT)}
     await writer.close()
     await reader.close()

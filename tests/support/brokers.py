@@ -16,7 +16,7 @@ READY_S = 10.0
 
 
 def free_port() -> int:
-    """A port on loopback that nobody uses now."""
+    """A port on loopback that no process uses now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -59,7 +59,7 @@ class Mosquitto:
         raise RuntimeError(f"mosquitto does not listen: {self.log.read_text()}")
 
     def stop(self) -> None:
-        """Let it end in order: it tells its clients."""
+        """End it in order: it disconnects its clients."""
         self._end(lambda process: process.terminate())
 
     def kill(self) -> None:
@@ -81,7 +81,7 @@ def _program() -> str:
 
 
 class Line:
-    """A TCP line to a broker that can be cut and mended; what is in it when it is cut is lost."""
+    """A TCP line to a broker that can be cut and restored; what is in it when it is cut is lost."""
 
     def __init__(self, port: int) -> None:
         self._to = port
@@ -94,12 +94,12 @@ class Line:
     def url(self) -> str:
         return f"mqtt://127.0.0.1:{self.port}"
 
-    async def mend(self) -> None:
+    async def restore(self) -> None:
         """Take connections from now on."""
         self._server = await asyncio.start_server(self._carry, "127.0.0.1", self.port)
 
     async def cut(self) -> None:
-        """Break every connection, and take none until mended."""
+        """Break every connection, and take none until restored."""
         server, self._server = self._server, None
         if server is not None:
             server.close()

@@ -1,4 +1,4 @@
-"""What a test hears from a transport: messages and changes of the connection, each with a way to wait."""
+"""Records what a transport reports to a test, messages and changes of the connection, and waits for them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ PATIENCE_S = 20.0
 """How long a test waits for what must come; only a failing test waits that long."""
 
 
-class Ear:
-    """Everything that one transport says, in order; `said` mixes both kinds."""
+class TransportRecorder:
+    """Everything that one transport reports, in order; `events` mixes messages and changes of the connection."""
 
     def __init__(self, transport: Transport) -> None:
         self.messages: list[Message] = []
         self.connection: list[tuple[bool, str]] = []
-        self.said: list[str] = []
+        self.events: list[str] = []
         self._news = asyncio.Event()
         transport.on_message(self._on_message)
         transport.on_connection(self._on_connection)
@@ -28,22 +28,22 @@ class Ear:
 
     def _on_message(self, message: Message) -> None:
         self.messages.append(message)
-        self.said.append(message.topic)
+        self.events.append(message.topic)
         self._news.set()
 
     def _on_connection(self, connected: bool, reason: str) -> None:
         self.connection.append((connected, reason))
-        self.said.append("connected" if connected else "lost")
+        self.events.append("connected" if connected else "lost")
         self._news.set()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait for something said to make `condition` true."""
+        """Wait until an event makes `condition` true."""
         async with asyncio.timeout(PATIENCE_S):
             while not condition():
                 self._news.clear()
                 await self._news.wait()
 
-    async def hear(self, count: int = 1) -> list[Message]:
+    async def received(self, count: int = 1) -> list[Message]:
         """Wait for `count` messages in all."""
         await self.until(lambda: len(self.messages) >= count)
         return self.messages

@@ -15,7 +15,7 @@ from reconciler.transport.base import ClientIdentity, Transport, Will
 from reconciler.transport.memory import Hub, MemoryTransport
 from reconciler.transport.mqtt.client import MqttTransport
 from tests.support.brokers import Line
-from tests.support.transport_recorder import Ear
+from tests.support.transport_recorder import TransportRecorder
 
 BIG = os.urandom(2 * 2**20)
 
@@ -30,7 +30,7 @@ class Site(Protocol):
 
     async def cut(self, transport: Transport) -> None: ...
 
-    async def mend(self, transport: Transport) -> None: ...
+    async def restore(self, transport: Transport) -> None: ...
 
     async def leave(self) -> None: ...
 
@@ -49,7 +49,7 @@ class MemorySite:
         assert isinstance(transport, MemoryTransport)
         transport.drop()
 
-    async def mend(self, transport: Transport) -> None:
+    async def restore(self, transport: Transport) -> None:
         assert isinstance(transport, MemoryTransport)
         transport.restore()
 
@@ -74,7 +74,7 @@ class FaultySite(MemorySite):
     async def cut(self, transport: Transport) -> None:
         self._inner[transport].drop()
 
-    async def mend(self, transport: Transport) -> None:
+    async def restore(self, transport: Transport) -> None:
         self._inner[transport].restore()
 
 
@@ -90,7 +90,7 @@ class BrokerSite:
 
     async def transport(self, name: str, will: Will | None = None) -> Transport:
         line = Line(self._port)
-        await line.mend()
+        await line.restore()
         address = BrokerAddress(host="127.0.0.1", port=line.port, versions=(self._version,))
 
         async def where() -> BrokerAddress:
@@ -103,12 +103,12 @@ class BrokerSite:
     async def cut(self, transport: Transport) -> None:
         await self._lines[id(transport)].cut()
 
-    async def mend(self, transport: Transport) -> None:
-        await self._lines[id(transport)].mend()
+    async def restore(self, transport: Transport) -> None:
+        await self._lines[id(transport)].restore()
 
     async def leave(self) -> None:
         for line in self._lines.values():
             await line.cut()
 
 
-Meet = Callable[..., "asyncio.Future[tuple[Transport, Ear]]"]
+Meet = Callable[..., "asyncio.Future[tuple[Transport, TransportRecorder]]"]

@@ -15,7 +15,7 @@ from reconciler.transport.address import MqttVersion
 from reconciler.transport.base import Transport, Will
 from reconciler.transport.embedded.broker import AMQTT
 from tests.support.brokers import READY_S, Mosquitto, free_port
-from tests.support.transport_recorder import Ear
+from tests.support.transport_recorder import TransportRecorder
 from tests.support.transport_sites import BrokerSite, FaultySite, MemorySite, Site
 
 
@@ -74,17 +74,19 @@ def root() -> str:
 
 @pytest.fixture
 async def meet(site: Site, root: str) -> AsyncIterator[Callable[..., object]]:
-    """`meet(name, *filters, will=None)`: a connected transport, subscribed, and what it hears."""
+    """`meet(name, *filters, will=None)`: a connected transport, subscribed, and its recorder."""
     open_now: list[Transport] = []
 
-    async def connected(name: str, *filters: str, will: Will | None = None) -> tuple[Transport, Ear]:
+    async def connected(
+        name: str, *filters: str, will: Will | None = None
+    ) -> tuple[Transport, TransportRecorder]:
         transport = await site.transport(f"{root[:14]}-{name}", will)
-        ear = Ear(transport)
+        recorder = TransportRecorder(transport)
         open_now.append(transport)
         await transport.connect()
         if filters:
             await transport.subscribe(filters)
-        return transport, ear
+        return transport, recorder
 
     yield connected
     for transport in open_now:

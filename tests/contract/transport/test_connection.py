@@ -20,54 +20,54 @@ from tests.support.transport_sites import BIG, Meet, Site
 
 
 async def test_a_will_is_published_when_a_client_vanishes(site: Site, meet: Meet, root: str) -> None:
-    _, ear = await meet("ear", f"{root}/+")
-    doomed, _ = await meet("doomed", will=Will(f"{root}/will", b"gone", retain=True))
+    _, recorder = await meet("recorder", f"{root}/+")
+    vanishing, _ = await meet("vanishing", will=Will(f"{root}/will", b"gone", retain=True))
 
-    await site.cut(doomed)
-    await ear.hear()
+    await site.cut(vanishing)
+    await recorder.received()
     _, late = await meet("late", f"{root}/+")
 
-    assert ear.payloads == [b"gone"]
-    assert (await late.hear())[0].payload == b"gone"
+    assert recorder.payloads == [b"gone"]
+    assert (await late.received())[0].payload == b"gone"
 
 
-async def test_no_will_is_published_when_a_client_takes_leave(meet: Meet, root: str) -> None:
-    mouth, ear = await meet("mouth", f"{root}/+")
+async def test_no_will_is_published_when_a_client_disconnects(meet: Meet, root: str) -> None:
+    publisher, recorder = await meet("sender", f"{root}/+")
     # Subscribed, so that amqtt has begun to watch it: from one that leaves before, amqtt publishes the will.
     leaving, _ = await meet("leaving", f"{root}/leaving", will=Will(f"{root}/will", b"gone"))
 
     await leaving.close()
     await asyncio.sleep(0.05)
-    await mouth.publish(Publish(f"{root}/after", b"after"))
+    await publisher.publish(Publish(f"{root}/after", b"after"))
 
-    assert [message.payload for message in await ear.hear()] == [b"after"]
+    assert [message.payload for message in await recorder.received()] == [b"after"]
 
 
 async def test_nothing_is_published_while_disconnected_nor_later(site: Site, meet: Meet, root: str) -> None:
-    _, ear = await meet("ear", f"{root}/+")
-    mouth, mouth_ear = await meet("mouth")
-    await site.cut(mouth)
-    await mouth_ear.lost()
+    _, recorder = await meet("recorder", f"{root}/+")
+    publisher, publisher_recorder = await meet("sender")
+    await site.cut(publisher)
+    await publisher_recorder.lost()
 
     with pytest.raises(BrokerError, match="not connected"):
-        await mouth.publish(Publish(f"{root}/a", b"late"))
-    await site.mend(mouth)
-    await mouth_ear.back()
-    await mouth.publish(Publish(f"{root}/b", b"on time"))
+        await publisher.publish(Publish(f"{root}/a", b"late"))
+    await site.restore(publisher)
+    await publisher_recorder.back()
+    await publisher.publish(Publish(f"{root}/b", b"on time"))
 
-    assert [message.payload for message in await ear.hear()] == [b"on time"]
+    assert [message.payload for message in await recorder.received()] == [b"on time"]
 
 
 async def test_a_publish_in_flight_when_the_connection_breaks_is_said_to_be_unknown(
     site: Site, meet: Meet, root: str
 ) -> None:
-    mouth, ear = await meet("mouth")
-    work = [asyncio.ensure_future(mouth.publish(Publish(f"{root}/a", BIG[:100_000]))) for _ in range(200)]
+    publisher, recorder = await meet("sender")
+    work = [asyncio.ensure_future(publisher.publish(Publish(f"{root}/a", BIG[:100_000]))) for _ in range(200)]
     await asyncio.sleep(0)
 
-    await site.cut(mouth)
+    await site.cut(publisher)
     outcomes = await asyncio.gather(*work, return_exceptions=True)
-    await ear.lost()
+    await recorder.lost()
 
     errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
     assert all(isinstance(error, BrokerError) for error in errors)
@@ -75,33 +75,33 @@ async def test_a_publish_in_flight_when_the_connection_breaks_is_said_to_be_unkn
 
 
 async def test_nothing_is_posted_while_disconnected_nor_later(site: Site, meet: Meet, root: str) -> None:
-    _, ear = await meet("ear", f"{root}/+")
-    mouth, mouth_ear = await meet("mouth")
+    _, recorder = await meet("recorder", f"{root}/+")
+    publisher, publisher_recorder = await meet("sender")
     ends: list[PublishResult | BrokerError] = []
-    await site.cut(mouth)
-    await mouth_ear.lost()
+    await site.cut(publisher)
+    await publisher_recorder.lost()
 
     with pytest.raises(BrokerError, match="not connected"):
-        mouth.post(Publish(f"{root}/a", b"late"), on_done=ends.append)
-    await site.mend(mouth)
-    await mouth_ear.back()
-    mouth.post(Publish(f"{root}/b", b"on time"), on_done=ends.append)
+        publisher.post(Publish(f"{root}/a", b"late"), on_done=ends.append)
+    await site.restore(publisher)
+    await publisher_recorder.back()
+    publisher.post(Publish(f"{root}/b", b"on time"), on_done=ends.append)
 
-    assert [message.payload for message in await ear.hear()] == [b"on time"]
-    await ear.until(lambda: bool(ends))
+    assert [message.payload for message in await recorder.received()] == [b"on time"]
+    await recorder.until(lambda: bool(ends))
     assert [type(end) for end in ends] == [PublishResult]
 
 
-async def test_each_post_is_told_its_end_when_the_connection_breaks(
+async def test_each_post_gets_its_result_when_the_connection_breaks(
     site: Site, meet: Meet, root: str
 ) -> None:
-    mouth, ear = await meet("mouth")
+    publisher, recorder = await meet("sender")
     ends: list[PublishResult | BrokerError] = []
     for _ in range(200):
-        mouth.post(Publish(f"{root}/a", BIG[:100_000]), on_done=ends.append)
+        publisher.post(Publish(f"{root}/a", BIG[:100_000]), on_done=ends.append)
 
-    await site.cut(mouth)
-    await ear.lost()
+    await site.cut(publisher)
+    await recorder.lost()
     await asyncio.sleep(0)
 
     assert len(ends) == 200
@@ -112,20 +112,20 @@ async def test_each_post_is_told_its_end_when_the_connection_breaks(
 async def test_subscriptions_are_made_again_before_the_return_is_reported(
     site: Site, meet: Meet, root: str
 ) -> None:
-    mouth, present = await meet("mouth", f"{root}/state")
-    await mouth.publish(Publish(f"{root}/state", b"x", retain=True))
-    await present.hear()
-    transport, ear = await meet("ear", f"{root}/state", f"{root}/live")
-    await ear.hear()
+    publisher, present = await meet("sender", f"{root}/state")
+    await publisher.publish(Publish(f"{root}/state", b"x", retain=True))
+    await present.received()
+    transport, recorder = await meet("recorder", f"{root}/state", f"{root}/live")
+    await recorder.received()
 
     await site.cut(transport)
-    await ear.lost()
-    await site.mend(transport)
-    await ear.back()
-    await mouth.publish(Publish(f"{root}/live", b"y"))
-    await ear.until(lambda: f"{root}/live" in ear.said)
+    await recorder.lost()
+    await site.restore(transport)
+    await recorder.back()
+    await publisher.publish(Publish(f"{root}/live", b"y"))
+    await recorder.until(lambda: f"{root}/live" in recorder.events)
 
-    assert [said for said, _ in groupby(ear.said)] == [
+    assert [events for events, _ in groupby(recorder.events)] == [
         "connected",
         f"{root}/state",
         "lost",
@@ -136,14 +136,14 @@ async def test_subscriptions_are_made_again_before_the_return_is_reported(
 
 
 async def test_connected_is_true_between_the_reports(site: Site, meet: Meet) -> None:
-    transport, ear = await meet("one")
+    transport, recorder = await meet("one")
     seen: list[bool] = [transport.connected]
     transport.on_connection(lambda connected, _reason: seen.append(transport.connected is connected))
 
     await site.cut(transport)
-    await ear.lost()
-    await site.mend(transport)
-    await ear.back()
+    await recorder.lost()
+    await site.restore(transport)
+    await recorder.back()
 
     assert seen == [True, True, True]
 
@@ -151,10 +151,10 @@ async def test_connected_is_true_between_the_reports(site: Site, meet: Meet) -> 
 async def test_a_second_client_with_the_same_id_evicts_the_first(site: Site, meet: Meet) -> None:
     if not site.evicts:
         pytest.skip("amqtt lets both stay")
-    first, ear = await meet("same")
+    first, recorder = await meet("same")
     await meet("same")
 
-    reason = await ear.lost()
+    reason = await recorder.lost()
     await first.close()
 
     assert "another client" in reason or "closed the connection" in reason
@@ -172,23 +172,23 @@ async def test_before_connecting_nothing_goes(site: Site, root: str) -> None:
 
 
 async def test_connecting_and_closing_twice_changes_nothing(meet: Meet) -> None:
-    transport, ear = await meet("one")
+    transport, recorder = await meet("one")
 
     await transport.connect()
     await transport.close()
     await transport.close()
 
-    assert [connected for connected, _ in ear.connection] == [True]
+    assert [connected for connected, _ in recorder.connection] == [True]
 
 
 async def test_a_closed_transport_can_be_connected_again(meet: Meet, root: str) -> None:
-    transport, ear = await meet("one", f"{root}/+")
+    transport, recorder = await meet("one", f"{root}/+")
     await transport.close()
 
     await transport.connect()
     await transport.publish(Publish(f"{root}/a", b"x"))
 
-    assert [message.payload for message in await ear.hear()] == [b"x"]
+    assert [message.payload for message in await recorder.received()] == [b"x"]
 
 
 async def test_close_leaves_neither_task_nor_file_behind(site: Site, meet: Meet, root: str) -> None:

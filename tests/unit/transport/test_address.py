@@ -1,4 +1,4 @@
-"""`broker.url` read: addresses, defaults, and what is said about wrong ones."""
+"""`broker.url` read: addresses, defaults, and what a wrong one is answered with."""
 
 from __future__ import annotations
 

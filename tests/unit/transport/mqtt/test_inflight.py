@@ -157,7 +157,7 @@ def test_what_cannot_be_sent_says_so_and_takes_no_room() -> None:
     assert harness.topics() == ["b"]
 
 
-def test_a_listener_that_fails_harms_nobody_but_itself() -> None:
+def test_a_listener_that_fails_affects_nothing_else() -> None:
     harness, ends = WindowHarness(limit=2), list[Outcome]()
 
     def fail(outcome: Outcome) -> None:

@@ -145,7 +145,7 @@ def test_a_puback_says_what_it_acknowledges_and_how(given: str, expected: tuple[
 
 
 @given(PRINTABLE_PROPERTIES)
-def test_paho_reads_what_we_pack_properties(properties: Properties) -> None:
+def test_paho_reads_what_we_pack(properties: Properties) -> None:
     read = PahoProperties(PacketTypes.PUBLISH)
 
     _, length = read.unpack(pack_properties(properties))
