@@ -22,6 +22,7 @@ from reconciler.protocol.messages import StatusMeta
 from tests.support.agent_builders import CONFIG, strategy
 
 NOW = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)
+OLD_STATE = Path(__file__).parents[1] / "cases" / "state" / "agent-7a9e9e0.sql"
 
 
 def reopened(folder: Path, now: datetime = NOW) -> SavedState:
@@ -111,6 +112,32 @@ def test_a_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
 
     with pytest.raises(StoreError, match="newer version"):
         Journal(tmp_path)
+
+
+def test_what_an_older_version_kept_is_read_and_written_back_byte_for_byte(tmp_path: Path) -> None:
+    file = tmp_path / "agent.db"
+    with closing(sqlite3.connect(file)) as db:
+        db.executescript(OLD_STATE.read_text())
+    with closing(sqlite3.connect(file)) as db:
+        before = list(db.iterdump())
+
+    with closing(Journal(tmp_path)) as journal:
+        saved = journal.load(NOW)
+        strategies = {strategy.name: strategy for strategy in saved.strategies}
+        busy = strategies["busy"].having(doing=Op.START)
+        journal.write(
+            Entry(strategies={**strategies, "busy": busy}, answers=dict(saved.answers), epoch=saved.epoch)
+        )
+
+    assert strategies["mm"].echo == StatusMeta(owner="o1", commit="c0ffee", epoch=3)
+    assert strategies["mm"].conditions == (Condition("OrdersMayBeOpen", reason="StopFailed"),)
+    assert (strategies["mm"].state, strategies["mm"].account) == (Lifecycle.ERROR, "main")
+    assert strategies["busy"].wish is Wish.RUNNING
+    assert strategies["busy"].doing is None, "what a runner was busy with ended with its process"
+    assert saved.answers[0][1].reply.ok
+    assert saved.nonces == (("r1", NOW + timedelta(hours=1)),)
+    with closing(sqlite3.connect(file)) as db:
+        assert list(db.iterdump()) == before
 
 
 def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
