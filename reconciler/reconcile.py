@@ -24,8 +24,9 @@ from reconciler.model.report import SyncReport
 from reconciler.model.spec import Key
 from reconciler.model.state import Desired, InventoryEntry, Presence
 from reconciler.notify.notifier import Notifier
-from reconciler.plan.guard import check, unbraked
-from reconciler.plan.planner import CatalogView, PlanOptions, make_plan
+from reconciler.plan.brakes import check, unbraked
+from reconciler.plan.planner import PlanOptions, make_plan
+from reconciler.plan.steps import CatalogView
 from reconciler.protocol.canonical import spec_hash
 from reconciler.protocol.times import format_time
 from reconciler.settings.model import SyncSettings

@@ -25,7 +25,7 @@ from reconciler.model.spec import DEFAULT_TARGET, Key
 from reconciler.model.state import Desired
 from reconciler.notify import wording
 from reconciler.notify.notifier import Notifier
-from reconciler.observed.live_state import AgentNews, Fold
+from reconciler.observed.target import AgentTransition, PictureUpdate
 from reconciler.protocol.canonical import spec_hash
 from reconciler.protocol.codes import SPEC_IS_WRONG
 from reconciler.reconcile import Reconciler
@@ -280,13 +280,13 @@ class Service:
 
     # -- what is live
 
-    def _on_change(self, target: str, fold: Fold) -> None:
+    def _on_change(self, target: str, update: PictureUpdate) -> None:
         """Called for each message: note which strategies need a look."""
-        if fold.changed:
-            self._triggers.soon({Key(target, name) for name in fold.changed})
-        if fold.picture and self._requeue.unseen:
+        if update.changed:
+            self._triggers.soon({Key(target, name) for name in update.changed})
+        if update.picture and self._requeue.unseen:
             self._triggers.whole()
-        for agent in fold.agents:
+        for agent in update.agents:
             self._notify_soon(_agent_event(target, agent))
             self._triggers.whole()
 
@@ -319,7 +319,7 @@ class Service:
         task.add_done_callback(self._notifying.discard)
 
 
-def _agent_event(target: str, news: AgentNews) -> Event:
+def _agent_event(target: str, news: AgentTransition) -> Event:
     place = "" if target == DEFAULT_TARGET else f" on {target}"
     if news.online:
         return Event(EventKind.AGENT_BACK, Level.INFO, f"Agent {news.name}{place} is back")

@@ -21,7 +21,7 @@ from reconciler.fleet.client import FleetClient
 from reconciler.model.change import Plan
 from reconciler.model.spec import Key
 from reconciler.model.state import Desired, Lifecycle, Observed
-from reconciler.plan.values import printable
+from reconciler.plan.render.values import printable
 from reconciler.protocol.messages import LogRecord, MalformedMessage, Performance, decode_log
 from reconciler.settings.model import Settings
 

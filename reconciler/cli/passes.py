@@ -18,7 +18,7 @@ from reconciler.errors import PlanRefused, ReconcilerError
 from reconciler.model.change import Plan
 from reconciler.model.report import SyncReport
 from reconciler.model.state import Desired
-from reconciler.plan.guard import check
+from reconciler.plan.brakes import check
 from reconciler.plan.planner import PlanOptions
 from reconciler.plan.saved import refuse_if_moved
 from reconciler.settings.model import Settings

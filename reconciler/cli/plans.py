@@ -11,8 +11,10 @@ import msgspec
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.model.change import Plan
 from reconciler.plan import saved
-from reconciler.plan.render import document, exit_code, to_markdown, to_text
-from reconciler.plan.text import DEFAULT_WIDTH
+from reconciler.plan.render.json import document
+from reconciler.plan.render.markdown import to_markdown
+from reconciler.plan.render.summary import exit_code
+from reconciler.plan.render.text import DEFAULT_WIDTH, to_text
 from reconciler.protocol.canonical import wire_json
 
 

@@ -14,9 +14,9 @@ import click
 
 from reconciler.errors import ExitCode
 from reconciler.model.report import ChangeResult, Outcome, StepResult, SyncReport
-from reconciler.plan.render import counts, document, exit_code
-from reconciler.plan.summary import word
-from reconciler.plan.values import printable
+from reconciler.plan.render.json import document
+from reconciler.plan.render.summary import counts, exit_code, word
+from reconciler.plan.render.values import printable
 
 FORMAT = "reconciler.report/1"
 

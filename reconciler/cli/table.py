@@ -8,7 +8,7 @@ from decimal import Decimal
 import click
 
 from reconciler.cli.overview import Row
-from reconciler.plan.values import printable
+from reconciler.plan.render.values import printable
 
 HEADINGS = ("STRATEGY", "WISH", "LIVE", "SYNC", "HEALTH", "NET PNL", "ORDERS", "AGE", "")
 _RIGHT = {5, 6, 7}

@@ -17,10 +17,10 @@ from reconciler.errors import BrokerError, StoreError
 from reconciler.model.change import Step
 from reconciler.model.spec import Key
 from reconciler.model.state import Observed, ObservedStrategy, Presence
-from reconciler.observed.live_state import Fold
+from reconciler.observed.target import PictureUpdate
 from reconciler.protocol.messages import Reply
 
-PictureListener = Callable[[str, Fold], None]
+PictureListener = Callable[[str, PictureUpdate], None]
 """Called with a target and what a message changed there."""
 
 

@@ -30,7 +30,7 @@ from reconciler.fleet.target import (
 from reconciler.model.change import Step
 from reconciler.model.spec import Key
 from reconciler.model.state import Observed, ObservedStrategy, Presence
-from reconciler.observed import Fold, LiveState
+from reconciler.observed.target import ObservedTarget, PictureUpdate
 from reconciler.protocol.topics import Kind
 from reconciler.settings.model import TargetSettings
 from reconciler.transport.base import Message, Publish, Transport
@@ -123,8 +123,8 @@ class FleetClient:
 
     def _on_connection(self, connected: bool, reason: str) -> None:
         for name, target in self._targets.items():
-            fold = target.state.on_connection(connected, self._clock())
-            self._spread(name, fold)
+            update = target.state.on_connection(connected, self._clock())
+            self._spread(name, update)
         for listener in self._on_link:
             listener(connected, reason)
 
@@ -139,20 +139,20 @@ class FleetClient:
                 if self._on_logs is not None:
                     self._on_logs(name, message.payload)
             else:
-                fold = target.state.take(
+                update = target.state.take(
                     message.topic, address, message.payload, message.retain, self._clock()
                 )
-                self._spread(name, fold)
+                self._spread(name, update)
             return
 
-    def _spread(self, target: str, fold: Fold) -> None:
-        if not fold:
+    def _spread(self, target: str, update: PictureUpdate) -> None:
+        if not update:
             return
         self._news.set()
-        for name in fold.changed:
+        for name in update.changed:
             self._tracker.on_status(Key(target, name))
         for listener in self._listeners:
-            listener(target, fold)
+            listener(target, update)
 
     # -- seeing
 
@@ -161,7 +161,7 @@ class FleetClient:
         now = self._clock()
         return {name: target.state.observe(now) for name, target in self._targets.items()}
 
-    def state(self, target: str) -> LiveState:
+    def state(self, target: str) -> ObservedTarget:
         """One target's picture itself, for its performance figures."""
         return self._targets[target].state
 
@@ -241,5 +241,5 @@ class FleetClient:
 
     def believe(self, key: Key, step: Step) -> None:
         """Take a Basic peer's success as evidence: it may never report a status (protocol.md)."""
-        fold = self._targets[key.target].state.confirmed(key.name, step, self._clock())
-        self._spread(key.target, fold)
+        update = self._targets[key.target].state.confirmed(key.name, step, self._clock())
+        self._spread(key.target, update)

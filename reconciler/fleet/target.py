@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from reconciler.model.state import Observed
-from reconciler.observed import LiveState
+from reconciler.observed.target import ObservedTarget
 from reconciler.protocol.batches import CAPABILITY as BATCHES
 from reconciler.protocol.topics import Topics
 from reconciler.settings.model import TargetSettings
@@ -17,7 +17,7 @@ class Target:
     def __init__(self, name: str, settings: TargetSettings) -> None:
         self.name = name
         self.topics = Topics(settings.root)
-        self.state = LiveState(
+        self.state = ObservedTarget(
             name, self.topics, profile=settings.profile, basic_window_s=settings.basic_window_s
         )
         self.profile = settings.profile

@@ -8,9 +8,14 @@ are believed when their session is announced, and refuted when everything that i
 
 from __future__ import annotations
 
-from reconciler.model.state import ObservedStrategy
-from reconciler.observed.agents import Agent
-from reconciler.observed.evidence import reported, says_the_same
+from sys import intern
+from typing import Any
+
+import msgspec
+
+from reconciler.model.change import STATE_AFTER, Op, Step
+from reconciler.model.state import Lifecycle, ObservedStrategy
+from reconciler.observed.agent import ObservedAgent
 from reconciler.protocol.messages import MalformedMessage, Status, StatusReport
 
 
@@ -25,7 +30,7 @@ class Picture:
         self.current: dict[str, ObservedStrategy] = {}
         self.waiting: dict[str, ObservedStrategy] = {}
         self.unreadable: set[str] = set()
-        self.agents: dict[str, Agent] = {}
+        self.agents: dict[str, ObservedAgent] = {}
         self.snapshot = False
         self._basic = basic
         self._believed: dict[str, ObservedStrategy] | None = None
@@ -81,17 +86,15 @@ class Picture:
         if held is not None and held.agent != new.agent:
             self._disown(held)
         if new.agent and not self._basic:
-            self._own(new, self.agent(new.agent))
+            agent = self.agent(new.agent)
+            agent.hold(new.name)
+            waiting = self.waiting.get(new.name)
+            if waiting is not None and waiting.session != agent.rival:
+                del self.waiting[new.name]
         self.unreadable.discard(new.name)
         self.current[new.name] = new
         self._believed = None
         return held is None or not says_the_same(new, held)
-
-    def _own(self, new: ObservedStrategy, agent: Agent) -> None:
-        agent.hold(new.name)
-        waiting = self.waiting.get(new.name)
-        if waiting is not None and waiting.session != agent.rival:
-            del self.waiting[new.name]
 
     def _disown(self, held: ObservedStrategy) -> None:
         if held.agent in self.agents:
@@ -132,13 +135,13 @@ class Picture:
 
     # Agents.
 
-    def agent(self, name: str) -> Agent:
+    def agent(self, name: str) -> ObservedAgent:
         """The agent of that name, heard of from now on."""
         if name not in self.agents:
-            self.agents[name] = Agent(name)
+            self.agents[name] = ObservedAgent(name)
         return self.agents[name]
 
-    def change_session(self, agent: Agent) -> set[str]:
+    def change_session(self, agent: ObservedAgent) -> set[str]:
         """Believe what the announced session said before its birth came, and nothing that others said.
 
         Returns the strategies whose believability changed.
@@ -152,7 +155,7 @@ class Picture:
         self.distrust()
         return {held.name for held in (*ended, *ahead)}
 
-    def clear(self, agent: Agent, *, presence: bool) -> set[str]:
+    def clear(self, agent: ObservedAgent, *, presence: bool) -> set[str]:
         """Somebody cleared an agent's presence, or else its inventory; returns what can no longer be believed."""
         if not presence:
             agent.clear_inventory()
@@ -164,7 +167,7 @@ class Picture:
         return changed
 
     def distrust(self) -> None:
-        """Work out anew what can be believed: an agent came or went."""
+        """Work out again what can be believed: an agent came or went."""
         self._believed = None
 
     # What can be believed.
@@ -214,3 +217,98 @@ def _is_older(status: Status, held: ObservedStrategy | None) -> bool:
         and (held.agent, held.session) == (status.agent, status.session)
         and held.seq >= status.seq
     )
+
+
+# One message about one strategy → ObservedStrategy: what it says, and nothing that it does not.
+
+
+class _Origin(msgspec.Struct, gc=False):
+    """As much of a status as says whose it is; what is wrong with any of it has to be looked at whole."""
+
+    strategy_name: str
+    state: Lifecycle
+    agent: str = ""
+    session: str = ""
+    seq: int = 0
+
+
+_origin = msgspec.json.Decoder(_Origin)
+
+
+def is_copy(payload: bytes) -> bool:
+    """Whether what came on `{root}/status` is an agent's copy, for Basic listeners, of a status that has a topic
+    of its own. Decided without reading all of it: while a fleet is created that is a third of all messages.
+    """
+    try:
+        origin = _origin.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return bool(origin.agent and origin.session)
+
+
+def reported(status: Status, now: float) -> ObservedStrategy:
+    """What a status message says. Strings that a whole fleet shares are kept once."""
+    meta = status.meta
+    return ObservedStrategy(
+        status.strategy_name,
+        status.state,
+        _shared(status.strategy_type),
+        _shared(status.exchange),
+        _shared(status.trading_pair),
+        _shared(status.account),
+        status.config,
+        str(status.strategy_id) if isinstance(status.strategy_id, str | int) else None,
+        _display_text(status.message) or "",
+        status.spec_hash,
+        _shared(meta.owner) if meta else None,
+        _shared(status.agent),
+        _shared(status.session),
+        status.seq,
+        _display_text(status.observed_at) or _display_text(status.timestamp),
+        now,
+        status.conditions,
+    )
+
+
+def _shared(text: str | None) -> str | None:
+    return intern(text) if text else None
+
+
+def _display_text(value: Any) -> str | None:  # noqa: ANN401  (a display field of somebody else's message)
+    return value if isinstance(value, str) else None
+
+
+def says_the_same(new: ObservedStrategy, old: ObservedStrategy) -> bool:
+    """Whether `new` differs from `old` only in when it was said."""
+    return new == msgspec.structs.replace(
+        old, seq=new.seq, session=new.session, observed_at=new.observed_at, seen_at=new.seen_at
+    )
+
+
+def after_success(
+    name: str, step: Step, before: ObservedStrategy | None, now: float
+) -> ObservedStrategy | None:
+    """What `step` leaves behind when a Basic peer answered it with success; None if nothing can be said.
+
+    A DELETE leaves nothing behind: its caller forgets the strategy.
+    """
+    if step.op is Op.CREATE and step.spec is not None:
+        spec = step.spec
+        return ObservedStrategy(
+            spec.name,
+            Lifecycle.STOPPED,
+            strategy_type=spec.strategy_type,
+            exchange=spec.exchange,
+            trading_pair=spec.trading_pair,
+            config=spec.config,
+            seen_at=now,
+        )
+    if step.op in STATE_AFTER:
+        state = STATE_AFTER[step.op]
+        if before is None:
+            return ObservedStrategy(name, state, seen_at=now)
+        return msgspec.structs.replace(before, state=state, message="", seen_at=now)
+    if step.op is Op.UPDATE and before is not None:
+        config = {**(before.config or {}), **(step.config or {})} if before.config is not None else None
+        return msgspec.structs.replace(before, config=config, seen_at=now)
+    return None

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from reconciler.model.state import Observed, ObservedStrategy, Presence
-from reconciler.observed import Fold, LiveState
+from reconciler.observed.target import ObservedTarget, PictureUpdate
 from reconciler.protocol.canonical import inventory_digest
 from reconciler.protocol.topics import Topics
 
@@ -16,16 +16,16 @@ WINDOW_S = 30.0
 
 
 class Peer:
-    """Writes what an agent or a Basic host publishes, and hands it to a LiveState."""
+    """Writes what an agent or a Basic host publishes, and hands it to a ObservedTarget."""
 
     def __init__(self, profile: str = "auto", *, agent: str = "a1", session: str = "s1") -> None:
-        self.state = LiveState("default", TOPICS, profile=profile, basic_window_s=WINDOW_S)
+        self.state = ObservedTarget("default", TOPICS, profile=profile, basic_window_s=WINDOW_S)
         self.agent = agent
         self.session = session
         self.now = 100.0
         self.state.on_connection(connected=True, now=self.now)
 
-    def send(self, topic: str, body: Any, *, retain: bool = False) -> Fold:
+    def send(self, topic: str, body: Any, *, retain: bool = False) -> PictureUpdate:
         payload = body if isinstance(body, bytes) else json.dumps(body).encode()
         return self.state.on_message(topic, payload, retain, self.now)
 
@@ -33,10 +33,10 @@ class Peer:
         for topic, body in messages:
             self.send(topic, body, retain=retain)
 
-    def basic(self, name: str, state: str = "running", **more: Any) -> Fold:
+    def basic(self, name: str, state: str = "running", **more: Any) -> PictureUpdate:
         return self.send(TOPICS.status, {"strategy_name": name, "state": state, **more})
 
-    def snapshot(self, *names: str, retain: bool = False) -> Fold:
+    def snapshot(self, *names: str, retain: bool = False) -> PictureUpdate:
         strategies = [{"strategy_name": name, "state": "running"} for name in names]
         return self.send(TOPICS.status, {"strategies": strategies, "timestamp": 1}, retain=retain)
 

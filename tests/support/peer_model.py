@@ -9,7 +9,7 @@ import msgspec
 from reconciler.model.change import Change, ConfigMode, Op, Plan, Step
 from reconciler.model.spec import StrategySpec
 from reconciler.model.state import InventoryEntry, Lifecycle, Observed, ObservedStrategy
-from reconciler.plan.planner import waves
+from reconciler.plan.order import waves
 from reconciler.protocol.canonical import hash_of
 from tests.support.plan_builders import OURS, FakeCatalog, entry, live, seen
 

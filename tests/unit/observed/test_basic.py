@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from reconciler.model.change import Op, Step
 from reconciler.model.spec import StrategySpec
 from reconciler.model.state import Lifecycle, Presence
-from reconciler.observed import LiveState
+from reconciler.observed.target import ObservedTarget
 from tests.support.observed_peer import TOPICS, WINDOW_S, Peer, agent_with
 
 SPEC = StrategySpec("mm", "pmm", "binance", "BTC-USDT", {"bid_spread": Decimal("0.1"), "order_levels": 2})
@@ -22,7 +22,7 @@ SPEC = StrategySpec("mm", "pmm", "binance", "BTC-USDT", {"bid_spread": Decimal("
 
 
 def test_before_a_connection_everything_is_unknown() -> None:
-    state = LiveState("default", TOPICS)
+    state = ObservedTarget("default", TOPICS)
 
     assert state.observe(0.0).presence("mm") is Presence.UNKNOWN
     assert state.observe(0.0).age_s is None

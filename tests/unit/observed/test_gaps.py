@@ -9,8 +9,8 @@ import pytest
 
 from reconciler.fleet.target import is_incomplete, is_outdated
 from reconciler.model.state import Presence
-from reconciler.observed import LiveState
-from reconciler.observed.agents import NUMBERED
+from reconciler.observed.agent import NUMBERED
+from reconciler.observed.target import ObservedTarget
 from reconciler.protocol.canonical import inventory_digest
 from reconciler.protocol.topics import Topics
 
@@ -22,7 +22,7 @@ class Ear:
     """Hears one agent that holds `a` and `b`: presence 1, statuses 2 and 3, inventory 4, all retained."""
 
     def __init__(self, *, capabilities: tuple[str, ...] = (NUMBERED,)) -> None:
-        self.state = LiveState("default", TOPICS)
+        self.state = ObservedTarget("default", TOPICS)
         self.state.on_connection(connected=True, now=0.0)
         self.capabilities = capabilities
         for told in (self.presence(1), self.status("a", 2), self.status("b", 3), self.inventory(4, "a", "b")):

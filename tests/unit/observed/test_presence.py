@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.model.state import Lifecycle, Presence
-from reconciler.observed import AgentNews
+from reconciler.observed.target import AgentTransition
 from tests.support.observed_peer import TOPICS, WINDOW_S, Peer, agent_with
 
 # Agents: coming and going.
@@ -14,7 +14,7 @@ def test_an_agents_will_makes_its_strategies_unbelievable() -> None:
 
     fold = peer.send(*peer.presence("offline"))
 
-    assert (fold.changed, fold.agents) == (("mm",), (AgentNews("a1", online=False),))
+    assert (fold.changed, fold.agents) == (("mm",), (AgentTransition("a1", online=False),))
     assert (peer.seen("mm"), peer.seen("never")) == (Presence.UNKNOWN, Presence.UNKNOWN)
     assert peer.observe().unbelievable == {"mm"}
     assert peer.state.believed("mm") is None
@@ -27,7 +27,7 @@ def test_an_agent_that_publishes_again_is_back() -> None:
 
     fold = peer.send(*peer.presence(seq=1))
 
-    assert (fold.changed, fold.agents) == (("mm",), (AgentNews("a1", online=True),))
+    assert (fold.changed, fold.agents) == (("mm",), (AgentTransition("a1", online=True),))
     assert peer.seen("mm") is Presence.PRESENT
 
 
@@ -54,7 +54,7 @@ def test_an_agent_that_misses_three_heartbeats_is_offline_without_a_will() -> No
 
     fold = peer.state.tick(peer.now)
 
-    assert (fold.changed, fold.agents) == (("mm",), (AgentNews("a1", online=False),))
+    assert (fold.changed, fold.agents) == (("mm",), (AgentTransition("a1", online=False),))
     assert peer.seen("mm") is Presence.UNKNOWN
 
 
@@ -65,7 +65,7 @@ def test_ageing_noticed_while_observing_is_told_with_the_next_message() -> None:
     assert peer.state.presence("mm", peer.now) is Presence.UNKNOWN
     fold = peer.send(*peer.presence(seq=1))
 
-    assert fold.agents == (AgentNews("a1", online=False), AgentNews("a1", online=True))
+    assert fold.agents == (AgentTransition("a1", online=False), AgentTransition("a1", online=True))
 
 
 def test_any_live_word_of_an_agent_is_a_sign_of_life() -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from reconciler.errors import ExitCode, PlanRefused
 from reconciler.model.change import Action, Change, Cost, FieldChange, Op, Plan, Reason, Step, TargetSummary
-from reconciler.plan.guard import check, unbraked
-from reconciler.plan.summary import counts, exit_code, sentence
+from reconciler.plan.brakes import check, unbraked
+from reconciler.plan.render.summary import counts, exit_code, sentence
 from reconciler.settings.model import SyncSettings
 
 SYNC = SyncSettings()

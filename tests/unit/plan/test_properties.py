@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from reconciler.model.change import Action, Op
 from reconciler.model.spec import StrategySpec, Suspend, Wish
 from reconciler.model.state import Lifecycle
-from reconciler.plan.planner import apply_order
+from reconciler.plan.order import apply_order
 from tests.support.peer_model import PerfectPeer
 from tests.support.plan_builders import entry, live, plan_for, seen, spec
 

@@ -8,7 +8,7 @@ from reconciler.model.change import Action, Op
 from reconciler.model.spec import Wish
 from reconciler.model.state import Lifecycle
 from reconciler.plan import transitions
-from reconciler.plan.planner import waves
+from reconciler.plan.order import waves
 from tests.support.plan_builders import CONFIG, entry, live, plan_for, seen, spec
 
 LIFECYCLES = tuple(Lifecycle)

@@ -6,7 +6,8 @@ import json
 from decimal import Decimal
 
 from reconciler.model.change import Action, FieldChange, Reason
-from reconciler.plan.render import document, to_json, to_markdown
+from reconciler.plan.render.json import document, to_json
+from reconciler.plan.render.markdown import to_markdown
 from tests.support.plan_builders import COMMIT, live, plan_for, seen, spec, with_config
 from tests.support.plan_sample import SAMPLE, plan_with, shown
 

@@ -9,8 +9,10 @@ import msgspec
 import pytest
 
 from reconciler.model.change import Action, FieldChange, Reason
-from reconciler.plan.render import Style, document, lines, to_json, to_markdown, to_text
-from reconciler.plan.values import field_line, value_text
+from reconciler.plan.render.json import document, to_json
+from reconciler.plan.render.markdown import to_markdown
+from reconciler.plan.render.text import Style, lines, to_text
+from reconciler.plan.render.values import field_line, value_text
 from reconciler.redact import FIELD_MASK, is_secret
 from tests.support.plan_builders import live, plan_for, seen, spec, with_config
 from tests.support.plan_sample import SAMPLE, SEEN, plan_with, shown

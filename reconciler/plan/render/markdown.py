@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 
 from reconciler.model.change import Plan
-from reconciler.plan.summary import sentence
-from reconciler.plan.text import body, header, notes
-from reconciler.plan.values import printable
+from reconciler.plan.render.summary import sentence
+from reconciler.plan.render.text import body, header, notes
+from reconciler.plan.render.values import printable
 
 FOLD_ABOVE = 20
 """Changes; more of them are hidden behind a line that can be opened."""

@@ -1,11 +1,11 @@
 """
-The fold itself: messages of one target → Observed.
+Messages of one target, folded into Observed. Pure.
 
 Rule 1: nothing here raises; a message that cannot be read is counted and changes nothing.
 Rule 2: a status is taken only if it is newer, and believed only from the announced session of an agent that
 is online, or from a peer without agents (Basic).
 Rule 3: absence needs proof: every agent's inventory, or a Basic peer's snapshot. Silence proves nothing.
-Rule 4: a new connection begins with an empty picture, since what was cleared meanwhile is not told again.
+Rule 4: a new connection begins with an empty picture, since what was cleared meanwhile is not published again.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ import msgspec
 
 from reconciler.model.change import Op, Step
 from reconciler.model.state import Observed, ObservedStrategy, Presence
-from reconciler.observed.agents import Agent
-from reconciler.observed.evidence import after_success, is_copy
-from reconciler.observed.picture import Picture
+from reconciler.observed.agent import ObservedAgent
+from reconciler.observed.picture import Picture, after_success, is_copy
 from reconciler.protocol.messages import (
     MalformedMessage,
     Performance,
@@ -31,14 +30,14 @@ from reconciler.protocol.messages import (
 from reconciler.protocol.topics import Address, Kind, Topics, is_name
 
 
-class AgentNews(msgspec.Struct, frozen=True, gc=False):
+class AgentTransition(msgspec.Struct, frozen=True, gc=False):
     """An agent went offline, or came back."""
 
     name: str
     online: bool
 
 
-class Fold(msgspec.Struct, frozen=True, gc=False):
+class PictureUpdate(msgspec.Struct, frozen=True, gc=False):
     """What a message changed; true if it changed anything.
 
     `changed`: strategies whose state, or whether it can be believed, is another than before. `agents`: lost or
@@ -46,22 +45,22 @@ class Fold(msgspec.Struct, frozen=True, gc=False):
     """
 
     changed: tuple[str, ...] = ()
-    agents: tuple[AgentNews, ...] = ()
+    agents: tuple[AgentTransition, ...] = ()
     picture: bool = False
 
     def __bool__(self) -> bool:
         return self.picture or bool(self.changed) or bool(self.agents)
 
 
-NOTHING = Fold()
-PICTURE = Fold(picture=True)
+NOTHING = PictureUpdate()
+PICTURE = PictureUpdate(picture=True)
 
 NO_NAME = "strategy_name is not an allowed name - at `$.strategy_name`"
 
-_Handler = Callable[[str, bytes, bool, float], Fold]
+_Handler = Callable[[str, bytes, bool, float], PictureUpdate]
 
 
-class LiveState:
+class ObservedTarget:
     """What is known of one target. All times are the receiver's monotonic clock, in seconds.
 
     `malformed` counts messages that could not be read; `last_error` says where the last one failed.
@@ -81,7 +80,7 @@ class LiveState:
         self._heard_at: float | None = None
         self._announced = False
         self._told: dict[str, bool] = {}
-        self._news: list[AgentNews] = []
+        self._news: list[AgentTransition] = []
         self._aged: set[str] = set()
         self._performance: dict[str, Performance] = {}
         self._picture = Picture(basic=profile == "basic")
@@ -95,24 +94,24 @@ class LiveState:
 
     # What happens.
 
-    def on_connection(self, connected: bool, now: float) -> Fold:
+    def on_connection(self, connected: bool, now: float) -> PictureUpdate:
         """Take note of a connection made or lost; whatever was known is unknown by that."""
         self._connected = connected
         self._since = now if connected else self._since
         return self.start_over() if connected else self._fold(self._picture.names, picture=True)
 
-    def start_over(self) -> Fold:
+    def start_over(self) -> PictureUpdate:
         """Forget what was heard, since all that is retained will be told anew: to a new connection, or on request."""
         names = self._picture.names
         self._picture = Picture(basic=self._profile == "basic")
         return self._fold(names, picture=True)
 
-    def on_message(self, topic: str, payload: bytes, retain: bool, now: float) -> Fold:
+    def on_message(self, topic: str, payload: bytes, retain: bool, now: float) -> PictureUpdate:
         """Take one message in; those on topics that do not concern the picture change nothing."""
         address = self._topics.read(topic)
         return NOTHING if address is None else self.take(topic, address, payload, retain, now)
 
-    def take(self, topic: str, address: Address, payload: bytes, retain: bool, now: float) -> Fold:
+    def take(self, topic: str, address: Address, payload: bytes, retain: bool, now: float) -> PictureUpdate:
         """As `on_message`, of a topic that was read already."""
         handler = self._handlers.get(address.kind)
         if handler is None:
@@ -125,12 +124,12 @@ class LiveState:
             self.last_error = f"{topic}: {error}"
             return NOTHING
 
-    def tick(self, now: float) -> Fold:
+    def tick(self, now: float) -> PictureUpdate:
         """Let time pass: agents whose heartbeats stopped go offline."""
         self._age(now)
         return self._fold(()) if self._news or self._aged else NOTHING
 
-    def confirmed(self, name: str, step: Step, now: float) -> Fold:
+    def confirmed(self, name: str, step: Step, now: float) -> PictureUpdate:
         """Take a Basic peer's success as evidence: it may never report a status. Agents report for themselves."""
         if self.extended:
             return NOTHING
@@ -147,24 +146,24 @@ class LiveState:
                 self._aged |= agent.names
                 self._note(agent)
 
-    def _note(self, agent: Agent) -> None:
+    def _note(self, agent: ObservedAgent) -> None:
         """Make news of an agent whose being online is another than was told last."""
         self._picture.distrust()
         if self._told.get(agent.name, agent.online) != agent.online:
-            self._news.append(AgentNews(agent.name, agent.online))
+            self._news.append(AgentTransition(agent.name, agent.online))
         self._told[agent.name] = agent.online
 
-    def _fold(self, changed: Iterable[str], *, picture: bool = False) -> Fold:
-        """Make a fold of `changed` and of whatever time has changed since the last one."""
+    def _fold(self, changed: Iterable[str], *, picture: bool = False) -> PictureUpdate:
+        """Make a update of `changed` and of whatever time has changed since the last one."""
         if not (self._aged or self._news):
-            return Fold(tuple(dict.fromkeys(changed)), (), picture)
-        fold = Fold(tuple(dict.fromkeys((*changed, *self._aged))), tuple(self._news), picture)
+            return PictureUpdate(tuple(dict.fromkeys(changed)), (), picture)
+        update = PictureUpdate(tuple(dict.fromkeys((*changed, *self._aged))), tuple(self._news), picture)
         self._aged, self._news = set(), []
-        return fold
+        return update
 
     # Messages, each by its topic.
 
-    def _on_status(self, level: str, payload: bytes, retain: bool, now: float) -> Fold:
+    def _on_status(self, level: str, payload: bytes, retain: bool, now: float) -> PictureUpdate:
         if not payload:
             return self._forget(level)
         if not level and self._profile != "basic" and is_copy(payload):
@@ -178,7 +177,7 @@ class LiveState:
             raise MalformedMessage(NO_NAME)
         return self._fold((name,)) if self._picture.take(status, level, retain, now) else NOTHING
 
-    def _on_report(self, report: StatusReport, level: str, retain: bool, now: float) -> Fold:
+    def _on_report(self, report: StatusReport, level: str, retain: bool, now: float) -> PictureUpdate:
         """A status that is not simply one strategy's."""
         statuses = [status for status in report.statuses if is_name(status.strategy_name)]
         unreadable = [name for name in report.unreadable if is_name(name)]
@@ -191,11 +190,11 @@ class LiveState:
             changed += picture.take_snapshot(report)
         return self._fold(changed, picture=report.snapshot) if changed or report.snapshot else NOTHING
 
-    def _forget(self, name: str) -> Fold:
+    def _forget(self, name: str) -> PictureUpdate:
         self._performance.pop(name, None)
         return self._fold((name,)) if self._picture.forget(name) else NOTHING
 
-    def _on_presence(self, level: str, payload: bytes, retain: bool, now: float) -> Fold:
+    def _on_presence(self, level: str, payload: bytes, retain: bool, now: float) -> PictureUpdate:
         if not payload:
             self._told.pop(level, None)
             return self._clear(level, presence=True)
@@ -211,7 +210,7 @@ class LiveState:
         changed = self._picture.change_session(agent) | agent.names
         return self._fold(changed, picture=True)
 
-    def _on_inventory(self, level: str, payload: bytes, retain: bool, now: float) -> Fold:
+    def _on_inventory(self, level: str, payload: bytes, retain: bool, now: float) -> PictureUpdate:
         if not payload:
             return self._clear(level, presence=False)
         inventory = decode_inventory(payload)
@@ -222,13 +221,13 @@ class LiveState:
             agent.hear(inventory.session, now)
         return PICTURE if agent.take_inventory(inventory, retain=retain) else NOTHING
 
-    def _clear(self, name: str, *, presence: bool) -> Fold:
+    def _clear(self, name: str, *, presence: bool) -> PictureUpdate:
         agent = self._picture.agents.get(name)
         if agent is None:
             return NOTHING
         return self._fold(self._picture.clear(agent, presence=presence), picture=True)
 
-    def _on_performance(self, level: str, payload: bytes, retain: bool, now: float) -> Fold:
+    def _on_performance(self, level: str, payload: bytes, retain: bool, now: float) -> PictureUpdate:
         del level, retain, now
         report = decode_performance(payload)
         if is_name(report.strategy_name):

@@ -4,7 +4,7 @@ What one agent says of itself: presence, inventory, and whether the two agree wi
 Rule 1: presence names the session in force; what other sessions say is not believed.
 Rule 2: an agent that misses three heartbeats is offline, also if its will never came.
 Rule 3: its picture is complete only while count and digest of its inventory agree with the names we hold.
-Rule 4: an agent that numbers all that it tells shows by a gap that some of it did not reach us.
+Rule 4: an agent that numbers all that it publishes shows by a gap that some of it did not reach us.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ RECHECK_S = 0.1
 fleet is being created every message changes the names."""
 
 
-class Agent:
+class ObservedAgent:
     """An agent that was heard of.
 
     `names`: strategies held of its session in force. `rival`: a session that speaks but has not been announced;
-    the agent is about to restart, or two of its name are running. `missed`: something that it told was lost.
+    the agent is about to restart, or two of its name are running. `missed`: something that it reported was lost.
     """
 
     def __init__(self, name: str) -> None:
@@ -64,8 +64,13 @@ class Agent:
 
     def announce(self, presence: AgentPresence, now: float, *, retain: bool) -> bool:
         """Take a birth, heartbeat or will; False if it is out of date or not of the session in force."""
-        if not self._takes(presence):
-            return False
+        if self.presence is not None:
+            if presence.session == self.session:
+                newer = presence.state == "offline" or presence.seq >= self.presence.seq
+            else:
+                newer = presence.state == "online" and not self.is_past(presence.session)
+            if not newer:
+                return False
         if presence.state == "online":
             self._follow(presence.seq, retain=retain)
         if self.presence is not None and presence.session != self.session:
@@ -79,13 +84,6 @@ class Agent:
         self.online = presence.state == "online"
         self._heard_at = now
         return True
-
-    def _takes(self, presence: AgentPresence) -> bool:
-        if self.presence is None:
-            return True
-        if presence.session == self.session:
-            return presence.state == "offline" or presence.seq >= self.presence.seq
-        return presence.state == "online" and not self.is_past(presence.session)
 
     def retire(self) -> None:
         """Forget its presence: somebody cleared it, so nothing says any more that it is there."""
@@ -110,7 +108,7 @@ class Agent:
         self._follow(seq, retain=retain)
 
     def _follow(self, seq: int, *, retain: bool) -> None:
-        """Notice a gap. What is retained was told before and has left one; so has nothing that was never heard."""
+        """Notice a gap. What is retained was published before and has left one; so has nothing that was never heard."""
         if not retain and self._heard_seq and seq > self._heard_seq + 1 and self.can(NUMBERED):
             self.missed = True
         self._heard_seq = max(self._heard_seq, seq)
@@ -144,7 +142,7 @@ class Agent:
 
     @property
     def unheard_of(self) -> bool:
-        """Whether neither presence nor inventory tell of it."""
+        """Whether neither its presence nor its inventory is known."""
         return self.presence is None and self._inventory is None
 
     def hold(self, name: str) -> None:
@@ -164,16 +162,20 @@ class Agent:
 
     def complete(self, now: float, *, exact: bool = True) -> bool:
         """Whether we hold all its strategies. `exact` False may answer False for up to RECHECK_S too long."""
-        if not self.online or self.rival or self.missed or not self._counts():
+        held = self._inventory
+        if held is None or not self.online or self.rival or self.missed:
             return False
-        if self._dirty and (exact or self._rested(now)):
+        if held.session != self.session or held.count != len(self.names):
+            return False
+        rested = self._checked_at is None or now - self._checked_at >= RECHECK_S
+        if self._dirty and (exact or rested):
             self._dirty = False
             self._checked_at = now
-            self._agreed = self._agrees()
+            self._agreed = held.digest == inventory_digest(self.names)
         return self._agreed and not self._dirty
 
     def outdated(self, now: float) -> bool:
-        """Whether what we hold of it has to be heard anew: something was missed, or we hold what is gone.
+        """Whether what we hold of it has to be reported again: something was missed, or we hold what is gone.
 
         Its inventory says the latter if it is younger than all statuses and names no more than we hold.
         """
@@ -181,16 +183,6 @@ class Agent:
         if self.missed or held is None or held.session != self.session or not self.can(NUMBERED):
             return self.missed
         return held.seq > self._status_seq and held.count <= len(self.names) and not self.complete(now)
-
-    def _counts(self) -> bool:
-        held = self._inventory
-        return held is not None and held.session == self.session and held.count == len(self.names)
-
-    def _agrees(self) -> bool:
-        return self._inventory is not None and self._inventory.digest == inventory_digest(self.names)
-
-    def _rested(self, now: float) -> bool:
-        return self._checked_at is None or now - self._checked_at >= RECHECK_S
 
     def view(self, now: float) -> AgentView:
         """What is shown of it, and what the planner may know."""

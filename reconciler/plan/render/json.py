@@ -13,7 +13,7 @@ import msgspec
 from reconciler.errors import ExitCode
 from reconciler.model.change import Change, FieldChange, Plan, Step, TargetSummary
 from reconciler.model.spec import StrategySpec, Value
-from reconciler.plan.summary import counts, exit_code, word
+from reconciler.plan.render.summary import counts, exit_code, word
 from reconciler.protocol.canonical import wire_json
 from reconciler.redact import masked
 

@@ -13,8 +13,8 @@ from typing import TypeAlias
 
 from reconciler.model.change import Action, Change, Cost, Op, Plan, Reason, TargetSummary
 from reconciler.model.spec import DEFAULT_ACCOUNT, StrategySpec
-from reconciler.plan.summary import sentence, word
-from reconciler.plan.values import field_line, printable
+from reconciler.plan.render.summary import sentence, word
+from reconciler.plan.render.values import field_line, printable
 
 
 class Style(StrEnum):

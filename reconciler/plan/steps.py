@@ -8,18 +8,18 @@ Rule 3: a protected strategy is never recreated, nor is one that the peer could 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from reconciler.model.change import Action, Change, ConfigMode, Cost, FieldChange, Op, Reason, Step
 from reconciler.model.spec import DEFAULT_ACCOUNT, Config, StrategySpec, Wish
-from reconciler.model.state import Lifecycle
+from reconciler.model.state import Lifecycle, ObservedStrategy
 from reconciler.plan import transitions
-from reconciler.plan.digest import digest_of
-from reconciler.plan.gap import Case, Gap, changed_in_git, find_gap, hash_after, without_drift
-from reconciler.protocol.canonical import spec_hash
+from reconciler.plan.compare import Case, Gap, changed_in_git, find_gap, hash_after, without_drift
+from reconciler.protocol.canonical import canonical_json, spec_hash
 
 
 class CatalogView(Protocol):
@@ -183,3 +183,32 @@ def _update(case: Case, gap: Gap) -> Step:
     if not (case.adopting or gap.whole):
         patch = {key: gap.wanted[key] for key in gap.touched}
     return Step(Op.UPDATE, config=patch, spec_hash=hash_after(case, patch))
+
+
+# What was observed of a strategy → a digest, by which a saved plan notices that its world has moved.
+
+
+def digest_of(live: ObservedStrategy | None) -> str:
+    """Digest of what a plan is made from: no times, sequence numbers or messages. None: it does not exist."""
+    return _sha256(live and [getattr(live, name) for name in _COUNTS])
+
+
+_COUNTS = (
+    "state",
+    "strategy_type",
+    "exchange",
+    "trading_pair",
+    "account",
+    "config",
+    "spec_hash",
+    "owner",
+)
+
+
+def digest_of_all(changes: Iterable[Change]) -> str:
+    """Digest over all that `changes` touch, in no particular order."""
+    return _sha256(sorted([*change.key, change.live_digest] for change in changes))
+
+
+def _sha256(value: Any) -> str:  # noqa: ANN401  (any JSON value)
+    return "sha256:" + hashlib.sha256(canonical_json(value)).hexdigest()
