@@ -23,7 +23,7 @@ from reconciler.agent.journal import Journal
 from reconciler.agent.model import AgentSession, StateChanged, Work
 from reconciler.agent.processor import CommandProcessor
 from reconciler.agent.publisher import Publisher
-from reconciler.agent.runner import Event, Runner
+from reconciler.agent.runner import BotEvent, Runner
 from reconciler.agent.settings import AgentSettings
 from reconciler.agent.validation import Validator
 from reconciler.errors import BrokerError, CommandRejected, ReconcilerError
@@ -138,21 +138,17 @@ class Agent:
             self.processor.process(address.name, message, datetime.now(UTC))
             self._carry_out_soon()
         elif address.kind is Kind.PRESENCE:
-            self._on_presence(address.name, message.payload)
-
-    def _on_presence(self, name: str, payload: bytes) -> None:
-        """Correct a wrong presence of this agent, and end for another agent whose session is higher."""
-        try:
-            presence = decode_presence(payload) if payload else None
-        except MalformedMessage:
-            presence = None
-        online = presence is not None and presence.state == "online"
-        if name == self._settings.name and not online:
-            self._publisher.publish_presence()
-        elif presence is not None and online and presence.session > self._session.session:
-            self._fail(
-                AnotherAgent(f"agent {name!r} began to serve {self._topics.root} as well; this one ends")
-            )
+            try:
+                presence = decode_presence(message.payload) if message.payload else None
+            except MalformedMessage:
+                presence = None
+            name, online = address.name, presence is not None and presence.state == "online"
+            if name == self._settings.name and not online:
+                self._publisher.publish_presence()  # a broker published our will late, or somebody cleared it
+            elif presence is not None and online and presence.session > self._session.session:
+                self._fail(
+                    AnotherAgent(f"agent {name!r} began to serve {self._topics.root} as well; this one ends")
+                )
 
     def _on_connection(self, connected: bool, reason: str) -> None:
         if connected:
@@ -163,7 +159,7 @@ class Agent:
         if connected and self._serving and not self._leaving:
             self._publisher.publish_all()
 
-    def _on_event(self, event: Event) -> None:
+    def _on_event(self, event: BotEvent) -> None:
         if isinstance(event, LogRecord):
             self._publisher.publish_log(event)
             return

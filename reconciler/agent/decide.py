@@ -58,9 +58,17 @@ def decide(
             return _create(command, validator, new_id)
         if op is Op.UPDATE:
             return _update(command, held, allowed, validator)
-        return _move(op, command, held, allowed)
+        if op in _RAISES_RISK:
+            _check_hash(held.spec_hash, command.meta)
     except Refusal as error:
         return Decision(reply=refused(op, command.strategy_name, error, own_hash))
+    strategy = held.having(doing=op)
+    if op is not Op.DELETE:
+        wish = _WISH_AHEAD.get(op, held.wish)
+        strategy = strategy.having(state=allowed.during, wish=wish, message="", conditions=())
+    return Decision(
+        strategy=strategy, work=Work(op, held.name, held.state, echo=_echo(command.meta, held.echo))
+    )
 
 
 def _create(command: Command, validator: Validator, new_id: Callable[[], str]) -> Decision:
@@ -101,18 +109,6 @@ def _check_hash(own: str, meta: CommandMeta | None) -> None:
             field="meta.spec_hash",
             details={"spec_hash": own},
         )
-
-
-def _move(op: Op, command: Command, held: Strategy, allowed: Transition) -> Decision:
-    if op in _RAISES_RISK:
-        _check_hash(held.spec_hash, command.meta)
-    if op is Op.DELETE:
-        strategy = held.having(doing=op)
-    else:
-        wish = _WISH_AHEAD.get(op, held.wish)
-        strategy = held.having(state=allowed.during, wish=wish, doing=op, message="", conditions=())
-    work = Work(op, held.name, held.state, echo=_echo(command.meta, held.echo))
-    return Decision(strategy=strategy, work=work)
 
 
 def _update(command: Command, held: Strategy, allowed: Transition, validator: Validator) -> Decision:

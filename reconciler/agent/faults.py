@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
@@ -19,7 +20,7 @@ import msgspec
 
 from reconciler.agent.model import Strategy
 from reconciler.agent.responses import Refusal
-from reconciler.agent.runner import Listener, Runner
+from reconciler.agent.runner import EventListener, Runner
 from reconciler.agent.validation import Validator
 from reconciler.errors import BrokerError, CommandRejected, SettingsError
 from reconciler.model.spec import Config
@@ -75,24 +76,24 @@ def parse_faults(given: Mapping[str, str]) -> Faults:
     Raises:
         SettingsError: there is no such fault, or its value is not what it takes.
     """
-    return Faults(**{name: _parse(name, text) for name, text in given.items()})
-
-
-def _parse(name: str, text: str) -> Any:  # noqa: ANN401  (each fault has its own type)
-    if name not in Faults.__struct_fields__:
-        known = ", ".join(sorted(Faults.__struct_fields__))
-        raise SettingsError(f"there is no fault {name!r}", fix=f"one of {known}")
-    if name in _FIELDS:
-        return frozenset(filter(None, (field.strip() for field in text.split(","))))
-    highest = float("inf") if name in _LENGTHS else 1.0
-    takes = "a number of seconds" if name in _LENGTHS else "a chance from 0 to 1"
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0.0 <= value <= highest or value == float("inf"):
-        raise SettingsError(f"fault {name}: {text!r} is not {takes}", fix=f"for example {name}=0.2")
-    return value
+    values: dict[str, Any] = {}
+    for name, text in given.items():
+        if name not in Faults.__struct_fields__:
+            known = ", ".join(sorted(Faults.__struct_fields__))
+            raise SettingsError(f"there is no fault {name!r}", fix=f"one of {known}")
+        if name in _FIELDS:
+            values[name] = frozenset(filter(None, (field.strip() for field in text.split(","))))
+            continue
+        highest, takes = 1.0, "a chance from 0 to 1"
+        if name in _LENGTHS:
+            highest, takes = sys.float_info.max, "a number of seconds"
+        try:
+            values[name] = float(text)
+        except ValueError:
+            values[name] = -1.0
+        if not 0.0 <= values[name] <= highest:
+            raise SettingsError(f"fault {name}: {text!r} is not {takes}", fix=f"for example {name}=0.2")
+    return Faults(**values)
 
 
 class FaultyValidator(Validator, frozen=True, kw_only=True):
@@ -167,6 +168,11 @@ class FaultyTransport:
         batch = message.topic.endswith(f"/{BATCH}")
         faults, chance = self._faults, self._rng.random
         prompt: list[bytes] = []
+
+        def post_late(reply: Publish) -> None:
+            with contextlib.suppress(BrokerError):  # disconnected meanwhile: a reply is not retried
+                post(reply)
+
         for reply in unpack_responses(message.payload) if batch else [message.payload]:
             if chance() < faults.lose:
                 continue
@@ -176,7 +182,7 @@ class FaultyTransport:
                 if delay_s:
                     topic = message.topic.removesuffix(f"/{BATCH}")
                     alone = msgspec.structs.replace(message, topic=topic, payload=reply)
-                    asyncio.get_running_loop().call_later(delay_s, _post_late, post, alone)
+                    asyncio.get_running_loop().call_later(delay_s, post_late, alone)
                 else:
                     prompt.append(reply)
         if not prompt and on_done is not None:
@@ -226,12 +232,6 @@ class FaultyTransport:
         return msgspec.structs.replace(message, payload=wire_json(body))
 
 
-def _post_late(post: Callable[..., None], reply: Publish) -> None:
-    """Post a delayed reply, unless the connection is lost by now: nobody retries it."""
-    with contextlib.suppress(BrokerError):
-        post(reply)
-
-
 class FallibleRunner(Runner, Protocol):
     """A runner whose bots can be made to fail. Each method raises CommandRejected for a bot that is not up."""
 
@@ -251,7 +251,7 @@ class FaultyRunner:
         self._commanded: set[str] = set()
         self._task: asyncio.Task[None] | None = None
 
-    async def open(self, listener: Listener) -> None:
+    async def open(self, listener: EventListener) -> None:
         await self._runner.open(listener)
         self._task = asyncio.create_task(self._disturb_always())
 
@@ -318,7 +318,7 @@ class FaultyRunner:
                     self._drift(self._runner.strategy(name))
 
     def _drift(self, strategy: Strategy) -> None:
-        """Stop a bot as if by hand, or give it a nearby value for one of its numbers."""
+        """Stop a bot as if by hand, or change one of its numbers a little."""
         numbers = {
             field: value
             for field, value in sorted(strategy.config.items())

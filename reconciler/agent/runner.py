@@ -1,4 +1,4 @@
-"""What the agent needs of whatever runs bots. tests/contract/test_runner.py holds every runner to it."""
+"""What the agent requires of everything that runs bots. tests/contract/test_runner.py holds every runner to it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from reconciler.agent.model import ConfigChanged, StateChanged, Strategy
 from reconciler.model.state import Lifecycle
 from reconciler.protocol.messages import LogRecord, Performance
 
-Event: TypeAlias = StateChanged | ConfigChanged | LogRecord
-"""What a bot does by itself. What it does on command is said by the command's return, not by an event."""
+BotEvent: TypeAlias = StateChanged | ConfigChanged | LogRecord
+"""What a bot does without a command. The result of a command is the return of its method, never an event."""
 
-Listener: TypeAlias = Callable[[Event], None]
+EventListener: TypeAlias = Callable[[BotEvent], None]
 """Called in the loop's thread; quick, and never raises."""
 
 
@@ -20,39 +20,39 @@ class Runner(Protocol):
     """Runs bots, one for each strategy name.
 
     Every command returns when it has taken effect. It raises CommandRejected (code and message for the wire)
-    when it has not, and then, as when it is cancelled, it leaves the bot as it was. One command at a time is
-    given for one name, but a `stop` may follow the cancellation of any other.
+    when it has not, and then, as when it is cancelled, it leaves the bot as it was. Each name gets one command at
+    a time, but a `stop` may follow the cancellation of any other.
     """
 
-    async def open(self, listener: Listener) -> None:
-        """Begin; events go to `listener`."""
+    async def open(self, listener: EventListener) -> None:
+        """Start; `listener` is called with every event from now on."""
 
     async def close(self) -> None:
-        """Let go without stopping bots that can live on; nothing is heard of them from here."""
+        """Release all bots without stopping those that can outlive this process; `listener` is called no more."""
 
     async def find(self) -> Mapping[str, Lifecycle]:
-        """Bots that are up, also those that an earlier process started: RUNNING or PAUSED."""
+        """Return the bots that are up, also those that an earlier process started: RUNNING or PAUSED."""
 
     async def start(self, strategy: Strategy, *, paused: bool = False) -> None:
-        """Bring a bot up; it trades on return, or waits with no order placed if `paused`.
+        """Start a bot; it trades on return, or waits with no order placed if `paused`.
 
         ALREADY_RUNNING: there is one of that name.
         """
 
     async def stop(self, name: str) -> None:
-        """Cancel its orders and bring it down; a bot that is not up is stopped."""
+        """Cancel a bot's orders and stop it; nothing to do if it is not up."""
 
     async def pause(self, name: str) -> None:
-        """Cancel its orders and halt it; it stays up. INVALID_STATE: it is not up."""
+        """Cancel a bot's orders and halt it; it stays up. INVALID_STATE: it is not up."""
 
     async def resume(self, name: str) -> None:
-        """Let it go on. INVALID_STATE: it is not up."""
+        """Let a halted bot trade again. INVALID_STATE: it is not up."""
 
     async def apply(self, strategy: Strategy) -> None:
         """Make a bot that is up take `strategy.config`, hot fields only. INVALID_STATE: it is not up."""
 
     async def delete(self, name: str) -> None:
-        """Remove what is kept for a bot that is not up; nothing kept is deleted already."""
+        """Delete what is kept of a bot that is not up; nothing to do if nothing is kept."""
 
     def performance(self, name: str) -> Performance | None:
-        """Its figures as last known; None for a bot that is not up, or has none yet."""
+        """Return a bot's performance as last known; None for a bot that is not up, or has none yet."""

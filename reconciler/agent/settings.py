@@ -1,4 +1,4 @@
-"""How one agent is set up. Values only; where they come from is the command line's business."""
+"""The settings of one agent, as values: importing them imports no runner. The command line reads them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`state_dir` None: `.reconciler/agent/<name>`. `shared_dir`: where an `embedded:` broker keeps its address,
     the controller's state folder; None: `.reconciler`. `api_keys`: api_key → api_secret; with any, every command
     must be signed. `hummingbot_version`: whose schemas count; `schemas`: a folder with more of them.
-    `bots`: of real ones. `accounts`: names of the credentials profiles held. `seed`: of all chance, None for chance.
-    Lengths in seconds: `start_delay_s` of a simulated bot; `command_timeout_s` for a runner's longest command.
+    `bots`: settings of real bots. `accounts`: names of the credentials profiles held. `seed`: of the simulation, None
+    for a random one. Times in seconds: `start_delay_s` of a simulated bot; `command_timeout_s` for a runner's longest command.
     """
 
     name: str = "agent"

@@ -12,7 +12,7 @@ import pytest
 
 from reconciler.agent.faults import Faults, FaultyRunner
 from reconciler.agent.model import StateChanged
-from reconciler.agent.runner import Event, Runner
+from reconciler.agent.runner import BotEvent, Runner
 from reconciler.agent.simulated.runner import CRASH_LIMIT, SimulatedRunner
 from reconciler.errors import CommandRejected
 from reconciler.model.state import Lifecycle
@@ -30,10 +30,10 @@ class Heard:
     """Events as they came, and a way to wait for one."""
 
     def __init__(self) -> None:
-        self.events: list[Event] = []
+        self.events: list[BotEvent] = []
         self._news = asyncio.Event()
 
-    def take(self, event: Event) -> None:
+    def take(self, event: BotEvent) -> None:
         self.events.append(event)
         self._news.set()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reconciler.agent.journal import Journal
 from reconciler.agent.model import Entry, StateChanged, Strategy
-from reconciler.agent.runner import Event, Listener
+from reconciler.agent.runner import BotEvent, EventListener
 from reconciler.agent.simulated.runner import SimulatedRunner
 from reconciler.model.state import Lifecycle
 from tests.convergence.ledger import Ledger
@@ -29,16 +29,16 @@ class Bots(SimulatedRunner):
         self._ledger = ledger
         self._survivors = survivors
         self._coming: dict[str, tuple[Strategy, bool]] = {}
-        self._hears: Listener = _nobody
+        self._hears: EventListener = _nobody
 
-    async def open(self, listener: Listener) -> None:
+    async def open(self, listener: EventListener) -> None:
         self._hears = listener
         await super().open(_nobody)
         for strategy, paused in self._survivors.values():
             await super().start(strategy, paused=paused)
         await super().open(self._on_event)
 
-    def _on_event(self, event: Event) -> None:
+    def _on_event(self, event: BotEvent) -> None:
         if isinstance(event, StateChanged) and event.state is Lifecycle.ERROR:
             self._ledger.stopped_itself(event.name)
         self._hears(event)
@@ -74,7 +74,7 @@ class Bots(SimulatedRunner):
         return left
 
 
-def _nobody(event: Event) -> None:
+def _nobody(event: BotEvent) -> None:
     """Who listens while survivors are taken over: they say nothing new."""
 
 

@@ -14,7 +14,7 @@ from reconciler.agent.hummingbot.bridge import Unanswered
 from reconciler.agent.hummingbot.options import BotOptions
 from reconciler.agent.hummingbot.runner import HummingbotRunner
 from reconciler.agent.model import StateChanged
-from reconciler.agent.runner import Event
+from reconciler.agent.runner import BotEvent
 from reconciler.errors import CommandRejected
 from reconciler.model.state import Lifecycle
 from tests.support.agent_builders import strategy
@@ -30,7 +30,7 @@ class Team:
         self.folder = folder
         self.broker = broker
         self.bots = StandIns(broker.url)
-        self.events: list[Event] = []
+        self.events: list[BotEvent] = []
         self.runner: HummingbotRunner
 
     async def open(self, options: BotOptions = QUICK) -> None:

@@ -25,7 +25,7 @@ from reconciler.agent.hummingbot.options import Timeouts
 from reconciler.agent.hummingbot.performance import performance_from_fills, performance_from_report
 from reconciler.agent.hummingbot.process import Process, spawn
 from reconciler.agent.model import StateChanged
-from reconciler.agent.runner import Listener
+from reconciler.agent.runner import EventListener
 from reconciler.model.state import Lifecycle
 from reconciler.protocol.messages import LogRecord, Performance
 from reconciler.protocol.times import format_time
@@ -45,7 +45,7 @@ class Bot:
     """
 
     def __init__(
-        self, directory: BotDirectory, record: BotRecord, clock: Callable[[], float], listener: Listener
+        self, directory: BotDirectory, record: BotRecord, clock: Callable[[], float], listener: EventListener
     ) -> None:
         self.directory = directory
         self.record = record

@@ -32,7 +32,7 @@ from reconciler.agent.hummingbot.reconfigure import changed_fields, is_controlle
 from reconciler.agent.hummingbot.supervisor import Supervisor
 from reconciler.agent.model import StateChanged, Strategy
 from reconciler.agent.responses import Refusal
-from reconciler.agent.runner import Event, Listener
+from reconciler.agent.runner import BotEvent, EventListener
 from reconciler.catalog import Catalog
 from reconciler.errors import CommandRejected
 from reconciler.model.state import Lifecycle
@@ -58,10 +58,10 @@ class HummingbotRunner:
         self._options = options
         self._timeouts = options.timeouts
         self._bots: dict[str, Bot] = {}
-        self._listener: Listener | None = None
+        self._listener: EventListener | None = None
         self._clock: Callable[[], float] = lambda: 0.0
 
-    async def open(self, listener: Listener) -> None:
+    async def open(self, listener: EventListener) -> None:
         self._listener = listener
         self._clock = asyncio.get_running_loop().time
         self._supervisor = Supervisor(self._backend, self._options, self._clock, self._forget)
@@ -79,7 +79,7 @@ class HummingbotRunner:
     def _forget(self, name: str) -> None:
         self._bots.pop(name, None)
 
-    def _on_event(self, event: Event) -> None:
+    def _on_event(self, event: BotEvent) -> None:
         if isinstance(event, StateChanged) and event.state is Lifecycle.ERROR:
             _log.error("%s: %s", event.name, event.message)
         if self._listener is not None:

@@ -1,4 +1,8 @@
-"""A market maker's fortunes as a random walk: what a simulated bot earns. Pure but for the generator passed in."""
+"""
+The market of a simulated bot as a random walk, and what a market maker earns in it.
+
+Rule 1: no clock: elapsed time comes in as an argument, and all chance from the generator that is passed in.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +27,7 @@ _DEFAULT_SPREAD_PCT = 0.5
 
 
 class RandomWalk:
-    """Price, fills and profit of one bot; `bid_spread` and `ask_spread` of its config set how it trades."""
+    """Price, fills and profit of one bot; its config's `bid_spread`, `ask_spread` and `order_amount` matter."""
 
     def __init__(self, config: Config, rng: random.Random) -> None:
         self._rng = rng
@@ -37,13 +41,13 @@ class RandomWalk:
         self.configure(config)
 
     def configure(self, config: Config) -> None:
-        """Trade with another config from now on."""
+        """Trade with `config` from now on."""
         self._bid_pct = _number(config.get("bid_spread"), _DEFAULT_SPREAD_PCT)
         self._ask_pct = _number(config.get("ask_spread"), _DEFAULT_SPREAD_PCT)
         self._amount = _number(config.get("order_amount"), 1.0)
 
     def advance(self, elapsed_s: float) -> int:
-        """Let time pass; returns how many orders were filled."""
+        """Advance the market by `elapsed_s`; return how many orders were filled."""
         self._price *= math.exp(self._rng.gauss(0.0, _VOLATILITY * math.sqrt(elapsed_s)))
         bought = self._fills(self._bid_pct, elapsed_s)
         sold = self._fills(self._ask_pct, elapsed_s)
@@ -71,9 +75,17 @@ class RandomWalk:
         self._volume += abs(amount) * price
         self._fees += abs(amount) * price * _FEE
 
-    def figures(self, name: str, timestamp: str, exchange: str, trading_pair: str) -> Performance:
-        """Its figures as the wire has them."""
+    def performance(self, name: str, timestamp: str, exchange: str, trading_pair: str) -> Performance:
+        """Report the bot's performance in the shape of the wire."""
         unrealized = self._base * (self._price - self._entry)
+        position = Position(
+            exchange=exchange,
+            trading_pair=trading_pair,
+            side="long" if self._base > 0 else "short",
+            amount=_exact(abs(self._base)),
+            breakeven_price=_exact(self._entry),
+            unrealized_pnl_quote=_exact(unrealized),
+        )
         return Performance(
             strategy_name=name,
             timestamp=timestamp,
@@ -83,21 +95,7 @@ class RandomWalk:
             volume_quote=_exact(self._volume),
             fees_quote=_exact(self._fees),
             open_orders=2,
-            positions=self._positions(exchange, trading_pair, unrealized),
-        )
-
-    def _positions(self, exchange: str, trading_pair: str, unrealized: float) -> tuple[Position, ...]:
-        if not self._base:
-            return ()
-        return (
-            Position(
-                exchange=exchange,
-                trading_pair=trading_pair,
-                side="long" if self._base > 0 else "short",
-                amount=_exact(abs(self._base)),
-                breakeven_price=_exact(self._entry),
-                unrealized_pnl_quote=_exact(unrealized),
-            ),
+            positions=(position,) if self._base else (),
         )
 
 

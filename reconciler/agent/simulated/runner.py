@@ -1,4 +1,8 @@
-"""A runner without exchanges: bots that take a while to start, earn by chance, crash and are restarted."""
+"""
+A runner without exchanges: bots that take a while to start, earn by chance, crash and are restarted.
+
+Its bots end with its process. tests/contract/test_runner.py holds it to the promises of every runner.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from reconciler.agent.model import ConfigChanged, StateChanged, Strategy
-from reconciler.agent.runner import Event, Listener
+from reconciler.agent.runner import BotEvent, EventListener
 from reconciler.agent.simulated.market import RandomWalk
+from reconciler.aio import backoff_s
 from reconciler.errors import CommandRejected
 from reconciler.model.spec import Config
 from reconciler.model.state import Lifecycle
@@ -20,7 +25,7 @@ from reconciler.protocol.times import format_time
 
 CRASH_LIMIT = 3
 HEALTHY_AFTER_S = 300.0
-"""So many crashes, none of them after so long a life, and a bot is not restarted: a person must look."""
+"""After so many crashes, each within this time of a start, a bot is not restarted: a person must look."""
 
 BACKOFF_FIRST_S = 0.5
 BACKOFF_LIMIT_S = 30.0
@@ -42,7 +47,7 @@ class _Bot:
 
 
 class SimulatedRunner:
-    """Bots of this process only: they end with it, and the agent starts them again."""
+    """Bots that exist in this process only; after a restart the agent starts them again."""
 
     def __init__(
         self, *, start_delay_s: float, rng: random.Random, backoff_s: float = BACKOFF_FIRST_S
@@ -52,10 +57,10 @@ class SimulatedRunner:
         self._backoff_s = backoff_s
         self._bots: dict[str, _Bot] = {}
         self._starting: set[str] = set()
-        self._listener: Listener = _ignore
+        self._listener: EventListener = _ignore
         self._clock: Callable[[], float] = lambda: 0.0
 
-    async def open(self, listener: Listener) -> None:
+    async def open(self, listener: EventListener) -> None:
         self._listener = listener
         self._clock = asyncio.get_running_loop().time
 
@@ -130,11 +135,11 @@ class SimulatedRunner:
             self._log(name, f"orders filled: {bot.walk.fills} so far")
         bot.walked_at = now
         strategy = bot.strategy
-        return bot.walk.figures(
+        return bot.walk.performance(
             name, format_time(datetime.now(UTC)), strategy.exchange, strategy.trading_pair
         )
 
-    # What happens by itself, or by the hand of whoever tries things out.
+    # Faults, and changes by hand.
 
     def crash(self, name: str) -> None:
         """Let a bot that is up die; it is restarted with growing pauses until it has crashed too often."""
@@ -147,7 +152,7 @@ class SimulatedRunner:
                 StateChanged(name, Lifecycle.ERROR, f"crashed {bot.crashes} times: not restarted any more")
             )
             return
-        pause_s = min(BACKOFF_LIMIT_S, self._backoff_s * 2 ** (bot.crashes - 1))
+        pause_s = backoff_s(bot.crashes, first_s=self._backoff_s, longest_s=BACKOFF_LIMIT_S)
         bot.restart = asyncio.get_running_loop().create_task(self._restart(name, bot, pause_s))
         self._listener(StateChanged(name, Lifecycle.STARTING, f"crashed; restarts in {pause_s:g} s"))
 
@@ -195,5 +200,5 @@ class SimulatedRunner:
         )
 
 
-def _ignore(event: Event) -> None:
+def _ignore(event: BotEvent) -> None:
     """Listener of a runner that is not open."""

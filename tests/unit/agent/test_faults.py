@@ -13,7 +13,7 @@ import pytest
 from reconciler.agent.faults import Faults, FaultyRunner, FaultyTransport, FaultyValidator, parse_faults
 from reconciler.agent.model import AgentSession, ConfigChanged, StateChanged, Strategy
 from reconciler.agent.responses import Refusal, done
-from reconciler.agent.runner import Event
+from reconciler.agent.runner import BotEvent
 from reconciler.agent.simulated.runner import SimulatedRunner
 from reconciler.catalog.loading import load_catalog
 from reconciler.errors import BrokerError, SettingsError
@@ -197,7 +197,7 @@ async def events_of(
     """What two simulated bots report while `disturb` has its way; `idle` is paused."""
     rng = random.Random(seed)
     runner = FaultyRunner(SimulatedRunner(start_delay_s=0.0, rng=rng), Faults(**faults), rng)
-    events: list[Event] = []
+    events: list[BotEvent] = []
     await runner.open(events.append)
     await runner.start(strategy(Lifecycle.RUNNING))
     await runner.start(strategy(name="idle"), paused=True)

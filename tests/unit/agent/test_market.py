@@ -22,7 +22,7 @@ def test_profit_is_what_was_realized_and_what_is_open_less_fees() -> None:
     for _ in range(100):
         walk.advance(5.0)
 
-    figures = walk.figures("mm", "2026-11-23T05:00:00Z", "binance", "BTC-USDT")
+    figures = walk.performance("mm", "2026-11-23T05:00:00Z", "binance", "BTC-USDT")
 
     parts = (
         figures.realized_pnl_quote,
