@@ -22,10 +22,9 @@ from reconciler.fleet.base import Fleet
 from reconciler.model.change import Action
 from reconciler.model.report import Event, EventKind, Level, Outcome, SyncReport
 from reconciler.model.spec import DEFAULT_TARGET, Key
-from reconciler.model.state import Desired
+from reconciler.model.state import AgentTransition, Desired, PictureUpdate
 from reconciler.notify import wording
 from reconciler.notify.notifier import Notifier
-from reconciler.observed.target import AgentTransition, PictureUpdate
 from reconciler.protocol.canonical import spec_hash
 from reconciler.protocol.codes import SPEC_IS_WRONG
 from reconciler.reconcile import Reconciler

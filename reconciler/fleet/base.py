@@ -16,8 +16,7 @@ import msgspec
 from reconciler.errors import BrokerError, StoreError
 from reconciler.model.change import Step
 from reconciler.model.spec import Key
-from reconciler.model.state import Observed, ObservedStrategy, Presence
-from reconciler.observed.target import PictureUpdate
+from reconciler.model.state import Observed, ObservedStrategy, PictureUpdate, Presence
 from reconciler.protocol.messages import Reply
 
 PictureListener = Callable[[str, PictureUpdate], None]

@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from reconciler.errors import BrokerError, StoreError
-from reconciler.fleet.target import Target
 from reconciler.model.change import Op
 from reconciler.protocol.batches import batched, pack_commands
+from reconciler.protocol.topics import Topics
 from reconciler.transport.base import Properties, Publish, PublishResult, Transport
 
 CONTENT_TYPE = "application/json"
@@ -33,80 +33,79 @@ class OutgoingCommand(msgspec.Struct, frozen=True, gc=False):
 
 
 class Batcher:
-    """Queues commands for one transport; responses come back to `controller`."""
+    """Queues the commands to one target until the end of the turn of the loop; responses come back to `controller`.
 
-    def __init__(self, transport: Transport, controller: str) -> None:
+    `may_batch`: whether every agent there takes several commands in one message. `record`: writes down what was
+    decided, before any command leaves; raises StoreError.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        topics: Topics,
+        controller: str,
+        *,
+        may_batch: Callable[[], bool],
+        record: Callable[[], None],
+    ) -> None:
         self._transport = transport
-        self._controller = controller
-        self._due: dict[str, list[OutgoingCommand]] = {}
-        self.record: Callable[[], None] | None = None
-        """Writes down what was decided; raises StoreError."""
+        self._topics = topics
+        self._reply_to = topics.reply_to(controller)
+        self._may_batch = may_batch
+        self._record = record
+        self._due: list[OutgoingCommand] = []
 
-    def put(self, target: Target, command: OutgoingCommand) -> None:
+    def put(self, command: OutgoingCommand) -> None:
         """Send `command` at the end of this turn of the loop."""
-        due = self._due.setdefault(target.name, [])
-        due.append(command)
-        if len(due) == 1:
-            asyncio.get_running_loop().call_soon(self._send, target)
+        self._due.append(command)
+        if len(self._due) == 1:
+            asyncio.get_running_loop().call_soon(self._send)
 
-    def _send(self, target: Target) -> None:
-        commands = self._due.pop(target.name)
+    def _send(self) -> None:
+        commands, self._due = self._due, []
         try:
-            if self.record is not None:
-                self.record()
+            self._record()
         except StoreError as error:
-            _report(commands, error)
+            for command in commands:
+                command.on_done(error)
             return
-        if len(commands) == 1 or not target.batches:
-            self._alone(target, commands)
+        if len(commands) == 1 or not self._may_batch():
+            self._send_alone(commands)
             return
         for some in batched(commands, lambda command: len(command.payload)):
-            self._together(target, some)
+            self._send_together(some)
 
-    def _together(self, target: Target, commands: Sequence[OutgoingCommand]) -> None:
+    def _send_together(self, commands: Sequence[OutgoingCommand]) -> None:
         timeout_s = max(command.timeout_s for command in commands)
-        try:
-            self._transport.post(
-                Publish(
-                    target.topics.batch,
-                    pack_commands((command.op, command.payload) for command in commands),
-                    properties=Properties(expiry_s=_expiry_s(timeout_s), content_type=CONTENT_TYPE),
-                ),
-                timeout_s=timeout_s,
-                on_done=lambda outcome: _report(commands, outcome),
-            )
-        except BrokerError:
-            self._alone(target, commands)
+        payload = pack_commands((command.op, command.payload) for command in commands)
+        properties = Properties(expiry_s=_expiry_s(timeout_s), content_type=CONTENT_TYPE)
 
-    def _alone(self, target: Target, commands: Sequence[OutgoingCommand]) -> None:
+        def on_done(outcome: PublishResult | BrokerError) -> None:
+            for command in commands:
+                command.on_done(outcome)
+
+        message = Publish(self._topics.batch, payload, properties=properties)
+        try:
+            self._transport.post(message, timeout_s=timeout_s, on_done=on_done)
+        except BrokerError:
+            self._send_alone(commands)
+
+    def _send_alone(self, commands: Sequence[OutgoingCommand]) -> None:
         for command in commands:
-            try:
-                self._transport.post(
-                    Publish(
-                        target.topics.command(command.op),
-                        command.payload,
-                        properties=self._properties(target, command) if command.request_id else None,
-                    ),
-                    timeout_s=command.timeout_s,
-                    on_done=command.on_done,
+            properties = None
+            if command.request_id:
+                properties = Properties(
+                    response_topic=self._reply_to,
+                    correlation_data=command.request_id.encode(),
+                    expiry_s=_expiry_s(command.timeout_s),
+                    content_type=CONTENT_TYPE,
                 )
+            message = Publish(self._topics.command(command.op), command.payload, properties=properties)
+            try:
+                self._transport.post(message, timeout_s=command.timeout_s, on_done=command.on_done)
             except BrokerError as error:
                 command.on_done(error)
-
-    def _properties(self, target: Target, command: OutgoingCommand) -> Properties:
-        """What `meta` says of the response, as MQTT 5 properties."""
-        return Properties(
-            response_topic=target.topics.reply_to(self._controller),
-            correlation_data=command.request_id.encode(),
-            expiry_s=_expiry_s(command.timeout_s),
-            content_type=CONTENT_TYPE,
-        )
 
 
 def _expiry_s(timeout_s: float) -> int:
     return max(1, round(timeout_s))
-
-
-def _report(commands: Sequence[OutgoingCommand], outcome: PublishResult | BrokerError | StoreError) -> None:
-    for command in commands:
-        command.on_done(outcome)

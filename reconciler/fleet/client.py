@@ -29,8 +29,8 @@ from reconciler.fleet.target import (
 )
 from reconciler.model.change import Step
 from reconciler.model.spec import Key
-from reconciler.model.state import Observed, ObservedStrategy, Presence
-from reconciler.observed.target import ObservedTarget, PictureUpdate
+from reconciler.model.state import Observed, ObservedStrategy, PictureUpdate, Presence
+from reconciler.observed.target import ObservedTarget
 from reconciler.protocol.topics import Kind
 from reconciler.settings.model import TargetSettings
 from reconciler.transport.base import Message, Publish, Transport
@@ -77,7 +77,7 @@ class FleetClient:
 
     def record_first(self, record: Callable[[], None]) -> None:
         """Call `record` before any command leaves: what we die of must find it written down."""
-        self._tracker.batcher.record = record
+        self._tracker.record = record
 
     def renew(self, epoch: int) -> None:
         """Carry a new epoch from now on: another process has applied since we last did."""

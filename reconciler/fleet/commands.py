@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import msgspec
 
@@ -52,7 +52,10 @@ class CommandTracker:
 
     def __init__(self, transport: Transport, identity: ControllerIdentity) -> None:
         self.identity = identity
-        self.batcher = Batcher(transport, identity.controller)
+        self.record: Callable[[], None] = _nothing_to_record
+        """Writes down what was decided, before any command leaves; raises StoreError."""
+        self._transport = transport
+        self._batchers: dict[str, Batcher] = {}
         self._matcher = ResponseMatcher()
         self._pending: dict[str, PendingCommand] = {}
         self._by_key: dict[Key, list[PendingCommand]] = {}
@@ -124,9 +127,20 @@ class CommandTracker:
                 pending.news.set()
 
         request_id = pending.request_id if pending.extended else ""
-        self.batcher.put(
-            target, OutgoingCommand(step.op, encode(command), request_id, context.timeout_s, on_done)
+        self._batcher(target).put(
+            OutgoingCommand(step.op, encode(command), request_id, context.timeout_s, on_done)
         )
+
+    def _batcher(self, target: Target) -> Batcher:
+        if target.name not in self._batchers:
+            self._batchers[target.name] = Batcher(
+                self._transport,
+                target.topics,
+                self.identity.controller,
+                may_batch=lambda: target.batches,
+                record=lambda: self.record(),  # noqa: PLW0108  (named later)
+            )
+        return self._batchers[target.name]
 
     def _end(self, pending: PendingCommand) -> None:
         """Expect nothing any more; a response that comes late is not matched."""
@@ -185,3 +199,7 @@ async def _await_late_response(target: Target, pending: PendingCommand) -> None:
                 while pending.reply is None:
                     await pending.next_news()
     target.answers = pending.reply is not None
+
+
+def _nothing_to_record() -> None:
+    """Until `apply` names its store."""

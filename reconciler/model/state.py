@@ -108,6 +108,28 @@ class Observed(msgspec.Struct, frozen=True, gc=False):
         return Presence.ABSENT if self.complete else Presence.UNKNOWN
 
 
+class AgentTransition(msgspec.Struct, frozen=True, gc=False):
+    """An agent went offline, or came back."""
+
+    name: str
+    online: bool
+
+
+class PictureUpdate(msgspec.Struct, frozen=True, gc=False):
+    """What a message changed; true if it changed anything.
+
+    `changed`: strategies whose state, or whether it can be believed, is another than before. `agents`: lost or
+    back. `picture`: what is known as a whole (agents, completeness) may be another.
+    """
+
+    changed: tuple[str, ...] = ()
+    agents: tuple[AgentTransition, ...] = ()
+    picture: bool = False
+
+    def __bool__(self) -> bool:
+        return self.picture or bool(self.changed) or bool(self.agents)
+
+
 class Desired(msgspec.Struct, frozen=True, gc=False):
     """What one revision wants. `held`: strategies whose file is invalid under `on_invalid: skip`;
     they are left alone. `unsure`: a file is so wrong that nobody can tell which strategies it holds, so that

@@ -12,10 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-import msgspec
-
 from reconciler.model.change import Op, Step
-from reconciler.model.state import Observed, ObservedStrategy, Presence
+from reconciler.model.state import AgentTransition, Observed, ObservedStrategy, PictureUpdate, Presence
 from reconciler.observed.agent import ObservedAgent
 from reconciler.observed.picture import Picture, after_success, is_copy
 from reconciler.protocol.messages import (
@@ -28,29 +26,6 @@ from reconciler.protocol.messages import (
     decode_status,
 )
 from reconciler.protocol.topics import Address, Kind, Topics, is_name
-
-
-class AgentTransition(msgspec.Struct, frozen=True, gc=False):
-    """An agent went offline, or came back."""
-
-    name: str
-    online: bool
-
-
-class PictureUpdate(msgspec.Struct, frozen=True, gc=False):
-    """What a message changed; true if it changed anything.
-
-    `changed`: strategies whose state, or whether it can be believed, is another than before. `agents`: lost or
-    back. `picture`: what is known as a whole (agents, completeness) may be another.
-    """
-
-    changed: tuple[str, ...] = ()
-    agents: tuple[AgentTransition, ...] = ()
-    picture: bool = False
-
-    def __bool__(self) -> bool:
-        return self.picture or bool(self.changed) or bool(self.agents)
-
 
 NOTHING = PictureUpdate()
 PICTURE = PictureUpdate(picture=True)

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from reconciler.model.state import Observed, ObservedStrategy, Presence
-from reconciler.observed.target import ObservedTarget, PictureUpdate
+from reconciler.model.state import Observed, ObservedStrategy, PictureUpdate, Presence
+from reconciler.observed.target import ObservedTarget
 from reconciler.protocol.canonical import inventory_digest
 from reconciler.protocol.topics import Topics
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.model.state import Lifecycle, Presence
-from reconciler.observed.target import AgentTransition
+from reconciler.model.state import AgentTransition, Lifecycle, Presence
 from tests.support.observed_peer import TOPICS, WINDOW_S, Peer, agent_with
 
 # Agents: coming and going.
