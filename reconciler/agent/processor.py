@@ -3,7 +3,7 @@ Processes commands, in this order: who sends it, is it still valid, is it a repe
 
 Rule 1: no clock, socket or file: time comes in as an argument, and what follows is collected as `Effects`, which the
 agent carries out: first written down, then published, then handed to the runner.
-Rule 2: one command for one strategy at a time; whoever repeats it meanwhile gets the same reply.
+Rule 2: one command for one strategy at a time; a sender that repeats it meanwhile gets the same reply.
 """
 
 from __future__ import annotations

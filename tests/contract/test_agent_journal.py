@@ -1,4 +1,4 @@
-"""What an agent writes down is what it reads after a crash, and nobody else writes there."""
+"""What an agent writes down is what it reads after a crash, and no other agent writes there."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_request_ids_are_forgotten_when_their_commands_have_expired(tmp_path: Pa
     assert [name for name, _ in reopened(tmp_path, NOW + timedelta(minutes=30)).nonces] == ["new"]
 
 
-def test_a_second_agent_is_refused_and_told_who_holds_the_folder(tmp_path: Path) -> None:
+def test_a_second_agent_is_refused_with_the_holder_of_the_folder(tmp_path: Path) -> None:
     with closing(Journal(tmp_path)), pytest.raises(StoreError, match=f"process {os.getpid()}") as caught:
         Journal(tmp_path)
 
@@ -98,7 +98,7 @@ def test_a_folder_that_was_let_go_can_be_taken(tmp_path: Path) -> None:
     Journal(tmp_path).close()
 
 
-def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_a_store_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     with pytest.raises(StoreError, match="cannot be kept there"):
@@ -140,7 +140,7 @@ def test_what_an_older_version_kept_is_read_and_written_back_byte_for_byte(tmp_p
         assert list(db.iterdump()) == before
 
 
-def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_a_store_error(tmp_path: Path) -> None:
     (tmp_path / "agent.db").write_bytes(b"this is no database at all" * 100)
 
     with pytest.raises(StoreError, match="cannot be opened"):

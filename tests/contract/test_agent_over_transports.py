@@ -199,7 +199,7 @@ async def running(controller: Controller) -> None:
     await controller.state(Lifecycle.RUNNING)
 
 
-async def test_an_extended_command_is_answered_and_its_strategy_told_in_full(
+async def test_an_extended_command_is_answered_and_its_strategy_published_in_full(
     agents: Agents, controller: Controller
 ) -> None:
     agents.start(accounts=("default", "desk-2"))
@@ -324,7 +324,7 @@ async def test_a_bot_that_keeps_crashing_ends_in_an_error_that_a_stop_clears(
     assert (await controller.ask(Op.START)).ok
 
 
-async def test_drift_is_told_and_shows_in_the_hash(agents: Agents, controller: Controller) -> None:
+async def test_drift_is_published_and_shows_in_the_hash(agents: Agents, controller: Controller) -> None:
     faults = Faults()
     agents.start(faults=faults)
     await running(controller)
@@ -364,7 +364,7 @@ async def test_a_lost_answer_still_leaves_a_status(agents: Agents, controller: C
     assert controller.replies == []
 
 
-async def test_a_status_held_back_is_told_with_the_next_heartbeat(
+async def test_a_status_held_back_is_published_with_the_next_heartbeat(
     agents: Agents, controller: Controller
 ) -> None:
     agents.start(faults=Faults(silent=1.0))
@@ -387,7 +387,7 @@ async def test_a_second_agent_under_the_root_ends_before_it_says_anything(
     assert controller.presence.agent == "agent"
 
 
-async def test_an_agent_that_only_the_broker_remembers_is_given_a_heartbeat_to_speak(
+async def test_an_agent_that_only_the_broker_remembers_is_waited_for_one_heartbeat(
     agents: Agents, controller: Controller
 ) -> None:
     ghost = AgentPresence(agent="ghost", state="online", session="s", heartbeat_s=0.1)

@@ -1,4 +1,4 @@
-"""How commands leave: together for agents that understand it, alone for everybody else, and written down before."""
+"""How commands are sent: in batches to agents that announce it, alone to others, and written down before."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ async def test_a_lone_command_travels_alone(live: FleetClient, tap: Wiretap) -> 
 
 
 @pytest.mark.usefixtures("agent")
-async def test_each_in_a_batch_hears_its_own_answer(live: FleetClient) -> None:
+async def test_each_command_of_a_batch_gets_its_own_response(live: FleetClient) -> None:
     await until(lambda: live.observe()["default"].extended)
     await ask(live, "mm-00")
 
@@ -242,7 +242,7 @@ async def test_what_cannot_be_written_down_does_not_leave(live: FleetClient, tap
     assert not tap.topics
 
 
-async def test_without_a_connection_each_is_told_that_nothing_was_sent(live: FleetClient) -> None:
+async def test_without_a_connection_each_command_fails_as_not_sent(live: FleetClient) -> None:
     await live.close()
 
     asked = await ask_all(live)

@@ -13,47 +13,50 @@ from tests.support.conditions import until
 
 
 async def line() -> tuple[MemoryTransport, list[str]]:
-    """A transport, and the topics that another one hears of it."""
+    """A transport, and the topics that another one receives of it."""
     hub = Hub()
-    heard: list[str] = []
-    ear, mouth = MemoryTransport(hub, ClientIdentity("ear")), MemoryTransport(hub, ClientIdentity("mouth"))
-    ear.on_message(lambda message: heard.append(message.topic))
-    for transport in (ear, mouth):
+    received: list[str] = []
+    subscriber, publisher = (
+        MemoryTransport(hub, ClientIdentity("subscriber")),
+        MemoryTransport(hub, ClientIdentity("publisher")),
+    )
+    subscriber.on_message(lambda message: received.append(message.topic))
+    for transport in (subscriber, publisher):
         await transport.connect()
-    await ear.subscribe(["#"])
-    return mouth, heard
+    await subscriber.subscribe(["#"])
+    return publisher, received
 
 
-async def test_letters_leave_in_the_order_in_which_they_are_put() -> None:
-    mouth, heard = await line()
-    outbox = Outbox(mouth, on_lost=lambda _: None)
+async def test_messages_leave_in_the_order_in_which_they_are_put() -> None:
+    publisher, received = await line()
+    outbox = Outbox(publisher, on_lost=lambda _: None)
 
     for number in range(1_000):
         assert outbox.put(OutgoingMessage(f"t/{number}", b""))
     await outbox.empty(10.0)
 
-    await until(lambda: len(heard) == 1_000)
-    assert heard == [f"t/{number}" for number in range(1_000)]
+    await until(lambda: len(received) == 1_000)
+    assert received == [f"t/{number}" for number in range(1_000)]
 
 
-async def test_a_letter_without_a_line_is_lost_at_once_and_told_once() -> None:
-    mouth, heard = await line()
+async def test_a_message_without_a_connection_is_lost_at_once_and_reported_once() -> None:
+    publisher, received = await line()
     lost: list[OutgoingMessage] = []
-    outbox = Outbox(mouth, lost.append)
-    mouth.drop()
+    outbox = Outbox(publisher, lost.append)
+    publisher.drop()
 
     assert not outbox.put(OutgoingMessage("t", b"", about="mm"))
-    mouth.restore()
+    publisher.restore()
     await outbox.empty(10.0)
 
     assert [message.about for message in lost] == ["mm"]
-    assert heard == []
+    assert received == []
 
 
 async def test_an_outbox_that_was_never_used_is_empty() -> None:
-    mouth, _ = await line()
+    publisher, _ = await line()
 
-    await Outbox(mouth, on_lost=lambda _: None).empty(0.0)
+    await Outbox(publisher, on_lost=lambda _: None).empty(0.0)
 
 
 class Deaf(MemoryTransport):
@@ -64,7 +67,7 @@ class Deaf(MemoryTransport):
 
 
 async def test_waiting_for_a_broker_that_does_not_answer_ends() -> None:
-    outbox = Outbox(Deaf(Hub(), ClientIdentity("mouth")), on_lost=lambda _: None)
+    outbox = Outbox(Deaf(Hub(), ClientIdentity("publisher")), on_lost=lambda _: None)
     outbox.put(OutgoingMessage("t", b""))
 
     with pytest.raises(TimeoutError):

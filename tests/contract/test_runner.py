@@ -27,7 +27,7 @@ PATIENCE_S = 20.0
 
 
 class Heard:
-    """Events as they came, and a way to wait for one."""
+    """Events as they came, with a wait for one of them."""
 
     def __init__(self) -> None:
         self.events: list[BotEvent] = []

@@ -58,7 +58,7 @@ class AgentProcess:
 
 
 class Watcher:
-    """A client that hears everything under the root and sends commands without `meta`."""
+    """A client that receives everything under the root and sends commands without `meta`."""
 
     def __init__(self, port: int) -> None:
         self.retained: dict[str, Any] = {}
@@ -190,7 +190,7 @@ def test_refusals_have_the_given_shape(start: Starter, watcher: Watcher) -> None
     assert answer["details"]["field"] == "order_amount"
 
 
-def test_the_states_of_a_start_are_told_one_by_one_to_those_who_know_no_names(
+def test_the_states_of_a_start_are_published_one_by_one_for_peers_that_know_no_names(
     start: Starter, watcher: Watcher
 ) -> None:
     start()
@@ -205,7 +205,7 @@ def test_the_states_of_a_start_are_told_one_by_one_to_those_who_know_no_names(
     )
 
 
-def test_a_running_strategy_tells_its_figures_and_logs(start: Starter, watcher: Watcher) -> None:
+def test_a_running_strategy_publishes_its_performance_and_logs(start: Starter, watcher: Watcher) -> None:
     start(performance_interval_s=0.1)
     watcher.ask("create", CREATE)
     watcher.ask("start")
@@ -251,7 +251,7 @@ def test_an_agent_killed_in_the_middle_of_a_start_comes_back_running_once(
     assert watcher.ask("start")["error_code"] == "ALREADY_RUNNING"
 
 
-def test_an_agent_that_is_told_to_end_says_good_bye_and_keeps_what_should_run(
+def test_an_agent_that_is_stopped_publishes_offline_and_keeps_what_should_run(
     start: Starter, watcher: Watcher
 ) -> None:
     agent = start()
@@ -285,7 +285,7 @@ def test_a_second_agent_under_the_same_root_is_refused(
     assert "agent 'agent' serves hummingbot already" in second.end()
 
 
-def test_a_broker_that_comes_back_empty_is_told_everything_again(
+def test_everything_is_published_again_to_a_broker_that_comes_back_empty(
     start: Starter, watcher: Watcher, mosquitto: Mosquitto
 ) -> None:
     start()
@@ -316,7 +316,7 @@ def test_statuses_that_nobody_owns_any_more_are_cleared(
     watcher.wait(watcher.complete)
 
 
-def test_an_agent_wrongly_called_offline_speaks_up(start: Starter, watcher: Watcher) -> None:
+def test_an_agent_wrongly_called_offline_publishes_its_presence(start: Starter, watcher: Watcher) -> None:
     start(heartbeat_s=60.0)
     presence = watcher.presence()
 
@@ -339,7 +339,7 @@ def test_a_retained_command_is_left_alone(start: Starter, watcher: Watcher) -> N
     assert answer["error_code"] == "NOT_FOUND"
 
 
-def test_an_unreachable_broker_is_said_and_ends_the_agent(start: Starter, mosquitto: Mosquitto) -> None:
+def test_an_unreachable_broker_is_reported_and_ends_the_agent(start: Starter, mosquitto: Mosquitto) -> None:
     mosquitto.stop()
 
     agent = start(wait=False)
@@ -348,6 +348,6 @@ def test_an_unreachable_broker_is_said_and_ends_the_agent(start: Starter, mosqui
     assert agent.process.returncode == 1
 
 
-def test_settings_that_cannot_be_are_said(start: Starter) -> None:
+def test_impossible_settings_are_reported(start: Starter) -> None:
     assert "cannot name an agent" in start(wait=False, name="a/b").end()
     assert "cannot be the root of topics" in start(wait=False, root="a/#").end()

@@ -70,7 +70,7 @@ def test_whatever_may_run_can_be_stopped(state: Lifecycle) -> None:
 
 
 @pytest.mark.parametrize("doing", sorted(SUPERSEDABLE))
-def test_a_stop_overtakes_what_is_under_way(doing: Op) -> None:
+def test_a_stop_supersedes_what_is_under_way(doing: Op) -> None:
     decision = decide_on(Op.STOP, strategy(Lifecycle.RUNNING, doing=doing))
 
     assert decision.work is not None
@@ -94,7 +94,7 @@ def test_a_busy_answer_says_when_to_ask_again() -> None:
     assert reply.meta.retry_after_s == 0.5
 
 
-def test_who_was_overtaken_hears_that_it_was_a_stop() -> None:
+def test_a_superseded_command_is_answered_that_a_stop_overtook_it() -> None:
     reply = superseded(Op.START, strategy(Lifecycle.STOPPING))
 
     assert reply.error_code == "CONFLICT"
@@ -104,7 +104,7 @@ def test_who_was_overtaken_hears_that_it_was_a_stop() -> None:
 # Create.
 
 
-def test_a_created_strategy_is_stopped_and_told_in_the_given_shape() -> None:
+def test_a_created_strategy_is_stopped_and_answered_in_the_given_shape() -> None:
     decision = decide_on(Op.CREATE)
 
     assert decision.strategy is not None
@@ -194,7 +194,7 @@ def test_a_hot_field_is_applied_by_the_runner_before_it_counts(state: Lifecycle)
 
 
 @pytest.mark.parametrize("state", [Lifecycle.RUNNING, Lifecycle.PAUSED])
-def test_a_field_that_needs_a_restart_is_refused_with_the_way_around(state: Lifecycle) -> None:
+def test_a_field_that_needs_a_restart_is_refused_with_what_to_do_instead(state: Lifecycle) -> None:
     given = command(Op.UPDATE, config={"hanging_orders_enabled": True})
 
     decision = decide_on(Op.UPDATE, state, given)
@@ -244,7 +244,7 @@ def test_an_update_that_ends_in_another_spec_than_expected_is_a_conflict() -> No
     assert refusal_of(decide_on(Op.UPDATE, drifted, given)) == "CONFLICT"
 
 
-def test_an_update_mends_an_error() -> None:
+def test_an_update_clears_an_error() -> None:
     held = strategy(Lifecycle.ERROR, message="crashed 3 times")
 
     decision = decide_on(Op.UPDATE, held)

@@ -92,7 +92,7 @@ def test_faults_are_read_from_text() -> None:
         ("delay_s", "inf", "a number of seconds"),
     ],
 )
-def test_a_fault_that_cannot_be_is_said_clearly(name: str, text: str, says: str) -> None:
+def test_an_impossible_fault_is_refused_with_a_fix(name: str, text: str, says: str) -> None:
     with pytest.raises(SettingsError, match=says) as caught:
         parse_faults({name: text})
     assert caught.value.fix
@@ -194,7 +194,7 @@ def test_a_refused_field_is_refused_as_a_real_one_would() -> None:
 async def events_of(
     disturb: Callable[[FaultyRunner], Any], seed: int = 1, **faults: Any
 ) -> list[StateChanged | ConfigChanged]:
-    """What two simulated bots report while `disturb` has its way; `idle` is paused."""
+    """What two simulated bots report while `disturb` runs; `idle` is paused."""
     rng = random.Random(seed)
     runner = FaultyRunner(SimulatedRunner(start_delay_s=0.0, rng=rng), Faults(**faults), rng)
     events: list[BotEvent] = []

@@ -115,7 +115,7 @@ def test_nobody_makes_the_agent_publish_where_he_likes(topic: str) -> None:
     assert not processor.strategies
 
 
-def test_what_cannot_be_read_is_answered_to_whoever_can_be_recognised() -> None:
+def test_what_cannot_be_read_is_answered_to_the_sender_that_can_be_recognised() -> None:
     payload = b'{"strategy_name":"mm","meta":{"request_id":"r7","reply_to":"hummingbot/response/me"}}'
 
     effects = send(processor_with(), Op.START, payload)
@@ -142,7 +142,7 @@ def test_the_field_that_cannot_be_read_is_named() -> None:
     assert reply.details["field"] == "config"
 
 
-def test_an_operation_that_there_is_not_is_said_to_be_unsupported() -> None:
+def test_an_unknown_operation_is_refused_as_unsupported() -> None:
     assert answer(send(processor_with(), "liquidate", b"{}")).error_code == "UNSUPPORTED_OPERATION"
 
 
@@ -275,7 +275,7 @@ def test_a_key_of_another_command_is_a_conflict() -> None:
     assert not effects.works
 
 
-def test_who_asks_again_while_it_starts_hears_the_end_of_the_same_start() -> None:
+def test_a_repetition_while_it_starts_gets_the_result_of_the_same_start() -> None:
     processor = processor_with(strategy())
     first = send(processor, Op.START, command(Op.START, meta=meta(idempotency_key="k")))
     again = send(processor, Op.START, command(Op.START, meta=meta(idempotency_key="k", request_id="r2")))
@@ -288,7 +288,7 @@ def test_who_asks_again_while_it_starts_hears_the_end_of_the_same_start() -> Non
     assert [reply.meta and reply.meta.request_id for reply in replies] == ["r1", "r2"]
 
 
-def test_another_start_meanwhile_is_told_to_recover() -> None:
+def test_another_start_meanwhile_is_refused_with_a_time_to_retry() -> None:
     processor = processor_with(strategy())
     send(processor, Op.START, command(Op.START, meta=meta(idempotency_key="k")))
 
@@ -335,7 +335,7 @@ def test_a_failed_start_may_be_asked_for_again_under_its_key() -> None:
 # What else happens.
 
 
-def test_a_deleted_strategy_is_struck_out_and_told_as_gone() -> None:
+def test_a_deleted_strategy_is_removed_and_reported_as_deleted() -> None:
     processor = processor_with(strategy())
     work = send(processor, Op.DELETE).works[0]
 
@@ -347,7 +347,7 @@ def test_a_deleted_strategy_is_struck_out_and_told_as_gone() -> None:
     assert answer(effects).data == {"strategy_name": "mm", "strategy_id": "17"}
 
 
-def test_what_a_bot_does_by_itself_is_written_down_and_told() -> None:
+def test_what_a_bot_does_without_a_command_is_written_down_and_published() -> None:
     processor = processor_with(strategy(Lifecycle.RUNNING))
 
     processor.apply_event(StateChanged("mm", Lifecycle.ERROR, "kill switch"))

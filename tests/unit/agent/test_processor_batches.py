@@ -97,7 +97,7 @@ def test_an_operation_that_there_is_not_is_unsupported_in_a_batch_too() -> None:
     assert codes == [["UNSUPPORTED_OPERATION"]] * 3
 
 
-def test_what_is_no_batch_is_said_to_be_invalid() -> None:
+def test_what_is_no_batch_is_refused_as_invalid() -> None:
     effects = take(processor_with(), b'{"strategy_name":"mm"}')
 
     assert [(route.topic, reply.error_code) for route, reply in effects.replies] == [
