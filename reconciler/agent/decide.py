@@ -17,8 +17,8 @@ from reconciler.agent.responses import Refusal, as_refusal, done, refused
 from reconciler.agent.transitions import BUSY_RETRY_S, Rejected, Transition, transition
 from reconciler.agent.validation import Validator
 from reconciler.errors import CommandRejected
-from reconciler.model.change import ConfigMode, Op
-from reconciler.model.spec import DEFAULT_ACCOUNT, Wish
+from reconciler.model.change import STATE_AFTER, ConfigMode, Op
+from reconciler.model.spec import DEFAULT_ACCOUNT, IDENTITY_FIELDS, Wish
 from reconciler.model.state import Condition, Lifecycle
 from reconciler.protocol.codes import ErrorCode
 from reconciler.protocol.messages import Command, CommandMeta, Reply, StatusMeta
@@ -27,7 +27,6 @@ NOTHING = Decision()
 
 _LIVE = frozenset({Lifecycle.RUNNING, Lifecycle.PAUSED})
 _RAISES_RISK = frozenset({Op.START, Op.RESUME})
-_IDENTITY = ("strategy_type", "exchange", "trading_pair")
 
 _WISH = {
     Lifecycle.RUNNING: Wish.RUNNING,
@@ -114,7 +113,7 @@ def _check_hash(own: str, meta: CommandMeta | None) -> None:
 def _update(command: Command, held: Strategy, allowed: Transition, validator: Validator) -> Decision:
     """Change the config: at once if no bot needs to take it, else through the runner."""
     given, meta = command.config or {}, command.meta
-    for field in _IDENTITY:  # what a strategy trades, and where, is fixed when it is created
+    for field in IDENTITY_FIELDS:  # what a strategy trades, and where, is fixed when it is created
         if getattr(command, field) not in ("", getattr(held, field)) or field in given:
             raise Refusal(
                 ErrorCode.IMMUTABLE_FIELD,
@@ -151,17 +150,9 @@ def finish(work: Work, held: Strategy, error: CommandRejected | None) -> Decisio
     if work.config is not None:
         strategy = strategy.configured(work.config)
     else:
-        state = Lifecycle.PAUSED if work.paused else _AFTER[work.op]
+        state = Lifecycle.PAUSED if work.paused else STATE_AFTER[work.op]
         strategy = strategy.having(state=state, wish=_WISH[state])
     return _answered(work.op, strategy)
-
-
-_AFTER = {
-    Op.START: Lifecycle.RUNNING,
-    Op.RESUME: Lifecycle.RUNNING,
-    Op.PAUSE: Lifecycle.PAUSED,
-    Op.STOP: Lifecycle.STOPPED,
-}
 
 
 def _failed(work: Work, held: Strategy, refusal: Refusal) -> Decision:

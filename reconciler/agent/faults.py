@@ -23,7 +23,7 @@ from reconciler.agent.responses import Refusal
 from reconciler.agent.runner import EventListener, Runner
 from reconciler.agent.validation import Validator
 from reconciler.errors import BrokerError, CommandRejected, SettingsError
-from reconciler.model.spec import Config
+from reconciler.model.spec import IDENTITY_FIELDS, Config
 from reconciler.model.state import Lifecycle
 from reconciler.protocol.batches import pack_responses, unpack_responses
 from reconciler.protocol.canonical import hash_of, wire_json
@@ -227,7 +227,7 @@ class FaultyTransport:
             body["spec_hash"] = hash_of(
                 name=body["strategy_name"],
                 config=body["config"],
-                **{field: body[field] for field in ("strategy_type", "exchange", "trading_pair", "account")},
+                **{field: body[field] for field in (*IDENTITY_FIELDS, "account")},
             )
         return msgspec.structs.replace(message, payload=wire_json(body))
 

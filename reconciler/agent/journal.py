@@ -51,8 +51,21 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         path = folder / "agent.db"
         with contextlib.ExitStack() as on_failure:
-            self._lock = _locked(folder)
+            self._lock = FileLock(folder / _LOCK)
             on_failure.callback(self._lock.close)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                self._lock.acquire()
+            except FileLocked as error:
+                raise StoreError(
+                    f"{folder}: another agent (process {error.holder}) keeps its state there",
+                    fix="stop that agent, or give this one another name or state folder",
+                ) from error
+            except OSError as error:
+                raise StoreError(
+                    f"{folder}: the agent's state cannot be kept there: {error.strerror}",
+                    fix="free disk space, mend the folder's rights, or name another one with --state-dir",
+                ) from error
             try:
                 self._db = sqlite3.connect(path, isolation_level=None, timeout=5.0)
                 on_failure.callback(self._db.close)
@@ -158,24 +171,3 @@ def read_strategies(folder: Path) -> tuple[Strategy, ...]:
 def holder_of(folder: Path) -> str:
     """Return the process id of the agent that holds a folder, as text; empty if none does."""
     return lock_holder(folder / _LOCK)
-
-
-def _locked(folder: Path) -> FileLock:
-    """Lock the folder for this process; the lock ends with the process, however that ends."""
-    lock = FileLock(folder / _LOCK)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except FileLocked as error:
-        lock.close()
-        raise StoreError(
-            f"{folder}: another agent (process {error.holder}) keeps its state there",
-            fix="stop that agent, or give this one another name or state folder",
-        ) from error
-    except OSError as error:
-        lock.close()
-        raise StoreError(
-            f"{folder}: the agent's state cannot be kept there: {error.strerror}",
-            fix="free disk space, mend the folder's rights, or name another one with --state-dir",
-        ) from error
-    return lock

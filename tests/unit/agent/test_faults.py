@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from reconciler.agent.faults import Faults, FaultyRunner, FaultyTransport, FaultyValidator, parse_faults
+from reconciler.agent.main import AgentSettings, make_runner
 from reconciler.agent.model import AgentSession, ConfigChanged, StateChanged, Strategy
 from reconciler.agent.responses import Refusal, done
 from reconciler.agent.runner import BotEvent
@@ -96,6 +97,13 @@ def test_an_impossible_fault_is_refused_with_a_fix(name: str, text: str, says: s
     with pytest.raises(SettingsError, match=says) as caught:
         parse_faults({name: text})
     assert caught.value.fix
+
+
+def test_faults_are_refused_for_real_bots() -> None:
+    settings = AgentSettings(runner="hummingbot", faults=Faults(crash=0.1))
+
+    with pytest.raises(SettingsError, match="simulated bots only"):
+        make_runner(settings, load_catalog(), random.Random(1))
 
 
 async def test_without_faults_a_reply_goes_out_once_and_at_once() -> None:
