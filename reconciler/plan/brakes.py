@@ -8,7 +8,6 @@ Rule 3: a first sync is not too big: what is new, adopted as it is, or only star
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from decimal import ROUND_CEILING, Decimal
 
 import msgspec
@@ -18,24 +17,36 @@ from reconciler.model.change import Action, Change, Cost, Plan
 from reconciler.settings.model import SyncSettings
 
 
-class _Overrun(msgspec.Struct, frozen=True):
-    """One brake that grips: what the plan does, and the flag that would let it."""
-
-    what: str
-    flag: str
-
-
 def check(plan: Plan, sync: SyncSettings, fleet: int, *, command: str = "reconciler apply") -> None:
     """Let `plan` pass. `fleet`: how many strategies Git wants. `command`: what would apply this very plan.
 
     Raises:
         PlanRefused: it deletes, changes or restarts more than `sync` allows.
     """
-    overruns = list(_overruns(plan, sync, fleet))
+    deletes = sum(change.action is Action.DELETE for change in plan.acting)
+    creates = sum(change.action is Action.CREATE for change in plan.acting)
+    restarts = sum(change.cost in {Cost.RESTART, Cost.RECREATE} for change in plan.acting)
+    overruns: list[tuple[str, str]] = []
+    if deletes > sync.max_deletes:
+        what = f"deletes {_strategies(deletes)}, more than sync.max_deletes = {sync.max_deletes} allows"
+        overruns.append((what, f"--max-deletes {deletes}"))
+    if restarts > sync.max_restarts:
+        what = f"restarts {_strategies(restarts)}, more than sync.max_restarts = {sync.max_restarts} allows"
+        overruns.append((what, f"--max-restarts {restarts}"))
+    existing = fleet - creates + deletes  # that Git wanted or wants and that are not just being created
+    changed = sum(map(alters, plan.acting))
+    allowed = Decimal(str(sync.max_change_fraction))
+    if existing >= sync.min_fleet and changed > allowed * existing:
+        needed = (Decimal(changed) / existing).quantize(Decimal("0.01"), ROUND_CEILING)
+        what = (
+            f"changes {changed} of {existing} strategies ({needed}), "
+            f"more than sync.max_change_fraction = {allowed} allows"
+        )
+        overruns.append((what, f"--max-change-fraction {needed}"))
     if overruns:
-        what = "; it ".join(overrun.what for overrun in overruns)
-        flags = " ".join(overrun.flag for overrun in overruns)
-        raise PlanRefused(f"plan {what}. If this is meant: {command} {flags}")
+        said = "; it ".join(what for what, _ in overruns)
+        flags = " ".join(flag for _, flag in overruns)
+        raise PlanRefused(f"plan {said}. If this is meant: {command} {flags}")
 
 
 def unbraked(plan: Plan) -> Plan:
@@ -44,44 +55,11 @@ def unbraked(plan: Plan) -> Plan:
     return msgspec.structs.replace(plan, changes=lowering)
 
 
-def _overruns(plan: Plan, sync: SyncSettings, fleet: int) -> Iterator[_Overrun]:
-    deletes = _count(plan, {Action.DELETE})
-    if deletes > sync.max_deletes:
-        yield _Overrun(
-            f"deletes {_strategies(deletes)}, more than sync.max_deletes = {sync.max_deletes} allows",
-            f"--max-deletes {deletes}",
-        )
-    restarts = sum(change.cost in {Cost.RESTART, Cost.RECREATE} for change in plan.acting)
-    if restarts > sync.max_restarts:
-        yield _Overrun(
-            f"restarts {_strategies(restarts)}, more than sync.max_restarts = {sync.max_restarts} allows",
-            f"--max-restarts {restarts}",
-        )
-    yield from _too_much_at_once(plan, sync, fleet - _count(plan, {Action.CREATE}) + deletes)
-
-
-def _too_much_at_once(plan: Plan, sync: SyncSettings, existing: int) -> Iterator[_Overrun]:
-    """`existing`: strategies that Git wanted or wants and that are not just being created."""
-    changed = sum(map(_alters, plan.acting))
-    allowed = Decimal(str(sync.max_change_fraction))
-    if existing >= sync.min_fleet and changed > allowed * existing:
-        needed = (Decimal(changed) / existing).quantize(Decimal("0.01"), ROUND_CEILING)
-        yield _Overrun(
-            f"changes {changed} of {existing} strategies ({needed}), "
-            f"more than sync.max_change_fraction = {allowed} allows",
-            f"--max-change-fraction {needed}",
-        )
-
-
-def _alters(change: Change) -> bool:
+def alters(change: Change) -> bool:
     """Whether a strategy that exists becomes another one, or none."""
     if change.action is Action.UPDATE:
         return bool(change.fields) or change.cost is Cost.RESTART
     return change.action in {Action.REPLACE, Action.DELETE}
-
-
-def _count(plan: Plan, actions: Iterable[Action]) -> int:
-    return sum(change.action in actions for change in plan.acting)
 
 
 def _strategies(number: int) -> str:

@@ -8,6 +8,8 @@ Rule 3: `ignore_drift` keeps the live value until Git itself says something new.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
 from reconciler.model.change import FieldChange
@@ -71,7 +73,7 @@ def find_gap(case: Case) -> Gap:
         wanted = keep_live(wanted, known or wanted, entry.config if entry else None, path)
     moved = live.state.value != spec.state.value
     state = FieldChange("state", live.state.value, spec.state.value) if moved else None
-    gap = Gap(wanted, _identity(case), state=state, whole=known is None)
+    gap = Gap(wanted, tuple(_identity_changes(case)), state=state, whole=known is None)
     return gap if known is None else _with_config(gap, case, known)
 
 
@@ -81,7 +83,11 @@ def _with_config(gap: Gap, case: Case, known: Config) -> Gap:
     wanted = gap.wanted
     changes = tuple(config_changes(wanted, known, once))
     if not changes:
-        return _with_more_than_shown(gap, case, known) if _declares_more(case) else gap
+        if not _declares_more(case):
+            return gap
+        more = tuple(sorted(known.keys() - case.spec.config.keys()))
+        shown = tuple(FieldChange(f"config.{key}", known[key], None, removed=True) for key in more)
+        return msgspec.structs.replace(gap, config=shown, removed=more, whole=not more)
     extra = _declared_beside(case)
     changes += tuple(
         FieldChange(f"config.{key}", known[key], None, removed=True) for key in extra if key not in once
@@ -89,7 +95,11 @@ def _with_config(gap: Gap, case: Case, known: Config) -> Gap:
     removed = tuple(sorted({*extra, *(key for key in once if key not in wanted and key in known)}))
     if any(change.removed for change in changes) and _is_exactly(case.spec, case.live):
         changes, removed = tuple(change for change in changes if not change.removed), ()
-    touched = tuple(key for key in wanted if any(config_changes({key: wanted[key]}, known, _only(once, key))))
+    touched = tuple(
+        key
+        for key in wanted
+        if any(config_changes({key: wanted[key]}, known, {key: once[key]} if key in once else {}))
+    )
     return msgspec.structs.replace(gap, config=changes, touched=touched, removed=removed)
 
 
@@ -114,40 +124,27 @@ def _declared_beside(case: Case) -> tuple[str, ...]:
     return extra if _hash(case, live.config or {}) == live.spec_hash else ()
 
 
-def _with_more_than_shown(gap: Gap, case: Case, known: Config) -> Gap:
-    extra = tuple(sorted(known.keys() - case.spec.config.keys()))
-    changes = tuple(FieldChange(f"config.{key}", known[key], None, removed=True) for key in extra)
-    return msgspec.structs.replace(gap, config=changes, removed=extra, whole=not extra)
-
-
-def _only(config: Config, key: str) -> Config:
-    return {key: config[key]} if key in config else {}
-
-
 def _is_exactly(spec: StrategySpec, live: ObservedStrategy) -> bool:
     """The peer's hash proves that nothing more is declared than Git says; what else it shows, the bot filled in."""
     return live.spec_hash is not None and live.spec_hash == spec_hash(spec)
 
 
-def _identity(case: Case) -> tuple[FieldChange, ...]:
+_EXTENDED_IDENTITY = (*IDENTITY_FIELDS, "account")
+"""A Basic peer takes no account, and never reports one."""
+
+
+def _identity_changes(case: Case) -> Iterator[FieldChange]:
     spec, live = case.spec, case.live
     same = live.strategy_type == spec.strategy_type and live.exchange == spec.exchange
     if same and live.trading_pair == spec.trading_pair and live.account == spec.account:
-        return ()
-    names = _EXTENDED_IDENTITY if case.extended else IDENTITY_FIELDS
-    return tuple(filter(None, (_identity_change(case, name) for name in names)))
-
-
-_EXTENDED_IDENTITY = (*IDENTITY_FIELDS, "account")
-"""A Basic peer cannot be told an account, and never reports one."""
-
-
-def _identity_change(case: Case, name: str) -> FieldChange | None:
-    before = getattr(case.live, name)
-    if before is None and case.taken is not None:
-        before = getattr(case.taken, name)
-    after = getattr(case.spec, name)
-    return None if before is None or before == after else FieldChange(name, before, after)
+        return
+    for name in _EXTENDED_IDENTITY if case.extended else IDENTITY_FIELDS:
+        before = getattr(live, name)
+        if before is None and case.taken is not None:
+            before = getattr(case.taken, name)
+        after = getattr(spec, name)
+        if before is not None and before != after:
+            yield FieldChange(name, before, after)
 
 
 def known_config(case: Case) -> Config | None:
@@ -157,20 +154,15 @@ def known_config(case: Case) -> Config | None:
     """
     live, entry, declared = case.live, case.taken, case.spec.config
     if live.config is None:
-        return _remembered_config(case)
+        # What it must be by its hash. With `ignore_drift` another hash may be just the field that is ignored.
+        ignores = bool(case.spec.ignore_drift)
+        if entry is not None and (ignores or live.spec_hash in (None, entry.spec_hash)):
+            return entry.config
+        return declared if ignores or _is_exactly(case.spec, live) else None
     if case.extended or entry is None or declared.keys() <= live.config.keys():
         return live.config
     confirmed = {key: value for key, value in entry.config.items() if key in declared}
     return {**confirmed, **live.config}
-
-
-def _remembered_config(case: Case) -> Config | None:
-    """What it must be by its hash. With `ignore_drift` another hash may be just the field that is ignored."""
-    live, entry = case.live, case.taken
-    ignores = bool(case.spec.ignore_drift)
-    if entry is not None and (ignores or live.spec_hash in (None, entry.spec_hash)):
-        return entry.config
-    return case.spec.config if ignores or _is_exactly(case.spec, live) else None
 
 
 def is_as_claimed(live: ObservedStrategy, entry: InventoryEntry) -> bool:

@@ -57,8 +57,11 @@ def config_changes(
 
     `once`: what Git declared before; a key of it that Git no longer declares is to go.
     """
-    if _are_alike(wanted, live) and once.keys() <= wanted.keys():
-        return
+    if wanted == live and once.keys() <= wanted.keys():
+        # Equal at a glance, if all values are plain and of the same types; else it takes a closer look.
+        types = [*map(type, wanted.values())]
+        if types == [*map(type, live.values())] and [*wanted] == [*live] and _PLAIN.issuperset(types):
+            return
     for key, value, before in zip(wanted, wanted.values(), map(live.get, wanted), strict=True):
         alike = before == value and type(before) is type(value) and type(value) in _PLAIN
         if alike and (value is not None or key in live):
@@ -70,14 +73,6 @@ def config_changes(
     if not once.keys() <= wanted.keys():
         for key in sorted(once.keys() - wanted.keys() & live.keys()):
             yield FieldChange(f"{path}.{key}", live[key], None, removed=True)
-
-
-def _are_alike(wanted: Mapping[str, Value], live: Mapping[str, Value]) -> bool:
-    """Whether two configs say the same, told at a glance; False says only that it takes a closer look."""
-    if wanted != live:
-        return False
-    types = [*map(type, wanted.values())]
-    return types == [*map(type, live.values())] and [*wanted] == [*live] and _PLAIN.issuperset(types)
 
 
 def _value_changes(wanted: Value, live: Value, once: Value, path: str) -> Iterator[FieldChange]:

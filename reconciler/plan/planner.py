@@ -10,7 +10,7 @@ bad file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -57,7 +57,7 @@ def make_plan(  # noqa: PLR0913  (the four sides of a plan, how to make it, and 
     `observed`: by target. `only`: look at these strategies and no others.
     """
     planner = _Planner(desired, observed, inventory, catalog, options)
-    keys = _all_keys(desired, observed, inventory) if only is None else only
+    keys: Iterable[Key] = only if only is not None else _all_keys(desired, observed, inventory)
     found = [change for change in map(planner.change, keys) if change is not None]
     changes = tuple(sorted(found, key=apply_order))
     wanted = len(desired.specs) if only is None else len(only & desired.specs.keys())
@@ -66,7 +66,12 @@ def make_plan(  # noqa: PLR0913  (the four sides of a plan, how to make it, and 
         ref=desired.ref,
         changes=changes,
         unchanged=wanted - sum(change.key in desired.specs for change in changes),
-        targets=tuple(_summary(observed[target]) for target in sorted(observed)),
+        targets=tuple(
+            TargetSummary(
+                view.target, len(view.strategies), view.connected, view.complete, view.extended, view.age_s
+            )
+            for _, view in sorted(observed.items())
+        ),
         live_digest=digest_of_all(change for change in changes if change.action.acts),
         forget=tuple(sorted(filter(planner.is_gone, inventory if only is None else only))),
     )
@@ -80,12 +85,6 @@ def _all_keys(desired: Desired, observed: Mapping[str, Observed], inventory: Inv
     for target, view in observed.items():
         keys.update((Key(target, name), None) for name in view.strategies)
     return keys
-
-
-def _summary(view: Observed) -> TargetSummary:
-    return TargetSummary(
-        view.target, len(view.strategies), view.connected, view.complete, view.extended, view.age_s
-    )
 
 
 class _Planner(msgspec.Struct, frozen=True):
@@ -104,7 +103,9 @@ class _Planner(msgspec.Struct, frozen=True):
             return self._passive(key, Action.BLOCKED, Reason.HELD)
         if spec is None:
             return self._unwanted(key)
-        if spec.suspend is not None and (why := _suspension(spec, self.options.now_utc)):
+        suspend = spec.suspend
+        if suspend is not None and not has_passed(suspend.until, self.options.now_utc):
+            why = f"{suspend.reason}, until {suspend.until or 'it is taken out of the file'}"
             return self._passive(key, Action.BLOCKED, Reason.SUSPENDED, why)
         change = self._wanted(key, spec)
         if change is not None and self._is_rejected(change, spec):
@@ -129,13 +130,14 @@ class _Planner(msgspec.Struct, frozen=True):
     # In Git.
 
     def _wanted(self, key: Key, spec: StrategySpec) -> Change | None:
+        view = self.observed.get(key.target)
         match self._presence(key):
             case Presence.PRESENT:
                 return self._existing(key, spec)
             case Presence.ABSENT:
                 return self._create(key, spec)
-            case Presence.UNKNOWN if self._presumed_absent(key):
-                return self._create(key, spec, presumed=True)
+        if view is not None and view.connected and view.presumed_absent and key.name not in view.unbelievable:
+            return self._create(key, spec, presumed=True)
         return self._passive(key, Action.UNKNOWN, Reason.UNSEEN, self._blindness(key))
 
     def _existing(self, key: Key, spec: StrategySpec) -> Change | None:
@@ -143,7 +145,9 @@ class _Planner(msgspec.Struct, frozen=True):
         ours = self._is_ours(live, entry)
         case = Case(spec, live, entry, self.observed[key.target].extended, adopting=not ours)
         change = change_of(case, self.catalog, self_heal=self.options.self_heal)
-        if change is None or ours or spec.adopt or self._adopts(key):
+        adopt = self.options.adopt
+        named = adopt if isinstance(adopt, bool) else str(key) in adopt
+        if change is None or ours or spec.adopt or named:
             return change
         return hold(change, Reason.NOT_OURS)
 
@@ -157,10 +161,6 @@ class _Planner(msgspec.Struct, frozen=True):
             return entry is not None
         return live.owner is None and is_as_claimed(live, entry)
 
-    def _adopts(self, key: Key) -> bool:
-        adopt = self.options.adopt
-        return adopt if isinstance(adopt, bool) else str(key) in adopt
-
     def _create(self, key: Key, spec: StrategySpec, *, presumed: bool = False) -> Change:
         entry = self.inventory.get(key)
         lost = entry is not None and entry.reached is not None
@@ -169,7 +169,11 @@ class _Planner(msgspec.Struct, frozen=True):
             *key,
             Action.CREATE,
             Reason.PRESUMED_ABSENT if presumed else Reason.DRIFTED if lost else Reason.NEW,
-            steps=tuple(_step(op, spec, after) for op in transitions.CREATE[spec.state]),
+            steps=tuple(
+                # A pause is never refused for a hash.
+                Step(op, spec=spec if op is Op.CREATE else None, spec_hash=None if op is Op.PAUSE else after)
+                for op in transitions.CREATE[spec.state]
+            ),
             wave=spec.wave,
             desired=spec,
             live_digest=digest_of(None),
@@ -179,12 +183,6 @@ class _Planner(msgspec.Struct, frozen=True):
         if lost and not self.options.self_heal:
             return hold(change, Reason.HEAL_OFF, "it no longer exists")
         return change
-
-    def _presumed_absent(self, key: Key) -> bool:
-        view = self.observed.get(key.target)
-        if view is None or not view.connected:
-            return False
-        return view.presumed_absent and key.name not in view.unbelievable
 
     def _is_rejected(self, change: Change, spec: StrategySpec) -> bool:
         """A refusal holds back what raises risk, until the spec changes or a person asks to try again."""
@@ -245,25 +243,11 @@ class _Planner(msgspec.Struct, frozen=True):
         return "not all strategies have been reported"
 
 
-def _step(op: Op, spec: StrategySpec, after: str) -> Step:
-    """One command of a creation; a pause is never refused for a hash."""
-    if op is Op.CREATE:
-        return Step(op, spec=spec, spec_hash=after)
-    return Step(op, spec_hash=after if op is Op.START else None)
-
-
-def _suspension(spec: StrategySpec, now_utc: str) -> str:
-    """Why and how long a spec is suspended; empty once its time has passed."""
-    suspend = spec.suspend
-    if suspend is None or _passed(suspend.until, now_utc):
-        return ""
-    return f"{suspend.reason}, until {suspend.until or 'it is taken out of the file'}"
-
-
-def _passed(until: str | None, now_utc: str) -> bool:
+def has_passed(until: str | None, now_utc: str) -> bool:
+    """Whether a time of a `suspend` is over; None, and a time that nobody can read, never are."""
     if until is None:
         return False
     try:
         return parse_time(until) <= parse_time(now_utc)
     except ValueError:
-        return False  # a time that nobody can read never passes: the strategy stays as it is
+        return False

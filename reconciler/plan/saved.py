@@ -42,20 +42,16 @@ def dump(plan: Plan) -> bytes:
         ReconcilerError: a config in it has a field that looks like a secret.
     """
     for change in plan.changes:
-        _refuse_secrets(change)
+        configs = [step.config for step in change.steps]
+        configs += [change.desired.config] if change.desired else []
+        found = [path for config in configs for path in secret_paths(config, "config")]
+        found += [path for field in change.fields for path in secret_paths(field.before, field.path)]
+        if found:
+            raise ReconcilerError(
+                f"the plan is not saved: {found[0]} of {change.key} looks like a secret",
+                fix="take it out of the strategy file; the agent holds credentials, `account` names them",
+            )
     return msgspec.json.format(wire_json(_Saved(FORMAT, plan)), indent=1)
-
-
-def _refuse_secrets(change: Change) -> None:
-    configs = [step.config for step in change.steps]
-    configs += [change.desired.config] if change.desired else []
-    found = [path for config in configs for path in secret_paths(config, "config")]
-    found += [path for field in change.fields for path in secret_paths(field.before, field.path)]
-    if found:
-        raise ReconcilerError(
-            f"the plan is not saved: {found[0]} of {change.key} looks like a secret",
-            fix="take it out of the strategy file; the agent holds credentials, `account` names them",
-        )
 
 
 def load(data: bytes) -> Plan:

@@ -57,18 +57,21 @@ def _change(case: Case, gap: Gap, catalog: CatalogView) -> Change:
         spec.name,
         Action.WAIT,
         Reason.IN_TRANSIT,
-        fields=tuple(_with_units(gap.fields, spec, catalog)),
+        fields=tuple(_with_unit(field, spec, catalog) for field in gap.fields),
         wave=spec.wave,
         detail=live.state.value,
         desired=spec,
     )
-    if _stopped_itself(case, gap):
+    in_error = live.state is Lifecycle.ERROR and spec.state is not Wish.STOPPED
+    if in_error and not case.retrying and not changed_in_git(case, gap):
         return hold(change, Reason.BOT_ERROR, live.message)
     ops = _table(case, gap, catalog)[live.state, spec.state]
     if ops is transitions.WAIT:
         return change
-    if Op.DELETE in ops and (obstacle := _obstacle(case)):
-        return hold(change, obstacle)
+    if Op.DELETE in ops and spec.protect:
+        return hold(change, Reason.PROTECTED)
+    if Op.DELETE in ops and cannot_be_given(spec, extended=case.extended):
+        return hold(change, Reason.ACCOUNT)
     cost = _cost(live.state, ops)
     return msgspec.structs.replace(
         change,
@@ -81,18 +84,10 @@ def _change(case: Case, gap: Gap, catalog: CatalogView) -> Change:
     )
 
 
-def _with_units(
-    fields: Iterable[FieldChange], spec: StrategySpec, catalog: CatalogView
-) -> Iterator[FieldChange]:
-    for field in fields:
-        head, _, rest = field.path.partition(".")
-        unit = catalog.unit(spec.strategy_type, rest.partition(".")[0]) if head == "config" else ""
-        yield msgspec.structs.replace(field, unit=unit) if unit else field
-
-
-def _stopped_itself(case: Case, gap: Gap) -> bool:
-    in_error = case.live.state is Lifecycle.ERROR and case.spec.state is not Wish.STOPPED
-    return in_error and not case.retrying and not changed_in_git(case, gap)
+def _with_unit(field: FieldChange, spec: StrategySpec, catalog: CatalogView) -> FieldChange:
+    head, _, rest = field.path.partition(".")
+    unit = catalog.unit(spec.strategy_type, rest.partition(".")[0]) if head == "config" else ""
+    return msgspec.structs.replace(field, unit=unit) if unit else field
 
 
 def _table(case: Case, gap: Gap, catalog: CatalogView) -> transitions.Table:
@@ -103,13 +98,6 @@ def _table(case: Case, gap: Gap, catalog: CatalogView) -> transitions.Table:
     changed = gap.wanted if gap.whole else (*gap.touched, *gap.removed)
     restart = any(catalog.apply_mode(case.spec.strategy_type, key) == "restart" for key in changed)
     return transitions.UPDATE_RESTART if restart else transitions.UPDATE_HOT
-
-
-def _obstacle(case: Case) -> Reason | None:
-    """Why the strategy must not be deleted to be created anew."""
-    if case.spec.protect:
-        return Reason.PROTECTED
-    return Reason.ACCOUNT if cannot_be_given(case.spec, extended=case.extended) else None
 
 
 def cannot_be_given(spec: StrategySpec, *, extended: bool) -> bool:
@@ -167,14 +155,14 @@ def _steps(case: Case, gap: Gap, ops: transitions.Ops) -> Iterator[Step]:
             after = spec_hash(case.spec)
             yield Step(op, spec=case.spec, spec_hash=after)
         elif op is Op.UPDATE:
-            step = _update(case, gap)
+            step = _update_step(case, gap)
             after = step.spec_hash
             yield step
         else:
             yield Step(op, spec_hash=after if op in {Op.START, Op.RESUME} else None)
 
 
-def _update(case: Case, gap: Gap) -> Step:
+def _update_step(case: Case, gap: Gap) -> Step:
     """Only what differs; all of it where a key is to go, or where the bot is to learn whose it is now."""
     if gap.removed or (gap.whole and case.extended):
         after = spec_hash(msgspec.structs.replace(case.spec, config=gap.wanted))

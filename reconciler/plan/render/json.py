@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from reconciler.errors import ExitCode
-from reconciler.model.change import Change, FieldChange, Plan, Step, TargetSummary
-from reconciler.model.spec import StrategySpec, Value
+from reconciler.model.change import Change, Plan, TargetSummary
+from reconciler.model.spec import Value
 from reconciler.plan.render.summary import counts, exit_code, word
 from reconciler.protocol.canonical import wire_json
 from reconciler.redact import masked
@@ -91,7 +91,7 @@ def document(plan: Plan, *, refused: str = "") -> PlanDocument:
         refused=refused,
         summary=counts(plan),
         targets=plan.targets,
-        changes=[_change(change) for change in plan.changes],
+        changes=[change_document(change) for change in plan.changes],
     )
 
 
@@ -100,7 +100,9 @@ def to_json(shown: PlanDocument) -> str:
     return msgspec.json.format(wire_json(shown), indent=2).decode() + "\n"
 
 
-def _change(change: Change) -> ChangeDocument:
+def change_document(change: Change) -> ChangeDocument:
+    """One change in its documented shape, secrets masked."""
+    spec = change.desired
     return ChangeDocument(
         target=change.target,
         name=change.name,
@@ -110,30 +112,26 @@ def _change(change: Change) -> ChangeDocument:
         detail=change.detail,
         cost=change.cost,
         wave=change.wave,
-        steps=[_step(step) for step in change.steps],
-        fields=[_field(field) for field in change.fields],
-        desired=None if change.desired is None else _market(change.desired),
-    )
-
-
-def _market(spec: StrategySpec) -> MarketDocument:
-    return MarketDocument(
-        spec.strategy_type, spec.exchange, spec.trading_pair, spec.account, spec.state.value
-    )
-
-
-def _step(step: Step) -> StepDocument:
-    if step.config is None:
-        return StepDocument(step.op.value)
-    return StepDocument(step.op.value, masked(step.config), step.config_mode.value)
-
-
-def _field(field: FieldChange) -> FieldDocument:
-    return FieldDocument(
-        path=field.path,
-        before=masked(field.before, field.path),
-        after=masked(field.after, field.path),
-        unit=field.unit,
-        added=field.added,
-        removed=field.removed,
+        steps=[
+            StepDocument(step.op.value)
+            if step.config is None
+            else StepDocument(step.op.value, masked(step.config), step.config_mode.value)
+            for step in change.steps
+        ],
+        fields=[
+            FieldDocument(
+                path=field.path,
+                before=masked(field.before, field.path),
+                after=masked(field.after, field.path),
+                unit=field.unit,
+                added=field.added,
+                removed=field.removed,
+            )
+            for field in change.fields
+        ],
+        desired=None
+        if spec is None
+        else MarketDocument(
+            spec.strategy_type, spec.exchange, spec.trading_pair, spec.account, spec.state.value
+        ),
     )

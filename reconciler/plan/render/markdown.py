@@ -27,36 +27,28 @@ _WIDE = 160
 def to_markdown(plan: Plan, *, tree: str = "strategies", refused: str = "") -> str:
     """A heading with the counts, what a brake says to it, the plan as a diff, and what it does to open orders."""
     refusal = [f"**Refused:** {_escaped(refused)}"] if refused else []
-    told = (_escaped(note) for note in notes(plan))
-    parts = [f"### Plan: {sentence(plan)}", *refusal, _details(plan, tree), *told]
+    below = (_escaped(note) for note in notes(plan))
+    block = _diff_block(plan, tree)
+    if len(plan.changes) > FOLD_ABOVE:
+        block = f"<details><summary>{len(plan.changes)} changes</summary>\n\n{block}\n\n</details>"
+    parts = [f"### Plan: {sentence(plan)}", *refusal, block, *below]
     return "\n\n".join(parts) + "\n"
 
 
-def _details(plan: Plan, tree: str) -> str:
-    block = _block(plan, tree)
-    if len(plan.changes) <= FOLD_ABOVE:
-        return block
-    return f"<details><summary>{len(plan.changes)} changes</summary>\n\n{block}\n\n</details>"
-
-
-def _block(plan: Plan, tree: str) -> str:
+def _diff_block(plan: Plan, tree: str) -> str:
     """A `diff` block: a mark at the start of a line gives it its colour."""
     rows = ["".join(text for text, _ in line) for line in header(plan, _WIDE, tree)]
     rows = [f"@@ {' '.join(rows)} @@"]
     if plan.changes:
         changes = ("".join(text for text, _ in line) for line in body(plan.changes, _WIDE, verbose=False))
         rows += (line.removeprefix("  ") for line in changes)
-    text = _cut([printable(row) for row in rows])
+    text = "\n".join(printable(row) for row in rows)
+    if len(text) > LONGEST:
+        kept = text[:LONGEST].rpartition("\n")[0]
+        left = len(rows) - kept.count("\n") - 1
+        text = f"{kept}\n… and {left} more lines: reconciler plan shows them all"
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
     return f"{fence}diff\n{text}\n{fence}"
-
-
-def _cut(rows: list[str]) -> str:
-    text = "\n".join(rows)
-    if len(text) <= LONGEST:
-        return text
-    kept = text[:LONGEST].rpartition("\n")[0]
-    return f"{kept}\n… and {len(rows) - kept.count(chr(10)) - 1} more lines: reconciler plan shows them all"
 
 
 def _escaped(text: str) -> str:

@@ -6,7 +6,7 @@ A line is spans of text and style; the colours of a terminal are the last thing 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from itertools import groupby
 from typing import TypeAlias
@@ -71,39 +71,29 @@ def to_text(
     tree: str = "strategies",
 ) -> str:
     """The plan as text that ends with a newline. `tree`: the folder that the strategies come from."""
-    paint = _ansi if colour else _bare
-    return "".join(f"{paint(line)}\n" for line in lines(plan, width=width, verbose=verbose, tree=tree))
 
+    def painted(text: str, style: Style) -> str:
+        return f"\x1b[{style.value}m{text}\x1b[0m" if colour and style.value else text
 
-def _bare(line: Line) -> str:
-    return "".join(text for text, _ in line)
-
-
-def _ansi(line: Line) -> str:
-    return "".join(f"\x1b[{style.value}m{text}\x1b[0m" if style.value else text for text, style in line)
+    shown = lines(plan, width=width, verbose=verbose, tree=tree)
+    return "".join("".join(painted(*span) for span in line) + "\n" for line in shown)
 
 
 def lines(plan: Plan, *, width: int, verbose: bool, tree: str) -> Iterator[Line]:
     """All lines of the plan, free of control characters."""
-    for line in _lines(plan, width, verbose, tree):
-        yield tuple((printable(text), style) for text, style in line if text)
-
-
-def _lines(plan: Plan, width: int, verbose: bool, tree: str) -> Iterator[Line]:
-    yield from header(plan, width, tree)
+    shown = [*header(plan, width, tree)]
     if plan.changes:
-        yield ()
-        yield from body(plan.changes, width, verbose)
-    yield ()
-    yield ((f"Plan: {sentence(plan)}.", Style.TITLE),)
-    for note in notes(plan):
-        yield ((note, Style.PLAIN),)
+        shown += [(), *body(plan.changes, width, verbose)]
+    shown += [(), ((f"Plan: {sentence(plan)}.", Style.TITLE),)]
+    shown += [((note, Style.PLAIN),) for note in notes(plan)]
+    for line in shown:
+        yield tuple((printable(text), style) for text, style in line if text)
 
 
 def header(plan: Plan, width: int, tree: str) -> Iterator[Line]:
     """What was compared: the revision and the bots, on one line if there is room."""
     git = f"{tree} @ {plan.commit if plan.commit == 'worktree' else f'{plan.commit[:7]} ({plan.ref})'}"
-    live = "live: " + ("; ".join(map(_target, plan.targets)) or "no target")
+    live = "live: " + ("; ".join(map(target_text, plan.targets)) or "no target")
     if len(git) + len(live) + 6 <= width:
         yield (git, Style.TITLE), ("      ", Style.PLAIN), (live, Style.PLAIN)
     else:
@@ -111,20 +101,19 @@ def header(plan: Plan, width: int, tree: str) -> Iterator[Line]:
         yield ((live, Style.PLAIN),)
 
 
-def _target(seen: TargetSummary) -> str:
+def target_text(seen: TargetSummary) -> str:
     if not seen.connected:
         return f"{seen.target} not connected"
     strategies = "strategy" if seen.live == 1 else "strategies"
     whole = "complete" if seen.complete else "not complete"
-    return f"{seen.live} {strategies} on {seen.target}, {whole}, {_age(seen.age_s)}"
-
-
-def _age(age_s: float | None) -> str:
+    age_s = seen.age_s
     if age_s is None:
-        return "nothing heard yet"
-    if age_s < 120:  # noqa: PLR2004  (two minutes: above that, seconds are noise)
-        return f"{age_s:.1f} s old" if age_s < 10 else f"{age_s:.0f} s old"  # noqa: PLR2004
-    return f"{age_s / 60:.0f} min old"
+        age = "nothing heard yet"
+    elif age_s < 120:  # noqa: PLR2004  (two minutes: above that, seconds are noise)
+        age = f"{age_s:.1f} s old" if age_s < 10 else f"{age_s:.0f} s old"  # noqa: PLR2004
+    else:
+        age = f"{age_s / 60:.0f} min old"
+    return f"{seen.live} {strategies} on {seen.target}, {whole}, {age}"
 
 
 def body(changes: Sequence[Change], width: int, verbose: bool) -> Iterator[Line]:
@@ -135,22 +124,15 @@ def body(changes: Sequence[Change], width: int, verbose: bool) -> Iterator[Line]
     for action, group in groupby(changes, key=lambda change: change.action):
         alike = list(group)
         if not verbose and len(alike) > _MANY.get(action, len(alike)):
-            yield _crowd(action, alike)
+            text = f"{len(alike)} {word(action)}: {named([str(change.key) for change in alike])}"
+            mark = (f"  {action.value} ", _STYLES[action])
+            yield mark, (f"{text}   ", Style.PLAIN), (alike[0].reason.value, Style.QUIET)
             continue
-        told = action is Action.CREATE and (verbose or len(alike) <= _FEW)
+        with_market = action is Action.CREATE and (verbose or len(alike) <= _FEW)
         for change in alike:
             yield from _change(change, column, width, verbose)
-            if told and change.desired is not None:
+            if with_market and change.desired is not None:
                 yield (("      " + market(change.desired), Style.PLAIN),)
-
-
-def _crowd(action: Action, alike: Sequence[Change]) -> Line:
-    text = f"{len(alike)} {word(action)}: {named([str(change.key) for change in alike])}"
-    return (
-        (f"  {action.value} ", _STYLES[action]),
-        (f"{text}   ", Style.PLAIN),
-        (alike[0].reason.value, Style.QUIET),
-    )
 
 
 def _change(change: Change, column: int, width: int, verbose: bool) -> Iterator[Line]:
@@ -189,26 +171,23 @@ def reason_text(change: Change) -> str:
     """Why, with the fields that the reason is about and what else there is to know."""
     text = change.reason.value
     if change.reason is Reason.IDENTITY_CHANGED:
-        text = f"{', '.join(_identity(change))} {text}"
+        fields = (field.path for field in change.fields if "." not in field.path and field.path != "state")
+        text = f"{', '.join(fields)} {text}"
     if change.detail:
         text = f"{text}: {change.detail}"
     return f"{text} (wave {change.wave})" if change.wave and change.steps else text
 
 
-def _identity(change: Change) -> Iterable[str]:
-    return (field.path for field in change.fields if "." not in field.path and field.path != "state")
-
-
 def notes(plan: Plan) -> Iterator[str]:
     """What the plan does to open orders (a stop or pause cancels them: hummingbot.md), and who was not heard."""
-    anew: list[str] = []
+    replaced: list[str] = []
     gone: list[str] = []
     for change in plan.acting:
         ops = {step.op for step in change.steps}
         if Op.STOP in ops or (change.action is Action.PAUSE):
-            (anew if ops & {Op.START} else gone).append(str(change.key))
-    if anew:
-        yield f"Open orders are cancelled and placed anew: {named(anew)}."
+            (replaced if ops & {Op.START} else gone).append(str(change.key))
+    if replaced:
+        yield f"Open orders are cancelled and placed anew: {named(replaced)}."
     if gone:
         yield f"Open orders are cancelled: {named(gone)}."
     silent = [seen.target for seen in plan.targets if seen.connected and seen.age_s is None]

@@ -38,24 +38,15 @@ def field_line(field: FieldChange, spec: StrategySpec | None, *, verbose: bool =
         return f"{field.path}: {before} → {after}"
     if field.removed:
         return f"{field.path}: {before} {unit} → {after}"
-    return (
-        f"{field.path}: {before} → {after} {unit}"
-        if field.unit != "fraction"
-        else _fraction(field, before, after)
+    if field.unit != "fraction":
+        return f"{field.path}: {before} → {after} {unit}"
+    # 0.001 is a tenth of a percent, and is easily read as something else.
+    reading = " → ".join(
+        value_text(Decimal(value) * 100)
+        for value in (field.before, field.after)
+        if isinstance(value, int | Decimal) and not isinstance(value, bool)
     )
-
-
-def _fraction(field: FieldChange, before: str, after: str) -> str:
-    """0.001 is a tenth of a percent, and is easily read as something else."""
-    sides = [_percent(value) for value in (field.before, field.after)]
-    reading = " → ".join(side for side in sides if side)
     return f"{field.path}: {before} → {after}" + (f" ({reading} %)" if reading else "")
-
-
-def _percent(value: Value) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        return ""
-    return value_text(Decimal(value) * 100)
 
 
 def unit_sign(unit: str, spec: StrategySpec | None) -> str:
@@ -74,7 +65,8 @@ def value_text(value: Value, *, verbose: bool = True) -> str:
 
 def _text(value: Value) -> str:
     if isinstance(value, Decimal):
-        return _number(value)
+        short = _shortest(value)
+        return format(short, "f") if abs(short.adjusted()) < _PLAIN_DIGITS else str(short)
     if isinstance(value, str) and value == value.strip() and value.isprintable() and value:
         return value
     return wire_json(_plain(value)).decode()
@@ -87,11 +79,6 @@ def _plain(value: Value) -> Any:  # noqa: ANN401  (any JSON value)
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def _number(value: Decimal) -> str:
-    short = _shortest(value)
-    return format(short, "f") if abs(short.adjusted()) < _PLAIN_DIGITS else str(short)
 
 
 def _shortest(value: Decimal) -> Decimal:
