@@ -10,7 +10,7 @@ Rule 4: asked to stop, it finishes the step in flight and skips the rest.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -71,7 +71,7 @@ class Applier:
         healthy = True
         for wave in waves(plan):
             jobs = [Job(change.key, change, plan.commit) for change in wave]
-            if _lowers_risk(wave):
+            if all(change.action in LOWERS_RISK for change in wave):
                 await self._wave(jobs, results, progress)
             elif healthy:
                 await self._wave(jobs, results, progress)
@@ -85,16 +85,14 @@ class Applier:
     async def _wave(self, jobs: Sequence[Job], results: dict[Key, ChangeResult], progress: Progress) -> None:
         """Run a wave's changes, at most `sync.concurrency` at a time."""
         queue = iter(jobs)
-        workers = min(self._sync.concurrency, len(jobs))
-        async with asyncio.TaskGroup() as group:
-            for _ in range(workers):
-                group.create_task(self._worker(queue, results, progress))
 
-    async def _worker(
-        self, queue: Iterator[Job], results: dict[Key, ChangeResult], progress: Progress
-    ) -> None:
-        for job in queue:
-            results[job.key] = await self._change(job, progress)
+        async def worker() -> None:
+            for job in queue:
+                results[job.key] = await self._change(job, progress)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(self._sync.concurrency, len(jobs))):
+                group.create_task(worker())
 
     async def _change(self, job: Job, progress: Progress) -> ChangeResult:
         change = job.change
@@ -128,11 +126,13 @@ class Applier:
             verdict = await self._attempt(key, step, context)
             if not self._again(key, verdict) or attempt > self._sync.retries:
                 break
-            await asyncio.sleep(_pause_s(attempt, verdict.retry_after_s))
+            # The bot's own wish counts if it is longer than our backoff.
+            pause_s = jittered_s(backoff_s(attempt, first_s=BACKOFF_FIRST_S, longest_s=BACKOFF_LIMIT_S))
+            await asyncio.sleep(max(verdict.retry_after_s or 0.0, pause_s))
         self._settle(job, step, verdict, fresh=fresh)
-        return StepResult(
-            step.op, _outcome(verdict), attempt, self._clock() - started, verdict.code, verdict.message
-        )
+        # A retry that ran out is a failure: the bot said no each time.
+        outcome = Outcome.FAILED if verdict.next is Next.RETRY else verdict.outcome
+        return StepResult(step.op, outcome, attempt, self._clock() - started, verdict.code, verdict.message)
 
     async def _attempt(self, key: Key, step: Step, context: CommandContext) -> StepVerdict:
         """Send once and wait until there is a verdict or the step's time is up."""
@@ -229,25 +229,10 @@ def _out_of_time(pending: PendingCommand) -> StepVerdict:
     return StepVerdict(Next.WAIT, "", UNHEARD if pending.unheard else "no answer and no new status in time")
 
 
-def _outcome(verdict: StepVerdict) -> Outcome:
-    """A retry that ran out is a failure: the bot said no each time."""
-    return Outcome.FAILED if verdict.next is Next.RETRY else verdict.outcome
-
-
-def _lowers_risk(wave: Sequence[Change]) -> bool:
-    return all(change.action in LOWERS_RISK for change in wave)
-
-
 def _skipped(change: Change, why: str, done: Sequence[StepResult] = ()) -> ChangeResult:
     """A change whose next step was not sent."""
     skipped = StepResult(change.steps[len(done)].op, Outcome.SKIPPED, 0, message=why)
     return ChangeResult(change, Outcome.SKIPPED, (*done, skipped))
-
-
-def _pause_s(attempt: int, asked_s: float | None) -> float:
-    """Exponential backoff with jitter; the bot's own wish counts if it is longer."""
-    pause_s = backoff_s(attempt, first_s=BACKOFF_FIRST_S, longest_s=BACKOFF_LIMIT_S)
-    return max(asked_s or 0.0, jittered_s(pause_s))
 
 
 _TRANSIT = {Lifecycle.STARTING, Lifecycle.STOPPING}

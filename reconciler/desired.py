@@ -27,6 +27,15 @@ FEW = 100
 """Changed files up to here are worth a short cut; more are a change of the fleet."""
 
 
+EMPTY_TREE = Problem(
+    Location("."),
+    "",
+    "no strategy files: the tree is empty",
+    "check source.path and ref, or commit a strategy; to end all bots, keep one file with state: stopped",
+)
+"""Never read as "nothing is desired"."""
+
+
 def make_desired(  # noqa: PLR0913  (where the files come from, and two settings)
     files: Iterable[tuple[str, Checked]],
     *,
@@ -46,7 +55,7 @@ def make_desired(  # noqa: PLR0913  (where the files come from, and two settings
         tree.add(path, checked)
     problems, held = tuple(sorted(tree.problems)), frozenset(tree.held)
     if not tree.specs and not held and not allow_empty:
-        problems = (*problems, _empty())
+        problems = (*problems, EMPTY_TREE)
     failed = any(problem.severity is Severity.ERROR for problem in problems)
     if failed and (on_invalid == REJECT or not (tree.specs or held)):
         raise InvalidFiles(problems)
@@ -112,15 +121,6 @@ def changed_keys(before: Desired, after: Desired) -> set[Key]:
     was = before.specs.get
     other = {key for key, spec in after.specs.items() if spec != was(key)}
     return other | (before.specs.keys() - after.specs.keys()) | held
-
-
-def _empty() -> Problem:
-    return Problem(
-        Location("."),
-        "",
-        "no strategy files: the tree is empty",
-        "check source.path and ref, or commit a strategy; to end all bots, keep one file with state: stopped",
-    )
 
 
 class _Tree:
