@@ -103,7 +103,7 @@ def generate(  # noqa: PLR0913, PLR0917  (click's: one for each option)
 @pass_invocation
 def list_(invocation: Invocation, output: str) -> ExitCode:
     """List the strategy types that there are schemas of, for the Hummingbot version of the settings."""
-    from reconciler.schemagen.showing import type_line
+    from reconciler.cli.render.schemas import type_line
 
     lines = [type_line(one) for _, one in sorted(_schemas(invocation).items())]
     if output == "json":
@@ -130,7 +130,7 @@ def list_(invocation: Invocation, output: str) -> ExitCode:
 def show(invocation: Invocation, strategy_type: str, output: str) -> ExitCode:
     """Show each field: what it takes, its unit, its default, and whether a running bot takes a change."""
     from reconciler.catalog.violations import nearest
-    from reconciler.schemagen.showing import field_lines
+    from reconciler.cli.render.schemas import field_lines
 
     known = _schemas(invocation)
     if strategy_type not in known:

@@ -10,7 +10,6 @@ from reconciler.catalog.catalog import CONTROLLER, LEGACY, MODEL
 from reconciler.errors import SchemaError
 from reconciler.schemagen.nodes import exact, from_legacy, schema_of
 from reconciler.schemagen.overlay import Overlay
-from reconciler.schemagen.showing import field_lines, takes, type_line
 from reconciler.schemagen.writing import Connectors, text_of, write_schema
 
 CONNECTORS = Connectors(["kraken", "binance"], ["binance_perpetual"])
@@ -197,24 +196,3 @@ def test_a_strategy_that_the_overlay_does_not_know_is_an_error() -> None:
 
 def test_the_same_facts_give_the_same_text() -> None:
     assert text_of(made(legacy("spread"))) == text_of(made(legacy("spread")))
-
-
-@pytest.mark.parametrize(
-    ("schema", "words"),
-    [
-        ({"type": "number", "exclusiveMinimum": 0, "maximum": 5}, "number > 0 ≤ 5"),
-        ({"enum": ["a", "b", None]}, "one of a, b"),
-        ({"anyOf": [{"enum": ["n"]}, {"type": "object"}, {"type": "null"}]}, "one of n or object"),
-        ({"type": ["integer", "null"]}, "integer"),
-        ({}, "anything"),
-    ],
-)
-def test_what_a_field_takes_in_a_few_words(schema, words: str) -> None:
-    assert takes(schema) == words
-
-
-def test_required_fields_are_shown_first() -> None:
-    schema = made(legacy("b", default=1), legacy("a"))
-
-    assert [line.name for line in field_lines(schema)] == ["a", "b"]
-    assert type_line(schema).required == ("a",)

@@ -1,4 +1,4 @@
-"""Schemas as people read them: what there is, and the fields of one strategy type. Pure."""
+"""Strategy types' schemas → lines of `schema list` and rows of `schema show`."""
 
 from __future__ import annotations
 
@@ -49,11 +49,16 @@ def field_lines(schema: Mapping[str, Any]) -> Iterator[FieldLine]:
     names = sorted(schema["properties"], key=lambda name: name not in required)
     for name in names:
         field = schema["properties"][name]
+        default = str(field.get("default", ""))
+        if isinstance(field.get("default"), bool):
+            default = default.lower()
+        if "x-render" in field:
+            default = {None: "worked out", "": "none"}.get(field["x-render"], str(field["x-render"]))
         yield FieldLine(
             name,
             takes(field),
             field.get("x-unit", ""),
-            _default(field),
+            default,
             field.get("x-apply", ""),
             name in required,
             field.get("description", ""),
@@ -75,10 +80,3 @@ def takes(field: Mapping[str, Any]) -> str:
     words = [types] if isinstance(types, str) else [one for one in types if one != "null"]
     bounds = [f"{sign} {field[key]}" for key, sign in _BOUNDS.items() if key in field]
     return " ".join([" or ".join(words), *bounds])
-
-
-def _default(field: Mapping[str, Any]) -> str:
-    if "x-render" in field:
-        return {None: "worked out", "": "none"}.get(field["x-render"], str(field["x-render"]))
-    default = field.get("default", "")
-    return str(default).lower() if isinstance(default, bool) else str(default)

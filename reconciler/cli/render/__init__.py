@@ -1,0 +1,1 @@
+"""What commands print, as values and texts: pure functions of what a command got."""
