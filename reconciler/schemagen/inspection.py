@@ -1,4 +1,4 @@
-"""Runs the inspections inside Hummingbot's interpreter, in a folder of their own, and reads what they print."""
+"""Runs the programs of `guest` in Hummingbot's interpreter, in a temporary folder, and reads the facts that they print."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _GUEST = Path(__file__).parent / "guest"
 
 
 class Inspected(msgspec.Struct, frozen=True):
-    """What the interpreters printed. Each facts object as its inspection describes it."""
+    """The facts that the inspections printed, one object for each strategy type as its program describes it."""
 
     version: str
     legacy: Sequence[dict[str, Any]]
@@ -54,7 +54,7 @@ def inspect(python: Path, controllers: Path | None = None, *, timeout_s: float =
 
 
 def _run(python: Path, program: str, arguments: list[str], folder: Path, timeout_s: float) -> dict[str, Any]:
-    command = [str(python), "-P", str(_GUEST / program), *arguments]
+    command = [str(python), str(_GUEST / program), *arguments]
     try:
         ended = subprocess.run(
             command, cwd=folder, capture_output=True, stdin=subprocess.DEVNULL, timeout=timeout_s, check=False
@@ -69,9 +69,12 @@ def _run(python: Path, program: str, arguments: list[str], folder: Path, timeout
             f"{python} cannot be started: {error.strerror}", "name Hummingbot's interpreter"
         ) from error
     if ended.returncode != 0:
-        raise SchemaError(
-            f"{python} could not inspect Hummingbot: {_last_line(ended.stderr)}", _fix(ended.stderr)
-        )
+        lines = [line for line in ended.stderr.decode(errors="replace").splitlines() if line.strip()]
+        said = lines[-1] if lines else "it said nothing"
+        fix = "see what it says, with the same interpreter: python -c 'import hummingbot'"
+        if b"No module named 'hummingbot'" in ended.stderr:
+            fix = "name an interpreter that has Hummingbot (reconciler agent install makes one)"
+        raise SchemaError(f"{python} could not inspect Hummingbot: {said}", fix)
     try:
         facts: dict[str, Any] = msgspec.json.decode(ended.stdout)
     except msgspec.DecodeError as error:
@@ -79,14 +82,3 @@ def _run(python: Path, program: str, arguments: list[str], folder: Path, timeout
             f"{program} printed something that is no JSON", f"run it by hand: {' '.join(command)}"
         ) from error
     return facts
-
-
-def _last_line(stderr: bytes) -> str:
-    lines = [line for line in stderr.decode(errors="replace").splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing"
-
-
-def _fix(stderr: bytes) -> str:
-    if b"No module named 'hummingbot'" in stderr:
-        return "name an interpreter that has Hummingbot (reconciler agent install makes one)"
-    return "see what it says, with the same interpreter: python -c 'import hummingbot'"

@@ -1,8 +1,9 @@
 """
-Facts about one field's type → its JSON Schema. Pure.
+Facts about one field's type → its JSON Schema.
 
-Rule 1: what Hummingbot takes and keeps as written is allowed; what it drops or changes is not.
-Rule 2: numbers keep their digits: facts carry them as texts.
+Rule 1: pure: the same facts give the same schema.
+Rule 2: what Hummingbot takes and keeps as written is allowed; what it drops or changes is not.
+Rule 3: numbers keep their digits: facts carry them as texts.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ NUMBER = r"-?[0-9]*\.?[0-9]+"
 POSITIVE = r"([0-9]*[1-9][0-9]*(\.[0-9]+)?|[0-9]*\.[0-9]*[1-9][0-9]*)"
 
 NUMBERS = rf"^{NUMBER}( ?, ?{NUMBER})*$"
-"""Numbers parted by commas, as Hummingbot's prompts ask for lists."""
+"""Numbers separated by commas, as Hummingbot's prompts ask for lists."""
 
 BOUNDS = ("minLength", "minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
 
@@ -41,81 +42,12 @@ def exact(value: Any) -> Any:  # noqa: ANN401  (any JSON value)
 
 def schema_of(facts: Facts) -> Schema:
     """The JSON Schema of a field's value."""
-    schema = _WRITERS.get(facts["type"], _plain)(facts)
+    schema = _of_type(facts)
     schema.update({key: exact(facts[key]) for key in BOUNDS if key in facts})
     if facts["type"] == "integer" and "exclusiveMinimum" in schema:
         schema["minimum"] = schema.pop("exclusiveMinimum") + 1
-    return _nullable(schema) if facts.get("nullable") or facts.get("null") else schema
-
-
-def _plain(facts: Facts) -> Schema:
-    return {"type": facts["type"]}
-
-
-def _any(facts: Facts) -> Schema:
-    del facts
-    return {}
-
-
-def _enum(facts: Facts) -> Schema:
-    words = list(facts.get("words") or facts["values"])
-    return {"enum": sorted(words) if all(isinstance(word, str) for word in words) else words}
-
-
-def _array(facts: Facts) -> Schema:
-    types = ["array"]
-    schema: Schema = {"type": types}
-    if facts.get("items"):
-        schema["items"] = schema_of(facts["items"])
-    if facts.get("text"):
-        types.append("string")
-        schema["pattern"] = NUMBERS
-    if facts.get("alone"):
-        types.append("number")
-    return schema if len(types) > 1 else {**schema, "type": "array"}
-
-
-def _object(facts: Facts) -> Schema:
-    schema: Schema = {"type": "object"}
-    if facts.get("of", {}).get("type", "any") != "any":
-        schema["additionalProperties"] = schema_of(facts["of"])
-    return schema
-
-
-def _model(facts: Facts) -> Schema:
-    """A model's mapping; unknown keys are refused also where Hummingbot swallows them."""
-    schema: Schema = {
-        "type": "object",
-        "properties": {one["name"]: schema_of(one) for one in facts["fields"]},
-        "additionalProperties": False,
-    }
-    required = [one["name"] for one in facts["fields"] if one["required"]]
-    if required:
-        schema["required"] = required
-    if facts.get("text"):
-        schema["type"], schema["pattern"] = ["object", "string"], _as_text(facts["fields"])
-    return schema
-
-
-def _as_text(fields: Sequence[Facts]) -> str:
-    """A model's numbers parted by commas, in the order of its fields."""
-    numbers = [POSITIVE if "exclusiveMinimum" in field else NUMBER for field in fields]
-    return f"^{' ?, ?'.join(numbers)}$"
-
-
-def _union(facts: Facts) -> Schema:
-    """One of several models, or the title of one that needs nothing more."""
-    models: Sequence[Facts] = facts["any_of"]
-    bare = [one["title"] for one in models if not any(field["required"] for field in one["fields"])]
-    words = [word for word in facts.get("words", ()) if word in bare]
-    return {"anyOf": [*([{"enum": words}] if words else []), *(schema_of(one) for one in models)]}
-
-
-def _time(facts: Facts) -> Schema:
-    return {"type": "string", "pattern": _TIMES[facts["type"]]}
-
-
-def _nullable(schema: Schema) -> Schema:
+    if not (facts.get("nullable") or facts.get("null")):
+        return schema
     if "enum" in schema:
         return {**schema, "enum": [*schema["enum"], None]}
     if "anyOf" in schema:
@@ -124,18 +56,56 @@ def _nullable(schema: Schema) -> Schema:
     return {**schema, "type": [*([types] if isinstance(types, str) else types), "null"]} if types else schema
 
 
-_WRITERS = {
-    "any": _any,
-    "enum": _enum,
-    "array": _array,
-    "object": _object,
-    "model": _model,
-    "union": _union,
-    **dict.fromkeys(_TIMES, _time),
-}
+def _of_type(facts: Facts) -> Schema:  # noqa: C901  (one case for each type)
+    """The schema of a type, its bounds and whether it may be null aside."""
+    schema: Schema = {"type": facts["type"]}
+    match facts["type"]:
+        case "any":
+            return {}
+        case "enum":
+            words = list(facts.get("words") or facts["values"])
+            return {"enum": sorted(words) if all(isinstance(word, str) for word in words) else words}
+        case "datetime" | "time" | "date" as kind:
+            return {"type": "string", "pattern": _TIMES[kind]}
+        case "array":
+            types = ["array"]
+            if facts.get("items"):
+                schema["items"] = schema_of(facts["items"])
+            if facts.get("text"):
+                types.append("string")
+                schema["pattern"] = NUMBERS
+            if facts.get("alone"):
+                types.append("number")
+            schema["type"] = types if len(types) > 1 else "array"
+        case "object":
+            if facts.get("of", {}).get("type", "any") != "any":
+                schema["additionalProperties"] = schema_of(facts["of"])
+        case "model":
+            return _of_model(facts)
+        case "union":  # one of several models, or the title of one that needs nothing more
+            models: Sequence[Facts] = facts["any_of"]
+            bare = [one["title"] for one in models if not any(field["required"] for field in one["fields"])]
+            words = [word for word in facts.get("words", ()) if word in bare]
+            return {"anyOf": [*([{"enum": words}] if words else []), *(schema_of(one) for one in models)]}
+    return schema
 
 
-# The strategies with ConfigVars, in the same words.
+def _of_model(facts: Facts) -> Schema:
+    """A model's mapping; unknown keys are refused also where Hummingbot ignores them."""
+    fields: Sequence[Facts] = facts["fields"]
+    schema: Schema = {
+        "type": "object",
+        "properties": {one["name"]: schema_of(one) for one in fields},
+        "additionalProperties": False,
+    }
+    required = [one["name"] for one in fields if one["required"]]
+    if required:
+        schema["required"] = required
+    if facts.get("text"):  # its numbers separated by commas, in the order of its fields
+        numbers = [POSITIVE if "exclusiveMinimum" in field else NUMBER for field in fields]
+        schema["type"], schema["pattern"] = ["object", "string"], f"^{' ?, ?'.join(numbers)}$"
+    return schema
+
 
 _LEGACY_TYPES = {
     "decimal": "number",
@@ -170,23 +140,18 @@ def from_legacy(field: Facts) -> dict[str, Any]:
     if isinstance(required, Mapping) and not has_default:
         node["when"] = required
     if field["type"] == "str":
-        node["minLength"] = 1  # the loader takes an empty text for one that is not there
-    return node | _from_validator(field["validator"] or {})
-
-
-def _from_validator(validator: Facts) -> dict[str, Any]:
+        node["minLength"] = 1  # the loader takes an empty text for a missing one
+    validator = field["validator"] or {}
     if validator.get("name") in _CONNECTORS:
-        return {"connectors": _CONNECTORS[validator["name"]]}
+        return node | {"connectors": _CONNECTORS[validator["name"]]}
     if validator.get("name") == "own":
         words = validator["words"]
         is_enum = bool(words) and not any(word.lstrip("-").isdigit() for word in words)
-        return (
-            {"type": "enum", "values": words} if is_enum else {"own": validator["own"], "free": words is None}
-        )
-    open_ended = not validator.get("inclusive", True)
-    found = {}
+        own = {"own": validator["own"], "free": words is None}
+        return node | ({"type": "enum", "values": words} if is_enum else own)
+    inclusive = validator.get("inclusive", True)
     if validator.get("min_value") is not None:
-        found["exclusiveMinimum" if open_ended else "minimum"] = validator["min_value"]
+        node["minimum" if inclusive else "exclusiveMinimum"] = validator["min_value"]
     if validator.get("max_value") is not None:
-        found["exclusiveMaximum" if open_ended else "maximum"] = validator["max_value"]
-    return found
+        node["maximum" if inclusive else "exclusiveMaximum"] = validator["max_value"]
+    return node

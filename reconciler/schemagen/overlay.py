@@ -1,8 +1,9 @@
 """
-The overlay: what is known of fields beside Hummingbot's code, kept by hand in schemas/overlay.yaml. Pure.
+The overlay: what is known of fields besides what Hummingbot's code says, kept by hand in schemas/overlay.yaml.
 
-Rule 1: it adds and narrows; it never allows what the code refuses.
-Rule 2: a rule that meets no field, and a validator of Hummingbot's own without a rule, are errors.
+Rule 1: pure: its rules come in as values.
+Rule 2: it adds and narrows; it never allows what the code refuses.
+Rule 3: a rule that meets no field, and a validator of Hummingbot's own without a rule, are errors.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """
-Facts × overlay → one JSON Schema for each strategy type. Pure.
+Facts × overlay → one JSON Schema for each strategy type.
 
-Rule 1: the same facts and overlay give the same bytes.
+Rule 1: pure: the same facts and overlay give the same bytes.
 Rule 2: what a strategy file says at its top (exchange, pair, name, type) is no field of its config.
 Rule 3: a default that Hummingbot would not survive is written into its file (`x-render`) or into ours (`x-fill`).
 """
@@ -27,7 +27,7 @@ COMMENT = (
 )
 WITH_UNIT = r"^[-+]?[0-9]*\.?[0-9]+ ?(%|bps)$"
 PAIR = "^[A-Z0-9._]+-[A-Z0-9._]+$"
-"""As in the envelope: what does not look so is a slip, and Hummingbot waits for ever for such a market."""
+"""As in the envelope: anything else is a slip, and Hummingbot waits for ever for such a market."""
 
 SAID_ELSEWHERE = {"strategy", "id", "controller_name", "controller_type"}
 SCOPES = {LEGACY: "v1", MODEL: "v1", CONTROLLER: "v2"}
@@ -59,6 +59,14 @@ def write_schema(kind: str, facts: Facts, overlay: Overlay, connectors: Connecto
     written = {
         node["name"]: writer.field(node) for node in nodes if not writer.is_said_elsewhere(node["name"])
     }
+    places = {
+        "x-exchange-field": rules.get("exchange"),
+        "x-pair-field": rules.get("pair"),
+        "x-pair-form": rules.get("pair_form"),
+        "x-venue": rules.get("venue"),
+        "x-template-version": facts.get("template_version"),
+        "x-controller-type": facts.get("controller_type"),
+    }
     schema: Schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"{name}.schema.json",
@@ -67,13 +75,13 @@ def write_schema(kind: str, facts: Facts, overlay: Overlay, connectors: Connecto
         "$comment": COMMENT,
         "type": "object",
         "x-kind": kind,
-        **_places(rules, facts),
+        **{key: value for key, value in places.items() if value},
         "properties": written,
     }
     required = [node["name"] for node in nodes if node["name"] in written and writer.is_required(node)]
     if required:
         schema["required"] = required
-    conditions = [*_conditions(nodes), *_rules(rules)]
+    conditions = list(_conditions(nodes, rules))
     if conditions:
         schema["allOf"] = conditions
     if relations := overlay.relations(written, name):
@@ -84,18 +92,6 @@ def write_schema(kind: str, facts: Facts, overlay: Overlay, connectors: Connecto
 def text_of(schema: Mapping[str, Any]) -> str:
     """The file's text."""
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
-
-
-def _places(rules: Mapping[str, Any], facts: Facts) -> Schema:
-    found = {
-        "x-exchange-field": rules.get("exchange"),
-        "x-pair-field": rules.get("pair"),
-        "x-pair-form": rules.get("pair_form"),
-        "x-venue": rules.get("venue"),
-        "x-template-version": facts.get("template_version"),
-        "x-controller-type": facts.get("controller_type"),
-    }
-    return {key: value for key, value in found.items() if value}
 
 
 class _Writer:
@@ -121,36 +117,43 @@ class _Writer:
         return forced or (node["required"] and not is_listed_pair and not filled)
 
     def field(self, node: Facts) -> Schema:
-        """One field's schema with all that is known beside its type."""
+        """One field's schema with all that is known besides its type."""
         name, scope = node["name"], SCOPES[self._kind]
         schema = schema_of(node)
         if "own" in node:
-            where = f"{self._name}.{name}"
-            schema |= self._overlay.validator(node["own"], where, free=node["free"])
-        schema = self._described(name, schema)
-        schema |= self._own_rules(name)
+            schema |= self._overlay.validator(node["own"], f"{self._name}.{name}", free=node["free"])
+        if text := self._overlay.description(name):
+            schema["description"] = text
+        schema |= self._rules.get("fields", {}).get(name, {})
         schema |= self._default(node)
         _narrow(schema, self._overlay.bounds(name, scope))
         if (pattern := self._overlay.text_of_list(name)) and "pattern" in schema:
             schema["pattern"] = pattern
-        return self._with_unit(name, scope, self._with_role(node, schema)) | {"x-apply": self._apply(node)}
-
-    def _own_rules(self, name: str) -> Schema:
-        found: Schema = self._rules.get("fields", {}).get(name, {})
-        return found
-
-    def _described(self, name: str, schema: Schema) -> Schema:
-        text = self._overlay.description(name)
-        return {**schema, "description": text} if text else schema
+        schema = self._with_role(node, schema)
+        unit, absurd = self._overlay.unit(name, scope, self._rules), self._overlay.absurd_below(name, scope)
+        types = [schema["type"]] if isinstance(schema.get("type"), str) else schema.get("type", [])
+        if takes_unit(unit) and "number" in types and "array" not in types:
+            schema |= {"type": [*types, "string"], "pattern": WITH_UNIT}
+            if absurd is not None:
+                schema["x-absurd-below"] = exact({"number": str(absurd)})
+        if unit:
+            schema["x-unit"] = unit
+        all_hot = self._rules.get("hot") == "all" and name not in self._rules.get("restart", ())
+        is_hot = node["updatable"] if self._kind == CONTROLLER else all_hot
+        return schema | {"x-apply": "hot" if is_hot else "restart"}
 
     def _default(self, node: Facts) -> Schema:
-        """The default, and whether it has to be written out by us or into Hummingbot's file."""
+        """The default, and whether it has to be written out by us or into Hummingbot's file.
+
+        Hummingbot does not check defaults and fails on them later, also on numbers: an integer field whose default is a
+        Decimal stops cross_exchange_mining from starting.
+        """
         name = node["name"]
         if name in self._rules.get("fill", {}):
             return {"default": self._rules["fill"][name], "x-fill": True}
         if name in self._rules.get("render", {}):
             return {"x-render": self._rules["render"][name]}
-        if "default_written" in node and _needs_writing(node):
+        if "default_written" in node and node["default"] != node["default_written"]:
             return {"x-render": exact(node["default"])}
         default = exact(node["default"])
         return {"default": default} if default is not None and not self.is_required(node) else {}
@@ -170,35 +173,6 @@ class _Writer:
             key: value for key, value in schema.items() if key not in {"type", "enum"}
         }
 
-    def _with_unit(self, name: str, scope: str, schema: Schema) -> Schema:
-        unit = self._overlay.unit(name, scope, self._rules)
-        absurd = self._overlay.absurd_below(name, scope)
-        if takes_unit(unit) and _is_number(schema):
-            types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-            schema = {**schema, "type": [*types, "string"], "pattern": WITH_UNIT}
-            if absurd is not None:
-                schema["x-absurd-below"] = exact({"number": str(absurd)})
-        return {**schema, "x-unit": unit} if unit else schema
-
-    def _apply(self, node: Facts) -> str:
-        if self._kind == CONTROLLER:
-            return "hot" if node["updatable"] else "restart"
-        hot = self._rules.get("hot") == "all" and node["name"] not in self._rules.get("restart", ())
-        return "hot" if hot else "restart"
-
-
-def _is_number(schema: Schema) -> bool:
-    types = schema.get("type", ())
-    return "number" in ([types] if isinstance(types, str) else types) and "array" not in types
-
-
-def _needs_writing(node: Facts) -> bool:
-    """A default of another kind than the field holds: Hummingbot does not check defaults, and stumbles over them later.
-
-    So do numbers: an integer field whose default is a Decimal stops cross_exchange_mining from starting.
-    """
-    return bool(node["default"] != node["default_written"])
-
 
 def _narrow(schema: Schema, bounds: Mapping[str, Any]) -> None:
     for key, value in bounds.items():
@@ -208,34 +182,27 @@ def _narrow(schema: Schema, bounds: Mapping[str, Any]) -> None:
             schema[key] = value
 
 
-# Fields that need others.
+def _conditions(nodes: list[Any], rules: Mapping[str, Any]) -> Iterator[Schema]:
+    """`required_if` of ConfigVars, for fields that have no default to fall back on; then the overlay's own conditions.
 
-
-def _conditions(nodes: list[Any]) -> Iterator[Schema]:
-    """`required_if` of ConfigVars, for fields that have no default to fall back on."""
+    Those are `if … then` these values, and values forbidden `unless` another one is set.
+    """
     found: dict[str, tuple[Schema, list[str]]] = {}
     for node in nodes:
-        if "when" in node:
-            when = _when(node["when"])
-            found.setdefault(json.dumps(when), (when, []))[1].append(node["name"])
+        if "when" not in node:
+            continue
+        asked = node["when"]
+        if "is" in asked:
+            wanted: Schema = {"const": asked["is"]}
+        elif "is_not" in asked:
+            wanted = {"not": {"const": asked["is_not"]}}
+        else:
+            wanted = {"exclusiveMinimum": asked["above"]}
+        when = {"properties": {asked["field"]: wanted}, "required": [asked["field"]]}
+        found.setdefault(json.dumps(when), (when, []))[1].append(node["name"])
     for when, names in found.values():
         there = {name: {"not": {"type": "null"}} for name in names}
         yield {"if": when, "then": {"properties": there, "required": names}}
-
-
-def _when(condition: Mapping[str, Any]) -> Schema:
-    field = condition["field"]
-    if "is" in condition:
-        wanted: Schema = {"const": condition["is"]}
-    elif "is_not" in condition:
-        wanted = {"not": {"const": condition["is_not"]}}
-    else:
-        wanted = {"exclusiveMinimum": condition["above"]}
-    return {"properties": {field: wanted}, "required": [field]}
-
-
-def _rules(rules: Mapping[str, Any]) -> Iterator[Schema]:
-    """The overlay's own conditions: `if … then` these values, and values forbidden `unless` another one is set."""
     for rule in rules.get("rules", ()):
         if "if" in rule:
             yield {"if": _values(rule["if"]), "then": {"properties": _values(rule["then"])["properties"]}}

@@ -1,9 +1,10 @@
 """
 Runs inside Hummingbot's interpreter: what its five strategies with ConfigVars say of their fields, as JSON.
 
-Only the standard library and hummingbot may be imported here; started by file path. Nothing is read as text:
-validators are run with stand-ins that write down which bounds they were called with, conditions with values that
-write down what they were compared with, and everything else is tried out with the words that its code holds.
+Started by file path, so that it can import what stands in this folder; only that, the standard library and hummingbot
+may be imported here. Nothing is read as text: validators are run with stand-ins that record which bounds they were called
+with, conditions with values that record what they were compared with, and everything else is tried out with the words that
+its code holds.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ import inspect
 import json
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from inside_common import NOT_A_WORD, take_this_folder_as_root, words_in
 
 SHARED = {
     "validate_decimal",
@@ -32,12 +35,9 @@ SHARED = {
 }
 """Validators that every strategy uses: they are known by name and the bounds that they are given."""
 
-NOT_A_WORD = "zz zz"
-"""A text that no validator takes unless it takes every text."""
-
 
 class Recorder:
-    """Stands in for a shared validator and writes down its call."""
+    """Stands in for a shared validator and records its call."""
 
     def __init__(self) -> None:
         self.calls: list[dict[str, Any]] = []
@@ -107,14 +107,6 @@ def takes(function: Callable[..., Any], text: str) -> bool:
         return function(text) is None
     except Exception:  # noqa: BLE001  (somebody else's code: whatever it raises, it does not take the text)
         return False
-
-
-def words_in(constants: Any) -> Iterator[str]:
-    for constant in constants:
-        if isinstance(constant, str):
-            yield constant
-        elif isinstance(constant, tuple | frozenset):
-            yield from words_in(constant)
 
 
 # -- conditions
@@ -199,18 +191,6 @@ def connectors() -> dict[str, list[str]]:
         "spot": sorted(AllConnectorSettings.get_exchange_names()),
         "perpetual": sorted(AllConnectorSettings.get_derivative_names()),
     }
-
-
-def take_this_folder_as_root() -> None:
-    """Hummingbot looks for its own files, and writes new ones, below its root: not where it is installed."""
-    import hummingbot
-
-    root = Path.cwd()
-    (root / "conf").mkdir(exist_ok=True)
-    if not (root / "hummingbot").exists():
-        (root / "hummingbot").symlink_to(Path(hummingbot.__file__).parent)
-    hummingbot.root_path = lambda: root
-    hummingbot.set_prefix_path(str(root))
 
 
 async def main() -> None:

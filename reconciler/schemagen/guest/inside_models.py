@@ -1,9 +1,10 @@
 """
 Runs inside Hummingbot's interpreter: what its pydantic models say of their fields, as JSON.
 
-Arguments: a folder of controllers, or nothing for the v1 strategies. Only the standard library and what
-Hummingbot brings may be imported; started by file path. Types and bounds come from the models; which spellings a
-field takes beside them (a list as text, an enum by name) is tried out on the model's own validators.
+Arguments: a folder of controllers, or nothing for the v1 strategies. Started by file path, so that it can import what
+stands in this folder; only that, the standard library and what Hummingbot brings may be imported here. Types and bounds
+come from the models; which spellings a field takes besides them (a list as text, an enum by name) is tried out on the
+model's own validators.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from inside_common import NOT_A_WORD, take_this_folder_as_root, words_in
 
 BOUNDS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
 BASES = {"ControllerConfigBase", "MarketMakingControllerConfigBase", "DirectionalTradingControllerConfigBase"}
@@ -122,11 +125,8 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
-# -- trying out
-
-
-NOT_A_WORD = "zz zz"
-"""A text that no validator takes unless it takes every text."""
+REFUSED = object()
+"""Stands for the value of a field that was refused."""
 
 
 class Trial:
@@ -134,70 +134,51 @@ class Trial:
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        self._start = self._others()
-
-    def _others(self) -> dict[str, Any]:
-        values = {
-            name: field.get_default(call_default_factory=True)
-            for name, field in self._model.model_fields.items()
+        self._start = {
+            name: field.get_default(call_default_factory=True) for name, field in model.model_fields.items()
         }
-        for name, value in values.items():
+        for name, value in self._start.items():
             if isinstance(value, str):
-                values[name] = self._taken(values, name, value, value)
-        return values
+                self._start[name] = self.result(name, value, refused=value)
 
-    def _taken(self, values: dict[str, Any], name: str, value: Any, otherwise: Any) -> Any:
-        instance = self._model.model_construct(**values)
+    def result(self, name: str, value: Any, refused: Any = REFUSED) -> Any:
+        """What the field holds after being set; `refused` if its validators raise."""
+        instance = self._model.model_construct(**self._start)
         try:
             self._model.__pydantic_validator__.validate_assignment(instance, name, value)
         except Exception:  # noqa: BLE001  (somebody else's validators: whatever they raise is a no)
-            return otherwise
+            return refused
         return getattr(instance, name)
 
-    def result(self, name: str, value: Any) -> Any:
-        """What the field holds after being set; `Trial` itself if the value is refused."""
-        return self._taken(self._start, name, value, Trial)
-
-    def _words(self, name: str) -> list[str]:
-        """The words in the code of the model's validators that a field takes."""
-        validators = self._model.__pydantic_decorators__.field_validators.values()
-        codes = [one.func.__func__.__code__ for one in validators if hasattr(one.func, "__func__")]
-        words = {word for code in codes for word in words_in(code.co_consts)}
-        return sorted(word for word in words if self.result(name, word) == word)
-
     def spellings(self, field: dict[str, Any]) -> dict[str, Any]:
-        """What a field takes beside its own type, and what its default becomes if it is written out."""
+        """What a field takes besides its own type, and what its default becomes if it is written out."""
         name = field["name"]
         found: dict[str, Any] = {}
         if field["type"] == "enum":
             words = [*field["values"], *field.get("names", [])]
-            found["words"] = [one for one in dict.fromkeys(words) if self.result(name, one) is not Trial]
+            found["words"] = [one for one in dict.fromkeys(words) if self.result(name, one) is not REFUSED]
         elif field["type"] == "union":
             titles = [one["title"] for one in field["any_of"] if one.get("title")]
-            found["words"] = [one for one in titles if self.result(name, one) is not Trial]
+            found["words"] = [one for one in titles if self.result(name, one) is not REFUSED]
         elif field["type"] == "array":
             found["text"] = isinstance(self.result(name, "0.5,0.25"), list)
             found["alone"] = isinstance(self.result(name, 0.5), list)
         elif field["type"] == "model":
-            found["text"] = self.result(name, "0.5,0.25") is not Trial
+            found["text"] = self.result(name, "0.5,0.25") is not REFUSED
         elif field["type"] == "string":
-            found["null"] = self.result(name, None) is not Trial and field["default"] is None
-            if self.result(name, NOT_A_WORD) is Trial and (words := self._words(name)):
+            found["null"] = self.result(name, None) is not REFUSED and field["default"] is None
+            validators = self._model.__pydantic_decorators__.field_validators.values()
+            codes = [one.func.__func__.__code__ for one in validators if hasattr(one.func, "__func__")]
+            known = {word for code in codes for word in words_in(code.co_consts)}
+            words = sorted(word for word in known if self.result(name, word) == word)
+            if words and self.result(name, NOT_A_WORD) is REFUSED:
                 found |= {"type": "enum", "values": words, "words": words}
         if field.get("nullable") and field["default"] is not None and self.result(name, None) is not None:
             found["nullable"] = False  # it is turned into something else than nothing
-        written = self.result(name, self._start[name]) if not field["required"] else Trial
-        if written is not Trial and plain(written) != field["default"]:
+        written = self.result(name, self._start[name]) if not field["required"] else REFUSED
+        if written is not REFUSED and plain(written) != field["default"]:
             found["default_written"] = plain(written)
         return found
-
-
-def words_in(constants: Any) -> Iterator[str]:
-    for constant in constants:
-        if isinstance(constant, str):
-            yield constant
-        elif isinstance(constant, tuple | frozenset):
-            yield from words_in(constant)
 
 
 def model_facts(name: str, model: Any) -> dict[str, Any]:
@@ -268,18 +249,6 @@ def imported(name: str) -> types.ModuleType:
             stand_in = Absent(error.name)
             stand_in.__path__ = []
             sys.modules[error.name] = stand_in
-
-
-def take_this_folder_as_root() -> None:
-    """Hummingbot looks for its own files, and writes new ones, below its root: not where it is installed."""
-    import hummingbot
-
-    root = Path.cwd()
-    (root / "conf").mkdir(exist_ok=True)
-    if not (root / "hummingbot").exists():
-        (root / "hummingbot").symlink_to(Path(hummingbot.__file__).parent)
-    hummingbot.root_path = lambda: root
-    hummingbot.set_prefix_path(str(root))
 
 
 def found() -> list[dict[str, Any]]:
