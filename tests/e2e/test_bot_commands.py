@@ -1,4 +1,4 @@
-"""Commands to bots that do not do as they are told, and agents that come and go: real processes and real MQTT."""
+"""Commands to bots that do not obey, and agents that come and go: real processes and real MQTT."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ async def test_a_bot_whose_record_names_no_process_is_found_by_its_folder(team) 
     assert await team.pid() == pid
 
 
-async def test_a_process_that_nobody_wrote_down_is_not_begun_a_second_time(team) -> None:
+async def test_a_process_that_nobody_wrote_down_is_not_started_a_second_time(team) -> None:
     pid = await team.start()
     await team.runner.close()
     (team.folder / "bots/mm/bot.json").unlink()

@@ -28,17 +28,17 @@ STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Process]]:
-    """Begins `python -c CODE ARGUMENTS` and kills it in the end."""
+    """Starts `python -c CODE ARGUMENTS` and kills it in the end."""
     started: list[Process] = []
 
-    def begun(code: str, *arguments: str, secret: bytes = b"") -> Process:
+    def started_one(code: str, *arguments: str, secret: bytes = b"") -> Process:
         process = spawn(
             [sys.executable, "-c", code, *arguments], {}, secret=secret, output=tmp_path / "output.log"
         )
         started.append(process)
         return process
 
-    yield begun
+    yield started_one
     for process in started:
         process.send(signal.SIGKILL)
         process.close()
@@ -70,7 +70,7 @@ def test_a_secret_longer_than_a_pipe_is_refused(start) -> None:
         start(SLEEP, secret=b"x" * 70_000)
 
 
-def test_what_cannot_be_begun_says_so(tmp_path: Path) -> None:
+def test_what_cannot_be_started_says_so(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         spawn([str(tmp_path / "nowhere")], {}, secret=b"", output=tmp_path / "output.log")
 

@@ -66,7 +66,7 @@ async def test_a_start_can_be_tried_again_after_it_failed(team) -> None:
     assert await team.runner.find() == {"mm": RUNNING}
 
 
-async def test_without_room_on_the_disk_nothing_is_begun(team) -> None:
+async def test_without_room_on_the_disk_nothing_is_started(team) -> None:
     await team.reopen(least_free=1 << 60)
 
     with pytest.raises(CommandRejected, match="MiB left, less than"):
@@ -78,7 +78,7 @@ async def test_without_room_on_the_disk_nothing_is_begun(team) -> None:
 # What bots do by themselves.
 
 
-async def test_a_bot_that_was_killed_is_begun_again(team) -> None:
+async def test_a_bot_that_was_killed_is_restarted(team) -> None:
     pid = await team.start()
 
     os.kill(pid, signal.SIGKILL)
@@ -148,7 +148,7 @@ async def test_an_exchange_that_comes_back_is_no_error(team) -> None:
     assert [move.state for move in team.moves()] == [STARTING, RUNNING]
 
 
-async def test_a_bot_that_falls_silent_is_begun_again(team) -> None:
+async def test_a_bot_that_falls_silent_is_restarted(team) -> None:
     await team.reopen(limits=msgspec.structs.replace(QUICK.limits, silent_s=5.0))
     pid = await team.start()
 
@@ -161,7 +161,7 @@ async def test_a_bot_that_falls_silent_is_begun_again(team) -> None:
     assert not lives(pid)
 
 
-async def test_a_bot_that_holds_too_much_memory_is_begun_again_until_it_is_given_up(team) -> None:
+async def test_a_bot_that_holds_too_much_memory_is_restarted_until_it_is_given_up(team) -> None:
     await team.start()
     await team.reopen(limits=msgspec.structs.replace(QUICK.limits, memory_bytes=1 << 20))
 

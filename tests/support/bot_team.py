@@ -24,7 +24,7 @@ from tests.support.stand_in import QUICK, StandIns, stand_in_runner
 
 
 class Team:
-    """A runner, its bots, and what it told. `again` is what a restarted agent has."""
+    """A runner, its bots, and the events that it reported. `again` is what a restarted agent has."""
 
     def __init__(self, folder: Path, broker: Mosquitto) -> None:
         self.folder = folder
@@ -38,7 +38,7 @@ class Team:
         await self.runner.open(self.events.append)
 
     async def again(self) -> None:
-        """Let the agent end and begin anew; its bots live on."""
+        """Restart the agent; its bots live on."""
         await self.runner.close()
         moods = self.bots.moods
         self.bots = StandIns(self.broker.url, moods)

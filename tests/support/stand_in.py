@@ -1,4 +1,4 @@
-"""The inside of stand-in bots (tests/support/stand_in_bot.py): real processes and real MQTT, no Hummingbot."""
+"""The backend of stand-in bots (tests/support/stand_in_bot.py): real processes and real MQTT, no Hummingbot."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAMESPACE = "hbot"
 
 
 class StandIns:
-    """Begins stand-in bots (launch.BotBackend). `moods`: by name, how a bot is to misbehave from its start."""
+    """Starts stand-in bots (launch.BotBackend). `moods`: by name, how a bot is to misbehave from its start."""
 
     def __init__(self, url: str, moods: Mapping[str, Mapping[str, Any]] | None = None) -> None:
         self._url = url
@@ -50,7 +50,7 @@ class StandIns:
         self.rewrite(root, strategy)
         (root / "mood.json").write_text(json.dumps(self.moods.get(strategy.name, {})))
         self.launches.append(strategy.name)
-        told = {
+        order = {
             "url": self._url,
             "namespace": NAMESPACE,
             "instance": _instance(strategy.name),
@@ -59,7 +59,7 @@ class StandIns:
         return Launch(
             argv=(sys.executable, "-W", "error", str(PROGRAM), str(root)),
             env={"PYTHONPATH": str(PROGRAM.parent.parent), "PATH": os.environ["PATH"]},
-            secret=json.dumps(told).encode(),
+            secret=json.dumps(order).encode(),
         )
 
     def rewrite(self, root: Path, strategy: Strategy) -> None:

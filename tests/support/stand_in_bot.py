@@ -29,12 +29,12 @@ GOOD, BAD = 200, 400
 
 
 class StandIn:
-    def __init__(self, root: Path, told: dict[str, Any]) -> None:
+    def __init__(self, root: Path, order: dict[str, Any]) -> None:
         self.root = root
-        self.paused = told["paused"]
-        self.prefix = f"{told['namespace']}/{told['instance']}"
-        self.name = told["instance"].partition("@")[0]
-        self.transport = open_transport(BrokerSettings(url=told["url"]), client_id=told["instance"])
+        self.paused = order["paused"]
+        self.prefix = f"{order['namespace']}/{order['instance']}"
+        self.name = order["instance"].partition("@")[0]
+        self.transport = open_transport(BrokerSettings(url=order["url"]), client_id=order["instance"])
         self.config: dict[str, Any] | None = None
         self.over = asyncio.Event()
         (root / "data").mkdir(exist_ok=True)
@@ -165,8 +165,8 @@ class StandIn:
 
 
 async def main() -> int:
-    told = json.loads(sys.stdin.read())
-    return await StandIn(Path(sys.argv[1]), told).run()
+    order = json.loads(sys.stdin.read())
+    return await StandIn(Path(sys.argv[1]), order).run()
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Real bots: one Hummingbot process and one root folder for each strategy, beside the agent."""
+"""Real bots: one Hummingbot process and one root folder for each strategy, next to the agent."""
