@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from multiprocessing.synchronize import Event
 
 from benchmarks.creates import publish_only
 from benchmarks.fleet import file_text, mosquitto
@@ -93,10 +94,11 @@ def _sized(data: bytes) -> bytes:
     return struct.pack("!H", len(data)) + data
 
 
-def answer(port: int) -> None:
+def answer(port: int, subscribed: Event) -> None:
     """The other end, the same for both, in a process of its own: answers until it is terminated."""
     client = PlainClient(port, b"answering")
     client.subscribe(b"bench/q")
+    subscribed.set()
     while client.receive():
         client.publish(b"bench/a", PAYLOAD)
 
@@ -117,9 +119,12 @@ def plain_round_trips(port: int) -> list[float]:
 
 @contextmanager
 def answering(port: int) -> Iterator[None]:
-    process = multiprocessing.get_context("spawn").Process(target=answer, args=(port,))
+    context = multiprocessing.get_context("spawn")
+    subscribed = context.Event()
+    process = context.Process(target=answer, args=(port, subscribed))
     process.start()
-    time.sleep(1.0)
+    if not subscribed.wait(60.0):
+        raise RuntimeError("the answering process has not subscribed")
     yield
     process.terminate()
     process.join()
