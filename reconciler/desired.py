@@ -14,9 +14,8 @@ from collections.abc import Collection, Iterable
 import msgspec
 
 from reconciler.errors import InvalidFiles, Location, Problem, Severity
-from reconciler.model.spec import Key, StrategySpec
+from reconciler.model.spec import Key, StrategySpec, is_name
 from reconciler.model.state import Desired
-from reconciler.protocol.topics import is_name
 from reconciler.settings.model import Settings
 from reconciler.sources.base import Checked, Revision
 

@@ -29,8 +29,9 @@ from reconciler.agent.validation import Validator
 from reconciler.errors import BrokerError, CommandRejected, ReconcilerError
 from reconciler.model.state import Lifecycle
 from reconciler.protocol.correlation import Identifiers
-from reconciler.protocol.messages import LogRecord, MalformedMessage, decode_presence
-from reconciler.protocol.topics import Kind, Topics
+from reconciler.protocol.messages import LogRecord, MalformedMessage
+from reconciler.protocol.reports import decode_presence
+from reconciler.protocol.topics import TopicKind, Topics
 from reconciler.transport.base import Message, Transport
 
 PERFORMANCE_PER_S = 200.0
@@ -134,10 +135,10 @@ class Agent:
         address = self._topics.read(message.topic)
         if address is None or message.retain or self._leaving:
             return  # a command is never retained: every new connection would carry it out again
-        if address.kind is Kind.COMMAND:
+        if address.kind is TopicKind.COMMAND:
             self.processor.process(address.name, message, datetime.now(UTC))
             self._carry_out_soon()
-        elif address.kind is Kind.PRESENCE:
+        elif address.kind is TopicKind.PRESENCE:
             try:
                 presence = decode_presence(message.payload) if message.payload else None
             except MalformedMessage:

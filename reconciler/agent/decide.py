@@ -1,5 +1,5 @@
 """
-Command × strategy → decision: the new strategy, the reply, and what a runner has to do.
+CommandMessage × strategy → decision: the new strategy, the reply, and what a runner has to do.
 
 Rule 1: no clock, file, socket or event loop: the same command for the same strategy gives the same decision.
 Rule 2: a success states that the command has taken effect: what a runner must do is answered when it is done.
@@ -21,7 +21,7 @@ from reconciler.model.change import STATE_AFTER, ConfigMode, Op
 from reconciler.model.spec import DEFAULT_ACCOUNT, IDENTITY_FIELDS, Wish
 from reconciler.model.state import Condition, Lifecycle
 from reconciler.protocol.codes import ErrorCode
-from reconciler.protocol.messages import Command, CommandMeta, Reply, StatusMeta
+from reconciler.protocol.messages import CommandMessage, CommandMeta, Reply, StatusMeta
 
 NOTHING = Decision()
 
@@ -43,7 +43,7 @@ ORDERS_MAY_BE_OPEN = "OrdersMayBeOpen"
 
 
 def decide(
-    op: Op, command: Command, held: Strategy | None, validator: Validator, new_id: Callable[[], str]
+    op: Op, command: CommandMessage, held: Strategy | None, validator: Validator, new_id: Callable[[], str]
 ) -> Decision:
     """Decide about one command. `held`: the strategy of its name; `new_id`: makes the id of one that is created."""
     own_hash = held.spec_hash if held else None
@@ -70,7 +70,7 @@ def decide(
     )
 
 
-def _create(command: Command, validator: Validator, new_id: Callable[[], str]) -> Decision:
+def _create(command: CommandMessage, validator: Validator, new_id: Callable[[], str]) -> Decision:
     meta = command.meta
     strategy = Strategy(
         name=command.strategy_name,
@@ -110,7 +110,7 @@ def _check_hash(own: str, meta: CommandMeta | None) -> None:
         )
 
 
-def _update(command: Command, held: Strategy, allowed: Transition, validator: Validator) -> Decision:
+def _update(command: CommandMessage, held: Strategy, allowed: Transition, validator: Validator) -> Decision:
     """Change the config: at once if no bot needs to take it, else through the runner."""
     given, meta = command.config or {}, command.meta
     for field in IDENTITY_FIELDS:  # what a strategy trades, and where, is fixed when it is created

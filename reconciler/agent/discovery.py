@@ -11,8 +11,9 @@ import contextlib
 
 from reconciler.aio import wait_for_event
 from reconciler.errors import BrokerError
-from reconciler.protocol.messages import AgentPresence, MalformedMessage, decode_presence, decode_status
-from reconciler.protocol.topics import Kind, Topics
+from reconciler.protocol.messages import AgentPresence, MalformedMessage
+from reconciler.protocol.reports import decode_presence, decode_status
+from reconciler.protocol.topics import TopicKind, Topics
 from reconciler.transport.base import Message, Transport
 
 _QUIET_S = 0.25
@@ -90,13 +91,13 @@ class Discovery:
         if address is None:
             return
         with contextlib.suppress(MalformedMessage):  # then no agent published it
-            if address.kind is Kind.STATUS and message.retain and payload:
+            if address.kind is TopicKind.STATUS and message.retain and payload:
                 self.stale.update(
                     status.strategy_name
                     for status in decode_status(payload).statuses
                     if status.agent == self._agent
                 )
-            elif address.kind is Kind.PRESENCE:
+            elif address.kind is TopicKind.PRESENCE:
                 presence = decode_presence(payload) if payload else None
                 if presence is None or presence.state == "offline":
                     self._online.pop(address.name, None)

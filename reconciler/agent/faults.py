@@ -29,7 +29,7 @@ from reconciler.protocol.batches import pack_responses, unpack_responses
 from reconciler.protocol.canonical import hash_of, wire_json
 from reconciler.protocol.codes import ErrorCode
 from reconciler.protocol.messages import Performance, decode_object
-from reconciler.protocol.topics import BATCH, Kind, Topics
+from reconciler.protocol.topics import BATCH, TopicKind, Topics
 from reconciler.transport.base import (
     OnConnection,
     OnDone,
@@ -151,13 +151,13 @@ class FaultyTransport:
         post = partial(self._transport.post, timeout_s=timeout_s)
         address, faults = self._topics.read(message.topic), self._faults
         match address.kind if address is not None else None:
-            case Kind.RESPONSE if faults.lose or faults.double or faults.reorder or faults.delay_s:
+            case TopicKind.RESPONSE if faults.lose or faults.double or faults.reorder or faults.delay_s:
                 self._post_replies(message, post, on_done)
-            case Kind.STATUS:
+            case TopicKind.STATUS:
                 assert address is not None, "it has a kind"
                 self._post_status(address.name, message, post, on_done)
-            case Kind.PRESENCE | Kind.INVENTORY as kind:
-                if kind is Kind.PRESENCE:
+            case TopicKind.PRESENCE | TopicKind.INVENTORY as kind:
+                if kind is TopicKind.PRESENCE:
                     self._due |= self._held_back
                 post(self._altered(message), on_done=on_done)
             case _:

@@ -23,7 +23,8 @@ from reconciler.agent.validation import Validator
 from reconciler.catalog import Catalog
 from reconciler.catalog.loading import load_catalog
 from reconciler.errors import SettingsError
-from reconciler.protocol.topics import Topics, is_name
+from reconciler.model.spec import is_name
+from reconciler.protocol.topics import Topics
 from reconciler.transport.address import PORTS, parse_address, split_url
 from reconciler.transport.base import Will
 from reconciler.transport.factory import open_transport

@@ -33,7 +33,7 @@ from reconciler.model.change import Op
 from reconciler.model.state import Lifecycle
 from reconciler.protocol.codes import ErrorCode
 from reconciler.protocol.messages import Reply
-from reconciler.protocol.signing import Authenticator, NonceMemory, Verdict
+from reconciler.protocol.signing import Authenticator, Authenticity, NonceMemory
 from reconciler.protocol.times import parse_time
 from reconciler.protocol.topics import BATCH, Topics
 from reconciler.transport.base import Message
@@ -137,16 +137,16 @@ class CommandProcessor:
         """
         meta = request.command.meta
         verdict = self._authenticator.judge(message.topic, message.payload, meta, now)
-        if verdict is Verdict.UNAUTHORIZED:
+        if verdict is Authenticity.UNAUTHORIZED:
             raise Refusal(ErrorCode.UNAUTHORIZED, "it needs a valid signature of a key that is known here")
-        if verdict is Verdict.EXPIRED:
+        if verdict is Authenticity.EXPIRED:
             raise Refusal(ErrorCode.EXPIRED, "it arrived too late; look again", field="meta.expires_at")
         if meta is not None:
             if self._signed and meta.expires_at:
                 self._effects.entry.nonces[meta.request_id] = parse_time(meta.expires_at)
             self._fence(meta.epoch)
         repeated = self._repeats(request, now)
-        return not repeated and verdict is not Verdict.REPLAYED
+        return not repeated and verdict is not Authenticity.REPLAYED
 
     def _fence(self, epoch: int) -> None:
         """Refuse a controller that a newer one has replaced. 0: the sender takes no part in fencing."""

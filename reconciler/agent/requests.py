@@ -16,7 +16,13 @@ from reconciler.agent.responses import Refusal
 from reconciler.model.change import Op
 from reconciler.protocol.batches import unpack_commands
 from reconciler.protocol.codes import ErrorCode
-from reconciler.protocol.messages import Command, CommandMeta, MalformedMessage, decode_command, decode_object
+from reconciler.protocol.messages import (
+    CommandMessage,
+    CommandMeta,
+    MalformedMessage,
+    decode_command,
+    decode_object,
+)
 from reconciler.protocol.topics import BATCH, Topics
 from reconciler.transport.base import Message, Properties
 
@@ -40,7 +46,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     """One command that was read."""
 
     op: Op
-    command: Command
+    command: CommandMessage
     route: Route
 
 

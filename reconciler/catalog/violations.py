@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from reconciler.catalog.units import FRACTION, PERCENT, has_unit, takes_unit
+from reconciler.model.spec import NAME
 
 Schema: TypeAlias = Mapping[str, Any]
 
@@ -209,7 +210,7 @@ _BOUNDS = {
 }
 
 _FORMS = {
-    "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$": "use letters, digits, . _ and -, at most 64, beginning with a letter or digit",
+    f"^{NAME.pattern}$": "use letters, digits, . _ and -, at most 64, beginning with a letter or digit",
     "^[A-Z0-9._]+-[A-Z0-9._]+$": "write BASE-QUOTE in capitals, such as BTC-USDT",
     "^[a-z0-9_]+$": "write the connector's name in small letters, such as binance",
     "^config\\.[A-Za-z0-9_.]+$": "write config. and the field's name, such as config.order_amount",

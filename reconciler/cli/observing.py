@@ -22,7 +22,8 @@ from reconciler.model.change import Plan
 from reconciler.model.spec import Key
 from reconciler.model.state import Desired, Lifecycle, Observed
 from reconciler.plan.render.values import printable
-from reconciler.protocol.messages import LogRecord, MalformedMessage, Performance, decode_log
+from reconciler.protocol.messages import LogRecord, MalformedMessage, Performance
+from reconciler.protocol.reports import decode_log
 from reconciler.settings.model import Settings
 
 FIGURES_S = 6.0

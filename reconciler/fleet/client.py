@@ -31,7 +31,7 @@ from reconciler.model.change import Step
 from reconciler.model.spec import Key
 from reconciler.model.state import Observed, ObservedStrategy, PictureUpdate, Presence
 from reconciler.observed.target import ObservedTarget
-from reconciler.protocol.topics import Kind
+from reconciler.protocol.topics import TopicKind
 from reconciler.settings.model import TargetSettings
 from reconciler.transport.base import Message, Publish, Transport
 
@@ -133,9 +133,9 @@ class FleetClient:
             address = target.topics.read(message.topic)
             if address is None:
                 continue
-            if address.kind is Kind.RESPONSE:
+            if address.kind is TopicKind.RESPONSE:
                 self._tracker.on_reply(message)
-            elif address.kind is Kind.LOGS:
+            elif address.kind is TopicKind.LOGS:
                 if self._on_logs is not None:
                     self._on_logs(name, message.payload)
             else:

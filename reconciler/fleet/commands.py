@@ -24,7 +24,8 @@ from reconciler.model.spec import Key
 from reconciler.protocol.batches import unpack_responses
 from reconciler.protocol.commands import build
 from reconciler.protocol.correlation import Identifiers, ResponseMatcher
-from reconciler.protocol.messages import CommandMeta, MalformedMessage, Reply, decode_reply, encode
+from reconciler.protocol.messages import CommandMeta, MalformedMessage, Reply, encode
+from reconciler.protocol.reports import decode_reply
 from reconciler.protocol.signing import sign
 from reconciler.protocol.times import format_second
 from reconciler.protocol.topics import BATCH

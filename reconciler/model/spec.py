@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeAlias
 
@@ -21,8 +22,16 @@ Identity: TypeAlias = tuple[str, str, str]
 IDENTITY_FIELDS = ("strategy_type", "exchange", "trading_pair")
 """The fields of an `Identity`, in its order."""
 
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""What a strategy, target, agent or account may be called: it becomes a topic level and a folder."""
+
 DEFAULT_TARGET = "default"
 DEFAULT_ACCOUNT = "default"
+
+
+def is_name(text: str) -> bool:
+    """Say whether `text` may name a strategy."""
+    return NAME.fullmatch(text) is not None
 
 
 class Wish(StrEnum):

@@ -16,7 +16,8 @@ import msgspec
 from reconciler.model.change import STATE_AFTER, Op, Step
 from reconciler.model.state import Lifecycle, ObservedStrategy
 from reconciler.observed.agent import ObservedAgent
-from reconciler.protocol.messages import MalformedMessage, Status, StatusReport
+from reconciler.protocol.messages import MalformedMessage, Status
+from reconciler.protocol.reports import StatusReport
 
 
 class Picture:

@@ -13,19 +13,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from reconciler.model.change import Op, Step
+from reconciler.model.spec import is_name
 from reconciler.model.state import AgentTransition, Observed, ObservedStrategy, PictureUpdate, Presence
 from reconciler.observed.agent import ObservedAgent
 from reconciler.observed.picture import Picture, after_success, is_copy
-from reconciler.protocol.messages import (
-    MalformedMessage,
-    Performance,
+from reconciler.protocol.messages import MalformedMessage, Performance
+from reconciler.protocol.reports import (
     StatusReport,
     decode_inventory,
     decode_performance,
     decode_presence,
     decode_status,
 )
-from reconciler.protocol.topics import Address, Kind, Topics, is_name
+from reconciler.protocol.topics import TopicAddress, TopicKind, Topics
 
 NOTHING = PictureUpdate()
 PICTURE = PictureUpdate(picture=True)
@@ -59,13 +59,13 @@ class ObservedTarget:
         self._aged: set[str] = set()
         self._performance: dict[str, Performance] = {}
         self._picture = Picture(basic=profile == "basic")
-        self._handlers: dict[Kind, _Handler] = {
-            Kind.STATUS: self._on_status,
-            Kind.PERFORMANCE: self._on_performance,
+        self._handlers: dict[TopicKind, _Handler] = {
+            TopicKind.STATUS: self._on_status,
+            TopicKind.PERFORMANCE: self._on_performance,
         }
         if profile != "basic":
-            self._handlers[Kind.PRESENCE] = self._on_presence
-            self._handlers[Kind.INVENTORY] = self._on_inventory
+            self._handlers[TopicKind.PRESENCE] = self._on_presence
+            self._handlers[TopicKind.INVENTORY] = self._on_inventory
 
     # What happens.
 
@@ -86,7 +86,9 @@ class ObservedTarget:
         address = self._topics.read(topic)
         return NOTHING if address is None else self.take(topic, address, payload, retain, now)
 
-    def take(self, topic: str, address: Address, payload: bytes, retain: bool, now: float) -> PictureUpdate:
+    def take(
+        self, topic: str, address: TopicAddress, payload: bytes, retain: bool, now: float
+    ) -> PictureUpdate:
         """As `on_message`, of a topic that was read already."""
         handler = self._handlers.get(address.kind)
         if handler is None:

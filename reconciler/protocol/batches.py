@@ -13,7 +13,7 @@ from typing import TypeVar
 import msgspec
 
 from reconciler.model.change import Op
-from reconciler.protocol.decoding import MAX_BYTES, MalformedMessage
+from reconciler.protocol.messages import MAX_BYTES, MalformedMessage
 
 CAPABILITY = "batch"
 """What an agent announces that understands batches."""

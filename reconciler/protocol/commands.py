@@ -8,10 +8,10 @@ from reconciler.errors import CommandRejected
 from reconciler.model.change import ConfigMode, Op, Step
 from reconciler.model.spec import DEFAULT_ACCOUNT, StrategySpec
 from reconciler.protocol.codes import ErrorCode
-from reconciler.protocol.messages import Command, CommandMeta
+from reconciler.protocol.messages import CommandMessage, CommandMeta
 
 
-def build(step: Step, name: str, meta: CommandMeta | None) -> tuple[Op, Command]:
+def build(step: Step, name: str, meta: CommandMeta | None) -> tuple[Op, CommandMessage]:
     """Make the command that carries out `step` on strategy `name`; `meta` None for a Basic peer.
 
     What the step itself knows (spec hash, config mode, account) is put into `meta`.
@@ -21,7 +21,7 @@ def build(step: Step, name: str, meta: CommandMeta | None) -> tuple[Op, Command]
     """
     if meta is None:
         _refuse_beyond_basic(step)
-    command = Command(strategy_name=name, meta=meta and _filled(meta, step))
+    command = CommandMessage(strategy_name=name, meta=meta and _filled(meta, step))
     if step.op is Op.CREATE:
         spec = _spec(step)
         command.strategy_type = spec.strategy_type

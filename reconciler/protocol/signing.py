@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from reconciler.protocol.canonical import canonical_json
-from reconciler.protocol.messages import Command, CommandMeta, MalformedMessage, decode_object, encode
+from reconciler.protocol.messages import CommandMessage, CommandMeta, MalformedMessage, decode_object, encode
 from reconciler.protocol.times import expired, parse_time
 
 
@@ -40,7 +40,7 @@ def _meta(body: Mapping[str, Any]) -> dict[str, Any]:
     return meta if isinstance(meta, dict) else {}
 
 
-def sign(topic: str, command: Command, *, api_key: str, api_secret: str) -> Command:
+def sign(topic: str, command: CommandMessage, *, api_key: str, api_secret: str) -> CommandMessage:
     """Return `command` with `meta.api_key` and `meta.signature` filled in.
 
     Raises:
@@ -101,7 +101,7 @@ class NonceMemory:
             del self._ends[heappop(self._queue)[1]]
 
 
-class Verdict(StrEnum):
+class Authenticity(StrEnum):
     """What a receiver does with a command."""
 
     GENUINE = "genuine"
@@ -122,14 +122,14 @@ class Authenticator:
         self._keys = keys
         self.nonces = nonces
 
-    def judge(self, topic: str, payload: bytes, meta: CommandMeta | None, now: datetime) -> Verdict:
+    def judge(self, topic: str, payload: bytes, meta: CommandMeta | None, now: datetime) -> Authenticity:
         """Judge what came on `topic`; `meta` is the one that `decode_command` read from `payload`."""
         expires_at = parse_time(meta.expires_at) if meta and meta.expires_at else None
         if self._keys and (expires_at is None or not verified(topic, payload, self._keys)):
-            return Verdict.UNAUTHORIZED
+            return Authenticity.UNAUTHORIZED
         if expires_at is not None and expired(expires_at, now):
-            return Verdict.EXPIRED
+            return Authenticity.EXPIRED
         if self._keys and meta and expires_at:
             fresh = self.nonces.first_use(meta.request_id, expires_at, now)
-            return Verdict.GENUINE if fresh else Verdict.REPLAYED
-        return Verdict.GENUINE
+            return Authenticity.GENUINE if fresh else Authenticity.REPLAYED
+        return Authenticity.GENUINE

@@ -7,17 +7,10 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from reconciler.model.change import Op
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-"""What a strategy, target, agent or account may be called: it becomes a topic level and a folder."""
+from reconciler.model.spec import NAME
 
 _ROOT = re.compile(rf"{NAME.pattern}(/{NAME.pattern}){{0,3}}")
 _REPLY_LEVELS = re.compile(rf"(/{NAME.pattern}){{0,3}}")
-
-
-def is_name(text: str) -> bool:
-    """Say whether `text` may name a strategy."""
-    return NAME.fullmatch(text) is not None
 
 
 def is_root(text: str) -> bool:
@@ -29,7 +22,7 @@ BATCH = "batch"
 """Last level of the topics that carry several commands or responses in one message."""
 
 
-class Kind(StrEnum):
+class TopicKind(StrEnum):
     """What a topic carries."""
 
     COMMAND = "command"
@@ -42,22 +35,22 @@ class Kind(StrEnum):
     NOTIFICATION = "notification"
 
 
-class Address(NamedTuple):
+class TopicAddress(NamedTuple):
     """A topic, read. `name`: the op, strategy, agent, channel or reply id in its last levels; may be empty."""
 
-    kind: Kind
+    kind: TopicKind
     name: str = ""
 
 
 _BY_LEVEL = {
-    "strategy": Kind.COMMAND,
-    "response": Kind.RESPONSE,
-    "status": Kind.STATUS,
-    "performance": Kind.PERFORMANCE,
-    "logs": Kind.LOGS,
-    "agent": Kind.PRESENCE,
-    "inventory": Kind.INVENTORY,
-    "notifications": Kind.NOTIFICATION,
+    "strategy": TopicKind.COMMAND,
+    "response": TopicKind.RESPONSE,
+    "status": TopicKind.STATUS,
+    "performance": TopicKind.PERFORMANCE,
+    "logs": TopicKind.LOGS,
+    "agent": TopicKind.PRESENCE,
+    "inventory": TopicKind.INVENTORY,
+    "notifications": TopicKind.NOTIFICATION,
 }
 
 
@@ -101,13 +94,13 @@ class Topics:
     def notification(self, channel: str) -> str:
         return f"{self.root}/notifications/{channel}"
 
-    def read(self, topic: str) -> Address | None:
+    def read(self, topic: str) -> TopicAddress | None:
         """Say what `topic` is; None for one that is not ours (a broker may hand us anything)."""
         if not topic.startswith(self._prefix):
             return None
         level, _, name = topic[len(self._prefix) :].partition("/")
         kind = _BY_LEVEL.get(level)
-        return None if kind is None else Address(kind, name)
+        return None if kind is None else TopicAddress(kind, name)
 
     def may_reply_to(self, topic: str) -> bool:
         """Whether a reply may go to `topic`: `{root}/response` or up to three names below it.

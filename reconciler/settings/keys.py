@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from reconciler.model.spec import NAME
 from reconciler.settings.bad_value import BadValue
 from reconciler.settings.model import FeeRow, LimitRow, Settings, TargetSettings, TotalRow
 from reconciler.settings.policy_values import FEES, LIMITS, TOTALS, WANTED, is_row_name, policy_parser
@@ -32,11 +33,9 @@ _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|m|h|d)?", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
 _TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
-_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-"""As the wire has it (protocol.md, Names), which this layer may not import; a test holds the two together."""
 
-_TARGET = re.compile(_NAME.replace(".", ""))
-_ROOT = re.compile(rf"{_NAME}(/{_NAME}){{0,3}}")
+_TARGET = re.compile(NAME.pattern.replace(".", ""))
+_ROOT = re.compile(rf"{NAME.pattern}(/{NAME.pattern}){{0,3}}")
 
 _CHOICES = {
     "sync.on_invalid": ("reject", "skip"),

@@ -15,9 +15,16 @@ from reconciler.catalog import Catalog, Field, Violation
 from reconciler.catalog.units import convert, in_percent, plainly, spelled
 from reconciler.catalog.violations import listed, nearest
 from reconciler.errors import Location, Problem, Severity
-from reconciler.model.spec import DEFAULT_ACCOUNT, DEFAULT_TARGET, Config, StrategySpec, Suspend, Wish
+from reconciler.model.spec import (
+    DEFAULT_ACCOUNT,
+    DEFAULT_TARGET,
+    Config,
+    StrategySpec,
+    Suspend,
+    Wish,
+    is_name,
+)
 from reconciler.protocol.times import parse_time
-from reconciler.protocol.topics import is_name
 from reconciler.sources.base import Checked
 from reconciler.sources.yaml.document import MAX_PROBLEMS, Document, Path, dotted, one_line
 from reconciler.sources.yaml.reader import Places, read

@@ -20,21 +20,11 @@ from reconciler.errors import BrokerError, StoreError
 from reconciler.model.change import Op
 from reconciler.model.state import Lifecycle
 from reconciler.protocol.canonical import inventory_digest
-from reconciler.protocol.messages import (
-    AgentInventory,
-    AgentPresence,
-    Command,
-    Reply,
-    Status,
-    decode_inventory,
-    decode_presence,
-    decode_reply,
-    decode_status,
-    encode,
-)
+from reconciler.protocol.messages import AgentInventory, AgentPresence, CommandMessage, Reply, Status, encode
+from reconciler.protocol.reports import decode_inventory, decode_presence, decode_reply, decode_status
 from reconciler.protocol.signing import sign
 from reconciler.protocol.times import format_time
-from reconciler.protocol.topics import Kind, Topics
+from reconciler.protocol.topics import TopicKind, Topics
 from reconciler.settings.model import BrokerSettings
 from reconciler.transport.base import Message, Properties, Publish, Transport
 from reconciler.transport.factory import open_transport
@@ -64,13 +54,13 @@ class Controller:
     def _on_message(self, message: Message) -> None:
         address = TOPICS.read(message.topic)
         assert address is not None
-        if address.kind is Kind.RESPONSE:
+        if address.kind is TopicKind.RESPONSE:
             self.replies.append(decode_reply(message.payload))
-        elif address.kind is Kind.STATUS and address.name:
+        elif address.kind is TopicKind.STATUS and address.name:
             self._on_status(address.name, message.payload)
-        elif address.kind is Kind.PRESENCE:
+        elif address.kind is TopicKind.PRESENCE:
             self.presence = decode_presence(message.payload)
-        elif address.kind is Kind.INVENTORY:
+        elif address.kind is TopicKind.INVENTORY:
             self.inventory = decode_inventory(message.payload)
         self._news.set()
 
@@ -98,7 +88,7 @@ class Controller:
                 return reply
         return None
 
-    async def send(self, op: Op, given: Command | None = None, **fields: Any) -> str:
+    async def send(self, op: Op, given: CommandMessage | None = None, **fields: Any) -> str:
         """Send a command, with a request id of its own unless `given` has one."""
         request_id = secrets.token_hex(4)
         given = given or command(
@@ -118,7 +108,7 @@ class Controller:
         """Leave a retained message, as a peer would."""
         await self._transport.publish(Publish(topic, payload, retain=True))
 
-    async def ask(self, op: Op, given: Command | None = None, **fields: Any) -> Reply:
+    async def ask(self, op: Op, given: CommandMessage | None = None, **fields: Any) -> Reply:
         request_id = await self.send(op, given, **fields)
         await self.until(lambda: self.answer_to(request_id))
         reply = self.answer_to(request_id)

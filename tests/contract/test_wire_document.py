@@ -16,7 +16,7 @@ from referencing.jsonschema import DRAFT7
 
 from reconciler.model.change import ConfigMode, Op, Step
 from reconciler.model.report import Level
-from reconciler.model.spec import StrategySpec
+from reconciler.model.spec import NAME, StrategySpec
 from reconciler.model.state import Condition, Lifecycle
 from reconciler.protocol.batches import (
     pack_commands,
@@ -30,7 +30,7 @@ from reconciler.protocol.commands import build
 from reconciler.protocol.messages import (
     AgentInventory,
     AgentPresence,
-    Command,
+    CommandMessage,
     CommandMeta,
     LogRecord,
     Notification,
@@ -41,16 +41,18 @@ from reconciler.protocol.messages import (
     Status,
     StatusMeta,
     decode_command,
+    encode,
+)
+from reconciler.protocol.reports import (
     decode_inventory,
     decode_log,
     decode_performance,
     decode_presence,
     decode_reply,
     decode_status,
-    encode,
 )
 from reconciler.protocol.signing import sign
-from reconciler.protocol.topics import NAME, Topics
+from reconciler.protocol.topics import Topics
 
 DOCUMENT = yaml.safe_load((Path(__file__).parents[2] / "schemas" / "asyncapi.yaml").read_text())
 SCHEMAS = DOCUMENT["components"]["schemas"]
@@ -88,11 +90,11 @@ META = CommandMeta(
 )
 
 
-def command(op: Op, meta: CommandMeta | None) -> Command:
+def command(op: Op, meta: CommandMeta | None) -> CommandMessage:
     return build(STEPS[op], SPEC.name, meta)[1]
 
 
-def signed(op: Op) -> Command:
+def signed(op: Op) -> CommandMessage:
     return sign(TOPICS.command(op), command(op, META), api_key="ctl", api_secret="secret")
 
 
@@ -221,7 +223,7 @@ def status_of(payload: bytes) -> Any:
     return report.statuses
 
 
-def by_name(payload: bytes) -> Command:
+def by_name(payload: bytes) -> CommandMessage:
     commands = [decode_command(op, payload) for op in Op if op not in {Op.CREATE, Op.UPDATE}]
     assert commands.count(commands[0]) == len(commands)
     return commands[0]
@@ -307,7 +309,7 @@ def _defaults_left_out(payload: dict[str, Any]) -> dict[str, Any]:
         ("Notification", Notification),
         ("AgentPresence", AgentPresence),
         ("AgentInventory", AgentInventory),
-        ("CreateExtended", Command),
+        ("CreateExtended", CommandMessage),
     ],
 )
 def test_a_schema_has_the_keys_that_the_code_knows(schema: str, kind: type[msgspec.Struct]) -> None:

@@ -13,7 +13,7 @@ from hypothesis.stateful import initialize, precondition, rule
 
 from reconciler.errors import CommandRejected
 from reconciler.model.spec import Key, StrategySpec, Wish
-from reconciler.protocol.topics import Kind
+from reconciler.protocol.topics import TopicKind
 from tests.convergence.stage import Stage
 from tests.convergence.wire import ANSWERS, COMMANDS, STATES
 from tests.convergence.world import FOREIGN, key_of
@@ -149,7 +149,9 @@ class Faults(Stage):
         double=chances,
         delay_s=delays,
     )
-    def turn_the_weather(self, kinds: frozenset[Kind], lose: float, double: float, delay_s: float) -> None:
+    def turn_the_weather(
+        self, kinds: frozenset[TopicKind], lose: float, double: float, delay_s: float
+    ) -> None:
         self.world.weather.set(kinds, lose=lose, double=double, delay_s=delay_s)
         if self.basic:
             self._spare_a_basic_peer()

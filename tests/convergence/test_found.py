@@ -10,7 +10,7 @@ import pytest
 from reconciler.model.change import Action, Reason
 from reconciler.model.spec import Wish
 from reconciler.model.state import Lifecycle
-from reconciler.protocol.topics import Kind
+from reconciler.protocol.topics import TopicKind
 from tests.convergence.history import BasicHistory, History, spec
 from tests.convergence.stage import Stage
 from tests.convergence.wire import ANSWERS, COMMANDS, STATES
@@ -42,7 +42,7 @@ def one_pass(history: Stage) -> None:
     history.do(history.world.controller.make_pass(history.world.git.desired()))
 
 
-def drop_all(history: Stage, kinds: frozenset[Kind]) -> None:
+def drop_all(history: Stage, kinds: frozenset[TopicKind]) -> None:
     history.world.weather.set(kinds, lose=1.0)
 
 

@@ -11,16 +11,16 @@ import random
 from collections import Counter
 from collections.abc import Iterable
 
-from reconciler.protocol.topics import Kind, Topics
+from reconciler.protocol.topics import TopicKind, Topics
 from reconciler.transport.base import ClientIdentity, Message, OnMessage
 from reconciler.transport.filters import FilterSet
 from reconciler.transport.memory import Hub, MemoryTransport
 
 ROOT = "hummingbot"
 TOPICS = Topics(ROOT)
-COMMANDS = frozenset({Kind.COMMAND})
-ANSWERS = frozenset({Kind.RESPONSE})
-STATES = frozenset({Kind.STATUS, Kind.PRESENCE, Kind.INVENTORY})
+COMMANDS = frozenset({TopicKind.COMMAND})
+ANSWERS = frozenset({TopicKind.RESPONSE})
+STATES = frozenset({TopicKind.STATUS, TopicKind.PRESENCE, TopicKind.INVENTORY})
 
 LONGEST_DELAY_S = 5.0
 """Of any message; longer than a step waits."""
@@ -34,13 +34,13 @@ class Weather:
 
     def __init__(self, chance: random.Random) -> None:
         self.chance = chance
-        self.lose: dict[Kind, float] = {}
-        self.double: dict[Kind, float] = {}
-        self.delay_s: dict[Kind, float] = {}
+        self.lose: dict[TopicKind, float] = {}
+        self.double: dict[TopicKind, float] = {}
+        self.delay_s: dict[TopicKind, float] = {}
         self.under_way = 0
 
     def set(
-        self, kinds: Iterable[Kind], *, lose: float = 0.0, double: float = 0.0, delay_s: float = 0.0
+        self, kinds: Iterable[TopicKind], *, lose: float = 0.0, double: float = 0.0, delay_s: float = 0.0
     ) -> None:
         for kind in kinds:
             self.lose[kind], self.double[kind], self.delay_s[kind] = lose, double, delay_s
@@ -53,12 +53,12 @@ class Weather:
         """Whether a command may meet another world than that in which it was sent."""
         return self.under_way > 0 or any(self.delay_s.get(kind) for kind in COMMANDS)
 
-    def copies(self, kind: Kind) -> int:
+    def copies(self, kind: TopicKind) -> int:
         if self.chance.random() < self.lose.get(kind, 0.0):
             return 0
         return 2 if self.chance.random() < self.double.get(kind, 0.0) else 1
 
-    def late_s(self, kind: Kind) -> float:
+    def late_s(self, kind: TopicKind) -> float:
         longest = self.delay_s.get(kind, 0.0)
         return longest * self.chance.random() if longest else 0.0
 
@@ -84,7 +84,7 @@ class Line(MemoryTransport):
 
     def _arrive(self, message: Message, callback: OnMessage) -> None:
         address = TOPICS.read(message.topic)
-        kind = address.kind if address else Kind.LOGS
+        kind = address.kind if address else TopicKind.LOGS
         loop = asyncio.get_running_loop()
         for _ in range(self._weather.copies(kind)):
             due = loop.time() + self._weather.late_s(kind)

@@ -19,7 +19,7 @@ from reconciler.catalog.catalog import HOT
 from reconciler.catalog.loading import load_catalog
 from reconciler.model.spec import Config, Key, StrategySpec, Wish
 from reconciler.model.state import Desired
-from reconciler.protocol.messages import Command, encode
+from reconciler.protocol.messages import CommandMessage, encode
 from reconciler.transport.base import ClientIdentity, Publish
 from reconciler.transport.memory import MemoryTransport
 from tests.convergence.controller import TARGET, Controller
@@ -108,7 +108,9 @@ class World:
         """Somebody with another tool publishes a command of the given API, and waits a moment; it may come later."""
         line = MemoryTransport(self.hub, ClientIdentity("hand"))
         await line.connect()
-        await line.publish(Publish(f"{ROOT}/strategy/{op}", encode(Command(strategy_name=name, **fields))))
+        await line.publish(
+            Publish(f"{ROOT}/strategy/{op}", encode(CommandMessage(strategy_name=name, **fields)))
+        )
         await asyncio.sleep(1.0)
         await line.close()
 

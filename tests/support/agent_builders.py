@@ -12,7 +12,7 @@ from reconciler.catalog.loading import load_catalog
 from reconciler.model.change import Op
 from reconciler.model.state import Lifecycle
 from reconciler.protocol.canonical import hash_of
-from reconciler.protocol.messages import Command, CommandMeta
+from reconciler.protocol.messages import CommandMessage, CommandMeta
 
 CONFIG: dict[str, Any] = {
     "bid_spread": Decimal("0.1"),
@@ -33,14 +33,14 @@ def meta(**fields: Any) -> CommandMeta:
     return CommandMeta(**{"v": 1, "request_id": "r1", **fields})
 
 
-def command(op: Op, *, name: str = "mm", meta: CommandMeta | None = None, **fields: Any) -> Command:
+def command(op: Op, *, name: str = "mm", meta: CommandMeta | None = None, **fields: Any) -> CommandMessage:
     """What `op` needs; other fields as given."""
     needed: dict[str, Any] = {}
     if op is Op.CREATE:
         needed = {**IDENTITY, "config": CONFIG}
     elif op is Op.UPDATE:
         needed = {"config": {"bid_spread": Decimal("0.2")}}
-    return Command(strategy_name=name, meta=meta, **{**needed, **fields})
+    return CommandMessage(strategy_name=name, meta=meta, **{**needed, **fields})
 
 
 def spec_hash(name: str = "mm", account: str = "default", **config: Any) -> str:

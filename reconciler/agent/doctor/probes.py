@@ -54,8 +54,9 @@ from reconciler.catalog import Catalog
 from reconciler.catalog.loading import load_catalog, versions
 from reconciler.errors import ReconcilerError, SchemaError, StoreError
 from reconciler.model.spec import Wish
-from reconciler.protocol.messages import MalformedMessage, decode_presence
-from reconciler.protocol.topics import Kind, Topics
+from reconciler.protocol.messages import MalformedMessage
+from reconciler.protocol.reports import decode_presence
+from reconciler.protocol.topics import TopicKind, Topics
 from reconciler.redact import masked_url
 from reconciler.transport.address import PORTS, parse_address, split_url
 from reconciler.transport.base import Message, Publish
@@ -363,7 +364,7 @@ async def broker(subject: Subject) -> Broker:
 
     def on_message(message: Message) -> None:
         at = topics.read(message.topic)
-        if at is not None and at.kind is Kind.PRESENCE and message.payload:
+        if at is not None and at.kind is TopicKind.PRESENCE and message.payload:
             with contextlib.suppress(MalformedMessage):
                 if decode_presence(message.payload).state == "online":
                     online[at.name] = None

@@ -21,7 +21,8 @@ from reconciler.errors import BrokerError, SettingsError
 from reconciler.model.change import Op
 from reconciler.model.state import Lifecycle
 from reconciler.protocol.batches import pack_responses, unpack_responses
-from reconciler.protocol.messages import decode_presence, decode_status, encode
+from reconciler.protocol.messages import encode
+from reconciler.protocol.reports import decode_presence, decode_status
 from reconciler.protocol.topics import Topics
 from reconciler.transport.base import ClientIdentity, Message, Publish, PublishResult
 from reconciler.transport.memory import Hub, MemoryTransport

@@ -14,7 +14,7 @@ from reconciler.model.change import Op
 from reconciler.model.spec import Wish
 from reconciler.model.state import Lifecycle
 from reconciler.protocol.codes import ErrorCode
-from reconciler.protocol.messages import Command, Reply, encode
+from reconciler.protocol.messages import CommandMessage, Reply, encode
 from reconciler.protocol.signing import sign
 from reconciler.protocol.times import format_time
 from reconciler.protocol.topics import Topics
@@ -36,7 +36,7 @@ def processor_with(
 def send(
     processor: CommandProcessor,
     op: Op | str,
-    given: Command | bytes | None = None,
+    given: CommandMessage | bytes | None = None,
     *,
     properties: Properties | None = None,
     now: datetime = NOW,
@@ -55,7 +55,7 @@ def answer(effects: Effects) -> Reply:
     return effects.replies[0][1]
 
 
-def signed(op: Op, **fields: Any) -> Command:
+def signed(op: Op, **fields: Any) -> CommandMessage:
     expires_at = format_time(NOW + timedelta(seconds=30))
     plain = command(op, meta=meta(**{"expires_at": expires_at, **fields}))
     return sign(TOPICS.command(op), plain, api_key="key-1", api_secret="secret-1")
@@ -180,7 +180,7 @@ def test_a_command_without_epoch_is_not_fenced() -> None:
 
 
 @pytest.mark.parametrize("given", [command(Op.CREATE), command(Op.CREATE, meta=meta(api_key="key-1"))])
-def test_with_keys_an_unsigned_command_is_refused(given: Command) -> None:
+def test_with_keys_an_unsigned_command_is_refused(given: CommandMessage) -> None:
     assert answer(send(processor_with(api_keys=KEYS), Op.CREATE, given)).error_code == "UNAUTHORIZED"
 
 

@@ -10,7 +10,7 @@ from reconciler.agent.processor import CommandProcessor, Effects
 from reconciler.model.change import Op
 from reconciler.model.state import Lifecycle
 from reconciler.protocol.batches import pack_commands
-from reconciler.protocol.messages import Command, encode
+from reconciler.protocol.messages import CommandMessage, encode
 from reconciler.protocol.signing import sign
 from reconciler.protocol.times import format_time
 from reconciler.protocol.topics import BATCH, Topics
@@ -27,7 +27,7 @@ def processor_with(**api_keys: str) -> CommandProcessor:
 
 
 def send(
-    processor: CommandProcessor, *commands: tuple[Op, Command], properties: Properties | None = None
+    processor: CommandProcessor, *commands: tuple[Op, CommandMessage], properties: Properties | None = None
 ) -> Effects:
     """Take a batch in and return what follows from it."""
     return take(
@@ -40,7 +40,7 @@ def take(processor: CommandProcessor, payload: bytes, *, properties: Properties 
     return processor.take_effects()
 
 
-def create(name: str, **fields: Any) -> tuple[Op, Command]:
+def create(name: str, **fields: Any) -> tuple[Op, CommandMessage]:
     about = meta(request_id=f"r-{name}", reply_to=REPLY_TO, **fields)
     return Op.CREATE, command(Op.CREATE, name=name, meta=about)
 

@@ -25,7 +25,7 @@ _ROW = re.compile(r"^\| `([^`]+)` \| (.*) \|$", re.MULTILINE)
 SHAPES = (
     messages.AgentInventory,
     messages.AgentPresence,
-    messages.Command,
+    messages.CommandMessage,
     messages.CommandMeta,
     messages.LogRecord,
     messages.Notification,

@@ -17,7 +17,7 @@ from reconciler.protocol.messages import (
     MAX_DEPTH,
     AgentInventory,
     AgentPresence,
-    Command,
+    CommandMessage,
     CommandMeta,
     MalformedMessage,
     Notification,
@@ -27,14 +27,16 @@ from reconciler.protocol.messages import (
     Status,
     StatusMeta,
     decode_command,
+    decode_object,
+    encode,
+)
+from reconciler.protocol.reports import (
     decode_inventory,
     decode_log,
-    decode_object,
     decode_performance,
     decode_presence,
     decode_reply,
     decode_status,
-    encode,
 )
 
 DECODERS: list[Any] = [
@@ -346,7 +348,7 @@ def test_a_command_is_never_guessed_at(changes: dict[str, Any]) -> None:
 def test_keys_of_a_later_version_are_ignored() -> None:
     body = {"strategy_name": "mm", "later": 1, "meta": {"v": 1, "request_id": "r", "later": [1]}}
 
-    assert decode_command(Op.START, to_bytes(body)) == Command(
+    assert decode_command(Op.START, to_bytes(body)) == CommandMessage(
         strategy_name="mm", meta=CommandMeta(v=1, request_id="r")
     )
 
@@ -355,7 +357,7 @@ def test_keys_of_a_later_version_are_ignored() -> None:
 
 EVERY_MESSAGE: list[tuple[Any, Any]] = [
     (
-        Command(
+        CommandMessage(
             strategy_name="mm",
             config={"bid_spread": Decimal("0.20")},
             meta=CommandMeta(v=1, request_id="r", config_mode=ConfigMode.REPLACE, epoch=9),
@@ -390,7 +392,7 @@ def test_what_is_written_reads_back_as_it_was(message: msgspec.Struct, decode: A
 
 
 def test_numbers_keep_their_digits_on_the_wire() -> None:
-    command = Command(strategy_name="mm", config={"bid_spread": Decimal("0.20"), "order_levels": 3})
+    command = CommandMessage(strategy_name="mm", config={"bid_spread": Decimal("0.20"), "order_levels": 3})
 
     assert encode(command) == b'{"strategy_name":"mm","config":{"bid_spread":0.20,"order_levels":3}}'
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.change import Op
-from reconciler.protocol.messages import Command, CommandMeta, decode_command, encode
-from reconciler.protocol.signing import Authenticator, NonceMemory, Verdict, sign, signature, verified
+from reconciler.protocol.messages import CommandMessage, CommandMeta, decode_command, encode
+from reconciler.protocol.signing import Authenticator, Authenticity, NonceMemory, sign, signature, verified
 from reconciler.protocol.times import SKEW, format_time
 from reconciler.protocol.topics import Topics
 
@@ -24,13 +24,15 @@ def meta(request_id: str = "r1", *, ends: datetime = NOW + timedelta(minutes=1))
 
 
 def signed(command_meta: CommandMeta | None = None, **config: Any) -> bytes:
-    command = Command(strategy_name="mm", config=config or {"bid_spread": 1}, meta=command_meta or meta())
+    command = CommandMessage(
+        strategy_name="mm", config=config or {"bid_spread": 1}, meta=command_meta or meta()
+    )
     return encode(sign(TOPIC, command, api_key="ctl", api_secret=KEYS["ctl"]))
 
 
 def judge(
     authenticator: Authenticator, payload: bytes, *, topic: str = TOPIC, now: datetime = NOW
-) -> Verdict:
+) -> Authenticity:
     return authenticator.judge(topic, payload, decode_command(Op.UPDATE, payload).meta, now)
 
 
@@ -100,7 +102,7 @@ def test_a_signature_is_good_for_one_topic_only() -> None:
 
 
 def test_an_unknown_key_is_refused_even_if_signed_with_an_empty_secret() -> None:
-    command = Command(strategy_name="mm", config={}, meta=meta())
+    command = CommandMessage(strategy_name="mm", config={}, meta=meta())
 
     assert not verified(TOPIC, encode(sign(TOPIC, command, api_key="nobody", api_secret="")), KEYS)
 
@@ -113,14 +115,14 @@ def test_arbitrary_bytes_are_never_verified_and_never_raise(payload: bytes) -> N
 @pytest.mark.parametrize("unsignable", [None, CommandMeta(v=1, request_id="r")])
 def test_a_command_without_an_end_is_not_signed(unsignable: CommandMeta | None) -> None:
     with pytest.raises(ValueError, match="expires_at"):
-        sign(TOPIC, Command(strategy_name="mm", meta=unsignable), api_key="ctl", api_secret="s")
+        sign(TOPIC, CommandMessage(strategy_name="mm", meta=unsignable), api_key="ctl", api_secret="s")
 
 
 def test_a_genuine_command_is_taken_once() -> None:
     authenticator = with_keys()
 
-    assert judge(authenticator, signed()) is Verdict.GENUINE
-    assert judge(authenticator, signed()) is Verdict.REPLAYED
+    assert judge(authenticator, signed()) is Authenticity.GENUINE
+    assert judge(authenticator, signed()) is Authenticity.REPLAYED
 
 
 def test_an_honest_retry_has_a_new_request_id_and_is_taken() -> None:
@@ -128,7 +130,7 @@ def test_an_honest_retry_has_a_new_request_id_and_is_taken() -> None:
 
     judge(authenticator, signed(meta("r1")))
 
-    assert judge(authenticator, signed(meta("r2"))) is Verdict.GENUINE
+    assert judge(authenticator, signed(meta("r2"))) is Authenticity.GENUINE
 
 
 def test_a_replay_is_refused_until_its_age_refuses_it() -> None:
@@ -138,30 +140,30 @@ def test_a_replay_is_refused_until_its_age_refuses_it() -> None:
 
     judge(authenticator, payload)
 
-    assert judge(authenticator, payload, now=ends + SKEW) is Verdict.REPLAYED
-    assert judge(authenticator, payload, now=ends + SKEW + timedelta(seconds=1)) is Verdict.EXPIRED
+    assert judge(authenticator, payload, now=ends + SKEW) is Authenticity.REPLAYED
+    assert judge(authenticator, payload, now=ends + SKEW + timedelta(seconds=1)) is Authenticity.EXPIRED
 
 
 def test_a_signed_command_needs_an_end() -> None:
     body = {"strategy_name": "mm", "config": {}, "meta": {"v": 1, "request_id": "r", "api_key": "ctl"}}
     body["meta"]["signature"] = signature(TOPIC, json.dumps(body).encode(), KEYS["ctl"])  # type: ignore[index]
 
-    assert judge(with_keys(), json.dumps(body).encode()) is Verdict.UNAUTHORIZED
+    assert judge(with_keys(), json.dumps(body).encode()) is Authenticity.UNAUTHORIZED
 
 
 def test_a_forged_command_does_not_use_up_the_request_id() -> None:
     authenticator = with_keys()
 
-    assert judge(authenticator, changed(signed(), signature="0" * 64)) is Verdict.UNAUTHORIZED
-    assert judge(authenticator, signed()) is Verdict.GENUINE
+    assert judge(authenticator, changed(signed(), signature="0" * 64)) is Authenticity.UNAUTHORIZED
+    assert judge(authenticator, signed()) is Authenticity.GENUINE
 
 
 def test_without_keys_only_the_age_counts() -> None:
     authenticator = Authenticator({}, NonceMemory())
-    late = encode(Command(strategy_name="mm", config={}, meta=meta(ends=NOW - timedelta(hours=1))))
+    late = encode(CommandMessage(strategy_name="mm", config={}, meta=meta(ends=NOW - timedelta(hours=1))))
 
-    assert judge(authenticator, b'{"strategy_name":"mm","config":{}}') is Verdict.GENUINE
-    assert judge(authenticator, late) is Verdict.EXPIRED
+    assert judge(authenticator, b'{"strategy_name":"mm","config":{}}') is Authenticity.GENUINE
+    assert judge(authenticator, late) is Authenticity.EXPIRED
 
 
 def test_nonces_are_forgotten_when_they_are_too_old_to_matter() -> None:

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.change import Op
-from reconciler.protocol.topics import Address, Kind, Topics, is_name, is_root
+from reconciler.model.spec import is_name
+from reconciler.protocol.topics import TopicAddress, TopicKind, Topics, is_root
 
 TOPICS = Topics("hummingbot")
 
@@ -26,18 +27,18 @@ def test_every_given_topic_has_the_given_address() -> None:
 @pytest.mark.parametrize(
     ("topic", "address"),
     [
-        (TOPICS.command(Op.UPDATE), Address(Kind.COMMAND, "update")),
-        (TOPICS.status, Address(Kind.STATUS)),
-        (TOPICS.status_of("mm"), Address(Kind.STATUS, "mm")),
-        (TOPICS.presence("a1"), Address(Kind.PRESENCE, "a1")),
-        (TOPICS.inventory("a1"), Address(Kind.INVENTORY, "a1")),
-        (TOPICS.response, Address(Kind.RESPONSE)),
-        (TOPICS.reply_to("ctl-1"), Address(Kind.RESPONSE, "ctl-1")),
-        (TOPICS.logs, Address(Kind.LOGS)),
-        (TOPICS.notification("discord"), Address(Kind.NOTIFICATION, "discord")),
+        (TOPICS.command(Op.UPDATE), TopicAddress(TopicKind.COMMAND, "update")),
+        (TOPICS.status, TopicAddress(TopicKind.STATUS)),
+        (TOPICS.status_of("mm"), TopicAddress(TopicKind.STATUS, "mm")),
+        (TOPICS.presence("a1"), TopicAddress(TopicKind.PRESENCE, "a1")),
+        (TOPICS.inventory("a1"), TopicAddress(TopicKind.INVENTORY, "a1")),
+        (TOPICS.response, TopicAddress(TopicKind.RESPONSE)),
+        (TOPICS.reply_to("ctl-1"), TopicAddress(TopicKind.RESPONSE, "ctl-1")),
+        (TOPICS.logs, TopicAddress(TopicKind.LOGS)),
+        (TOPICS.notification("discord"), TopicAddress(TopicKind.NOTIFICATION, "discord")),
     ],
 )
-def test_a_topic_reads_as_what_it_was_built_from(topic: str, address: Address) -> None:
+def test_a_topic_reads_as_what_it_was_built_from(topic: str, address: TopicAddress) -> None:
     assert TOPICS.read(topic) == address
 
 
@@ -83,7 +84,7 @@ def test_a_root_that_could_reach_other_topics_is_refused(root: str) -> None:
 
 
 def test_a_root_may_have_several_levels() -> None:
-    assert Topics("desk/eu-1").read("desk/eu-1/status/mm") == Address(Kind.STATUS, "mm")
+    assert Topics("desk/eu-1").read("desk/eu-1/status/mm") == TopicAddress(TopicKind.STATUS, "mm")
 
 
 @given(st.text())

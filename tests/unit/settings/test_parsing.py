@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import SettingsError
-from reconciler.protocol.topics import is_name, is_root
+from reconciler.model.spec import is_name
+from reconciler.protocol.topics import is_root
 from reconciler.redact import masked_url
 from reconciler.settings.bad_value import BadValue
 from reconciler.settings.keys import is_target_name, parse

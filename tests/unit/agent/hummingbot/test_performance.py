@@ -17,7 +17,8 @@ from reconciler.agent.hummingbot.performance import (
     performance_from_fills,
     performance_from_report,
 )
-from reconciler.protocol.messages import Performance, decode_performance, encode
+from reconciler.protocol.messages import Performance, encode
+from reconciler.protocol.reports import decode_performance
 
 WHEN = "2026-11-23T20:00:00Z"
 
