@@ -13,7 +13,7 @@ from reconciler.agent.faults import Faults, FaultyRunner, FaultyTransport, Fault
 from reconciler.agent.hummingbot.credentials import load_credentials
 from reconciler.agent.hummingbot.launch import HummingbotBackend
 from reconciler.agent.hummingbot.runner import HummingbotRunner
-from reconciler.agent.install.installer import hummingbot_python
+from reconciler.agent.install.environment import hummingbot_python
 from reconciler.agent.journal import Journal
 from reconciler.agent.model import CAPABILITIES, SIGNATURES, AgentSession
 from reconciler.agent.runner import Runner

@@ -74,15 +74,16 @@ def install(
     """
     import msgspec
 
-    from reconciler.agent.install.installer import InstallRequest, default_folder
+    from reconciler.agent.install.environment import default_folder
+    from reconciler.agent.install.installer import InstallRequest
     from reconciler.agent.install.installer import install as make
 
     settings = _settings(invocation)
     version = version or settings.hummingbot_version
     into = into or default_folder(settings.folder, version)
-    order = msgspec.structs.replace(InstallRequest(into=into, version=version), **options)
+    request = msgspec.structs.replace(InstallRequest(into=into, version=version), **options)
     with waiting(f"installing Hummingbot {version} …") as show:
-        done = asyncio.run(make(order, lambda what: show(f"installing Hummingbot {version}: {what}")))
+        done = asyncio.run(make(request, lambda what: show(f"installing Hummingbot {version}: {what}")))
     note(f"Hummingbot {done.marker.version} {'installed' if done.fresh else 'was installed already'}")
     if output == "json":
         made = {"version": done.marker.version, "python": str(done.python), "fresh": done.fresh}

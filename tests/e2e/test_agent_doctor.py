@@ -15,8 +15,8 @@ import pytest
 from reconciler.agent.doctor.checks import examine
 from reconciler.agent.doctor.verdicts import CheckVerdict
 from reconciler.agent.hummingbot.options import BotOptions
-from reconciler.agent.install.environment import probe
-from reconciler.agent.install.installer import InstallRequest, default_folder, install
+from reconciler.agent.install.environment import default_folder, probe
+from reconciler.agent.install.installer import InstallRequest, install
 from reconciler.settings.model import BrokerSettings
 from reconciler.transport.base import Publish
 from tests.support.brokers import Mosquitto, free_port, scripted_broker

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.agent.install.environment import MARKER
-from reconciler.agent.install.installer import default_folder, hummingbot_python
+from reconciler.agent.install.environment import MARKER, default_folder, hummingbot_python
 from tests.support.cli_project import LIMIT_S, Project
 from tests.support.install_project import Shop
 from tests.support.wheelhouse import VERSION, Wheelhouse, needs_uv

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.agent.install.installer import InstallError, InstallRequest, hummingbot_python, install
+from reconciler.agent.install.environment import hummingbot_python
+from reconciler.agent.install.installer import InstallRequest, install
+from reconciler.agent.install.uv import InstallError
 from tests.support.brokers import free_port
 from tests.support.cli_project import COMMAND, LIMIT_S
 from tests.support.conditions import until

@@ -6,7 +6,7 @@ import asyncio
 import subprocess
 from pathlib import Path
 
-from reconciler.agent.install.installer import default_folder
+from reconciler.agent.install.environment import default_folder
 from tests.support.cli_project import COMMAND, LIMIT_S, clean_environment
 from tests.support.conditions import until
 from tests.support.wheelhouse import Wheelhouse

@@ -1,4 +1,10 @@
-"""What uv and a compiler say → what is wrong and how to mend it. Pure."""
+"""
+The output of uv and a compiler → what is wrong and how to repair it.
+
+Rule 1: pure: the lines are given, nothing is run.
+Rule 2: a cause on this machine comes before the errors that follow from it: the first row of the table that matches wins.
+Rule 3: an error that no row matches is reported in the program's own words, without a fix.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +16,14 @@ import msgspec
 _UNHELPFUL = re.compile(
     r"hint:|warning:|Using |Resolved |Creating |Activate |Building |Downloading |Prepared |$"
 )
-"""Lines of uv that tell of no error."""
+"""Lines of uv that report no error."""
 
 _MAX_CAUSE = 300
-"""Characters of what a program said that are worth repeating; the log has all of it."""
+"""Characters of the cause in a message; the log has all of it."""
 
 
 class Diagnosis(msgspec.Struct, frozen=True):
-    """`what`: the cause, as it was said. `fix`: what a person can do about it; empty if nobody knows."""
+    """`what`: the cause, in the program's own words. `fix`: what a person can do about it; empty if that is not known."""
 
     what: str
     fix: str
@@ -59,24 +65,20 @@ _FIXES: tuple[tuple[str, str], ...] = (
     ),
     (r"offline|network was disabled", "unset UV_OFFLINE, or fill --wheel-cache on a machine that is online"),
 )
-"""First row that fits wins: what is wrong with this machine comes before what follows from it."""
+"""Pattern → fix."""
 
 
 def diagnose(said: Sequence[str]) -> Diagnosis:
-    """Find in a program's words what went wrong."""
+    """Find in a program's output what went wrong."""
     text = "\n".join(said)
     for pattern, fix in _FIXES:
         found = re.search(pattern, text)
         if found is not None:
-            return Diagnosis(_line_at(text, found.start()), fix)
-    telling = [line.strip() for line in said if not _UNHELPFUL.match(line.strip())]
-    return Diagnosis(_shortened(telling[-1]) if telling else "it did not say why", "")
-
-
-def _line_at(text: str, at: int) -> str:
-    start = text.rfind("\n", 0, at) + 1
-    end = text.find("\n", at)
-    return _shortened(text[start : end if end >= 0 else len(text)])
+            start = text.rfind("\n", 0, found.start()) + 1
+            end = text.find("\n", found.start())
+            return Diagnosis(_shortened(text[start : end if end >= 0 else len(text)]), fix)
+    errors = [line.strip() for line in said if not _UNHELPFUL.match(line.strip())]
+    return Diagnosis(_shortened(errors[-1]) if errors else "it did not say why", "")
 
 
 def _shortened(line: str) -> str:

@@ -1,4 +1,4 @@
-"""An environment that Hummingbot was installed into: where it is, what it says of itself, what is in it."""
+"""An environment that Hummingbot was installed into: its folder, its marker, the hash of its packages, and its probe."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from reconciler.agent.install.programs import TookTooLong, run
+from reconciler.agent.install.programs import ProgramTimeout, run
 from reconciler.catalog.loading import HUMMINGBOT_VERSION
 
 MARKER = "reconciler.json"
@@ -18,7 +18,7 @@ FORMAT = "reconciler.hummingbot/1"
 
 
 class Marker(msgspec.Struct, frozen=True, kw_only=True):
-    """What an environment of ours says of itself; written last. `digest`: over all that is installed in it."""
+    """The file that marks an environment as ours; written last. `digest`: over all that is installed in it."""
 
     version: str
     python: str
@@ -28,7 +28,7 @@ class Marker(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def default_folder(state: Path, version: str = HUMMINGBOT_VERSION) -> Path:
-    """Where an agent's own environment stands: one for each version, so that bots keep theirs through an upgrade."""
+    """The folder of an agent's own environment: one for each version, so that bots keep theirs through an upgrade."""
     return state / "hummingbot" / version
 
 
@@ -41,12 +41,12 @@ def hummingbot_python(state: Path, version: str = HUMMINGBOT_VERSION) -> Path | 
 
 
 def interpreter_in(folder: Path) -> Path:
-    """The interpreter of an environment, as an absolute path that does not follow links: where it lies says whose it is."""
+    """The interpreter of an environment, as an absolute path that follows no links: Python finds its packages by it."""
     return folder.absolute() / "bin" / "python"
 
 
 def read_marker(folder: Path) -> Marker | None:
-    """What an environment says of itself; None if it says nothing that we know."""
+    """The marker of an environment; None if it has none of a known format."""
     try:
         found = msgspec.json.decode((folder / MARKER).read_bytes(), type=Marker)
     except (OSError, msgspec.MsgspecError):
@@ -81,11 +81,11 @@ except BaseException as error:
     found["error"] = f"{{type(error).__name__}}: {{error}}"
 print({_MARK!r} + json.dumps(found), flush=True)
 """
-"""The module that all of Hummingbot hangs on, since a package that is there may still lack a library."""
+"""Imports the module that needs all of Hummingbot, since an installed package may still lack a library."""
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
-    """What an interpreter said. `python` empty: it is none. `version` None: it has no Hummingbot.
+    """What an interpreter reported. `python`: its version; empty: it is none. `version` None: it has no Hummingbot.
 
     `error`: why Hummingbot cannot be imported, or why the interpreter did not answer; empty if all is well.
     """
@@ -96,27 +96,17 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def probe(python: Path, limit_s: float = PROBE_S) -> Probe:
-    """Ask an interpreter; that it does not answer is an answer too."""
+    """Import Hummingbot in an interpreter and report what it is; that it does not answer is part of the result."""
     said: list[str] = []
     with tempfile.TemporaryDirectory(prefix="reconciler-probe-") as folder:
         command = (str(python), "-I", "-c", _PROGRAM)
+        env = {**os.environ, "HOME": folder}  # what the import writes to its home is deleted with the folder
         try:
-            code = await run(
-                command, env=_environment(folder), cwd=Path(folder), limit_s=limit_s, hear=said.append
-            )
-        except (TookTooLong, OSError) as error:
+            code = await run(command, env=env, cwd=Path(folder), limit_s=limit_s, on_line=said.append)
+        except (ProgramTimeout, OSError) as error:
             return Probe(error=str(error))
     answers = [line.removeprefix(_MARK) for line in said if line.startswith(_MARK)]
     if not answers:
         return Probe(error=f"it ended with {code}: {said[-1] if said else 'it said nothing'}")
-    return _read(answers[-1])
-
-
-def _environment(home: str) -> dict[str, str]:
-    """Ours; what the import writes to a home folder goes to one that is thrown away."""
-    return {**os.environ, "HOME": home}
-
-
-def _read(answer: str) -> Probe:
-    found = json.loads(answer)
+    found = json.loads(answers[-1])
     return Probe(python=found["python"], version=found["version"], error=found["error"] or "")

@@ -1,7 +1,7 @@
 """
-Programs that the agent's tools run and wait for: at most so long, heard line by line, dead when we are.
+Runs programs that installing and probing wait for: with a time limit, line by line, ended when this process ends.
 
-Bots are no such children: they outlive us (hummingbot/process.py).
+Bots are no such programs: they outlive the agent (hummingbot/process.py).
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from reconciler.errors import ReconcilerError
 from reconciler.transport.embedded.parent_death_signal import with_parent_death_signal
 
 _LONGEST_LINE = 1 << 20
-"""Bytes: a compiler's command line is long, but not so long."""
+"""Bytes: more than any command line of a compiler."""
 
 
-class TookTooLong(ReconcilerError):
-    """A program did not end in its time, and was ended."""
+class ProgramTimeout(ReconcilerError):
+    """A program did not end within its limit, and was killed."""
 
 
 async def run(
@@ -30,12 +30,12 @@ async def run(
     env: Mapping[str, str],
     cwd: Path,
     limit_s: float,
-    hear: Callable[[str], None],
+    on_line: Callable[[str], None],
 ) -> int:
-    """Run a program to its end and return its exit code; `hear` gets each line that it says.
+    """Run a program to its end and return its exit code; `on_line` is called with each line of its output.
 
     Raises:
-        TookTooLong: it still ran after `limit_s`; it and what it started are gone then.
+        ProgramTimeout: it still ran after `limit_s`; it and everything that it started were killed.
         OSError: it cannot be started.
     """
     child = await asyncio.create_subprocess_exec(
@@ -50,23 +50,14 @@ async def run(
     )
     try:
         async with asyncio.timeout(limit_s):
-            await _listen(child, hear)
+            assert child.stdout is not None, "a pipe was asked for"
+            while line := await child.stdout.readline():
+                on_line(line.decode(errors="replace").rstrip())
             return await child.wait()
     except BaseException as error:
-        await _end(child)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)  # the group, which may outlive its leader
+        await child.wait()
         if isinstance(error, TimeoutError):
-            raise TookTooLong(f"{Path(command[0]).name} did not end within {limit_s:g} s") from None
+            raise ProgramTimeout(f"{Path(command[0]).name} did not end within {limit_s:g} s") from None
         raise
-
-
-async def _listen(child: asyncio.subprocess.Process, hear: Callable[[str], None]) -> None:
-    assert child.stdout is not None, "a pipe was asked for"
-    while line := await child.stdout.readline():
-        hear(line.decode(errors="replace").rstrip())
-
-
-async def _end(child: asyncio.subprocess.Process) -> None:
-    """End a program with everything that it started; the group may outlive its leader."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGKILL)
-    await child.wait()

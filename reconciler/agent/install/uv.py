@@ -1,4 +1,4 @@
-"""uv at work: found, run with a time limit, its words kept and understood."""
+"""Finds uv and runs it with a time limit; logs its output, and raises its failure with the cause."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from pathlib import Path
 import msgspec
 
 from reconciler.agent.install.diagnosis import diagnose
-from reconciler.agent.install.programs import TookTooLong, run
+from reconciler.agent.install.programs import ProgramTimeout, run
 from reconciler.errors import ReconcilerError
 
-Tell = Callable[[str], None]
-"""Hears what is being done now."""
+Progress = Callable[[str], None]
+"""Is called with what is being done now."""
+
+_MISLEADING = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}
+"""Variables that lead to other packages than those of the environment that is made."""
 
 
 class InstallError(ReconcilerError):
@@ -24,7 +27,7 @@ class InstallError(ReconcilerError):
 
 
 def find_uv() -> tuple[str, ...]:
-    """The command that runs uv: the one beside us, else the one on PATH.
+    """The command that runs uv: the one in this environment, else the one on PATH.
 
     Raises:
         InstallError: there is none.
@@ -42,56 +45,49 @@ def find_uv() -> tuple[str, ...]:
 
 
 class Uv(msgspec.Struct, frozen=True, kw_only=True):
-    """uv, ready to be run. `log`: a file that gets all it says. `cache` None: its own. `limit_s`: for one run."""
+    """uv, ready to be run. `log`: a file that gets all of its output. `cache` None: its own. `limit_s`: for one run."""
 
     command: tuple[str, ...]
     log: Path
     cache: Path | None
     limit_s: float
-    tell: Tell
+    progress: Progress
 
     async def run(self, *arguments: str) -> None:
         """Run it once.
 
         Raises:
-            InstallError: it failed; the cause is from its words.
+            InstallError: it failed, with the cause from its output, or took too long.
         """
         said: list[str] = []
         with self.log.open("a", encoding="utf-8", buffering=1) as log:
 
-            def hear(line: str) -> None:
+            def on_line(line: str) -> None:
                 log.write(f"{line}\n")
                 said.append(line)
                 if line:
-                    self.tell(line.strip())
+                    self.progress(line.strip())
 
-            code = await self._run_to_its_end(arguments, hear)
+            try:
+                code = await run(
+                    (*self.command, *arguments),
+                    env=environment(os.environ, self.cache),
+                    cwd=self.log.parent,
+                    limit_s=self.limit_s,
+                    on_line=on_line,
+                )
+            except ProgramTimeout as error:
+                raise InstallError(
+                    f"uv did not end within {self.limit_s:g} s; what it said: {self.log}",
+                    fix="try again: what it has is kept; --timeout gives it longer",
+                ) from error
         if code:
             found = diagnose(said)
             raise InstallError(f"uv failed: {found.what}", fix=found.fix or f"see {self.log}")
 
-    async def _run_to_its_end(self, arguments: tuple[str, ...], hear: Tell) -> int:
-        command = (*self.command, *arguments)
-        try:
-            return await run(
-                command,
-                env=environment(os.environ, self.cache),
-                cwd=self.log.parent,
-                limit_s=self.limit_s,
-                hear=hear,
-            )
-        except TookTooLong as error:
-            raise InstallError(
-                f"uv did not end within {self.limit_s:g} s; what it said: {self.log}",
-                fix="try again: what it has is kept; --timeout gives it longer",
-            ) from error
-
 
 def environment(ours: Mapping[str, str], cache: Path | None) -> dict[str, str]:
-    """Our variables without those that lead to other packages. No interpreter is downloaded behind one's back."""
+    """Our variables without misleading ones; uv downloads no interpreter with them."""
     kept = {name: value for name, value in ours.items() if name not in _MISLEADING}
     own_cache = {"UV_CACHE_DIR": str(cache.absolute())} if cache else {}
     return {**kept, **own_cache, "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
-
-
-_MISLEADING = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}
