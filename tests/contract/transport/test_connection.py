@@ -15,6 +15,7 @@ import pytest
 
 from reconciler.errors import BrokerError
 from reconciler.transport.base import Publish, PublishResult, Will
+from tests.support.conditions import until
 from tests.support.transport_recorder import PATIENCE_S
 from tests.support.transport_sites import BIG, Meet, Site
 
@@ -88,7 +89,7 @@ async def test_nothing_is_posted_while_disconnected_nor_later(site: Site, meet: 
     publisher.post(Publish(f"{root}/b", b"on time"), on_done=ends.append)
 
     assert [message.payload for message in await recorder.received()] == [b"on time"]
-    await recorder.until(lambda: bool(ends))
+    await until(lambda: ends)
     assert [type(end) for end in ends] == [PublishResult]
 
 
