@@ -12,7 +12,7 @@ Example = tuple[str, str]
 """What to type after `reconciler`, and what it is for; the latter may be empty."""
 
 
-class Command(click.Command):
+class CliCommand(click.Command):
     """A command with examples; a test sees to it that each of them is accepted."""
 
     def __init__(self, *args: Any, examples: Sequence[Example] = (), **attributes: Any) -> None:  # noqa: ANN401  (click's)
@@ -31,7 +31,7 @@ class Command(click.Command):
                 formatter.write(f"{'':>{formatter.current_indent}}{shown}\n")
 
 
-class Group(Command, click.Group):
+class CliGroup(CliCommand, click.Group):
     """A command that does its own work when it is called alone, and has commands below it.
 
     Its options stand before the name of the command below, which finds them in its parent context.
@@ -43,21 +43,21 @@ class Group(Command, click.Group):
 
 def command(
     summary: str, *, examples: Sequence[Example], epilog: str | None = None
-) -> Callable[[Callable[..., Any]], Command]:
+) -> Callable[[Callable[..., Any]], CliCommand]:
     """Make a function a command; `summary` is its line in the list of commands."""
-    return click.command(cls=Command, short_help=summary, examples=examples, epilog=epilog)
+    return click.command(cls=CliCommand, short_help=summary, examples=examples, epilog=epilog)
 
 
-def group(summary: str, *, examples: Sequence[Example]) -> Callable[[Callable[..., Any]], Group]:
+def group(summary: str, *, examples: Sequence[Example]) -> Callable[[Callable[..., Any]], CliGroup]:
     """Make a function a command with others below it; it runs only if none of them is named."""
 
-    def make(function: Callable[..., Any]) -> Group:
+    def make(function: Callable[..., Any]) -> CliGroup:
         @functools.wraps(function)
         def alone(*args: Any, **options: Any) -> Any:  # noqa: ANN401  (click's)
             if click.get_current_context().invoked_subcommand is None:
                 return function(*args, **options)
             return None
 
-        return click.command(cls=Group, short_help=summary, examples=examples)(alone)
+        return click.command(cls=CliGroup, short_help=summary, examples=examples)(alone)
 
     return make

@@ -82,7 +82,7 @@ class Invocation:
 
     def log(self, *, long_running: bool = False) -> None:
         """Begin to log to stderr, as much as was asked for."""
-        from reconciler.cli.noise import log_to_stderr
+        from reconciler.cli.log import log_to_stderr
 
         log_to_stderr(self.verbosity, long_running=long_running)
 

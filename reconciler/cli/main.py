@@ -12,7 +12,7 @@ import importlib
 import os
 import sys
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 import click
 
@@ -21,30 +21,24 @@ from reconciler.cli.failure import INTERRUPTED, explain, forget_stdout
 from reconciler.cli.invocation import Invocation
 from reconciler.errors import ExitCode, ReconcilerError
 
-
-class _Entry(NamedTuple):
-    """Where a command is, and its line in `reconciler --help`; a test holds the line to the command's own."""
-
-    module: str
-    summary: str
-
-
 COMMANDS = {
-    "demo": _Entry("processes", "See it all work, on this machine, in under a minute."),
-    "init": _Entry("project", "Start a repository of strategies."),
-    "validate": _Entry("checking", "Check strategy files; every problem with its fix."),
-    "plan": _Entry("syncing", "Show what it takes to make the bots match Git."),
-    "apply": _Entry("syncing", "Make the bots match Git, once."),
-    "status": _Entry("watching", "Show each strategy: wish, live, sync, health, performance."),
-    "logs": _Entry("watching", "Print what the bots log."),
-    "retry": _Entry("syncing", "Let a strategy go on that stopped with an error."),
-    "run": _Entry("processes", "Keep the bots matching Git until told to stop."),
-    "agent": _Entry("agents", "Be the end of the wire beside the bots."),
-    "schema": _Entry("schemas", "Make, list, show and check the schemas of Hummingbot's strategies."),
-    "config": _Entry("configuration", "Show the settings in force and where each came from."),
-    "completion": _Entry("configuration", "Print what makes a shell complete our commands."),
+    "demo": "See it all work, on this machine, in under a minute.",
+    "init": "Start a repository of strategies.",
+    "validate": "Check strategy files; every problem with its fix.",
+    "plan": "Show what it takes to make the bots match Git.",
+    "apply": "Make the bots match Git, once.",
+    "status": "Show each strategy: wish, live, sync, health, performance.",
+    "logs": "Print what the bots log.",
+    "retry": "Let a strategy go on that stopped with an error.",
+    "run": "Keep the bots matching Git until told to stop.",
+    "agent": "Be the end of the wire beside the bots.",
+    "schema": "Make, list, show and check the schemas of Hummingbot's strategies.",
+    "config": "Show the settings in force and where each came from.",
+    "completion": "Print what makes a shell complete our commands.",
 }
-"""In the order in which people meet them."""
+"""Each command and its line in `reconciler --help`, in the order in which people meet them. The module has the command's
+name; a test holds the line to the command's own.
+"""
 
 MEANINGS = {
     ExitCode.OK: "nothing to do, or done",
@@ -65,17 +59,16 @@ class _Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         del ctx
-        entry = COMMANDS.get(cmd_name)
-        if entry is None:
+        if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"reconciler.cli.{entry.module}")
+        module = importlib.import_module(f"reconciler.cli.{cmd_name}")
         command: click.Command = getattr(module, cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
         with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+            formatter.write_dl([*COMMANDS.items()])
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx

@@ -13,12 +13,12 @@ import pytest
 
 from reconciler.agent.doctor.checks import CHECKS
 from reconciler.agent.install.installer import InstallRequest
-from reconciler.cli.agents import agent
-from reconciler.cli.command import Command
+from reconciler.cli.agent import agent
+from reconciler.cli.command import CliCommand
 from tests.support.cli_project import clean_environment
 from tests.support.command_lines import accepted
 
-BELOW = {name: command for name, command in agent.commands.items() if isinstance(command, Command)}
+BELOW = {name: command for name, command in agent.commands.items() if isinstance(command, CliCommand)}
 
 
 def test_there_are_two_below_it_and_both_have_examples_and_help() -> None:

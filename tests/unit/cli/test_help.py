@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-from reconciler.cli.command import Command
+from reconciler.cli.command import CliCommand
 from reconciler.cli.main import COMMANDS, MEANINGS, cli
 from reconciler.errors import ExitCode
 
@@ -28,7 +28,7 @@ def commands() -> Iterator[tuple[str, click.Command]]:
 def test_the_line_in_the_list_is_the_commands_own(name: str) -> None:
     command = dict(commands())[name]
 
-    assert command.get_short_help_str(200) == COMMANDS[name].summary
+    assert command.get_short_help_str(200) == COMMANDS[name]
 
 
 def test_every_option_and_command_says_what_it_does() -> None:
@@ -43,7 +43,9 @@ def test_every_option_and_command_says_what_it_does() -> None:
     assert all(command.help for _, command in commands())
 
 
-EXAMPLES = [line for _, command in commands() if isinstance(command, Command) for line, _ in command.examples]
+EXAMPLES = [
+    line for _, command in commands() if isinstance(command, CliCommand) for line, _ in command.examples
+]
 
 
 @pytest.mark.parametrize("line", EXAMPLES)
@@ -63,10 +65,13 @@ def test_every_example_is_accepted(line: str, tmp_path: Path, monkeypatch: pytes
 
 
 def test_every_command_has_examples_except_groups() -> None:
-    bare = [name for name, command in commands() if isinstance(command, Command) and not command.examples]
+    bare = [name for name, command in commands() if isinstance(command, CliCommand) and not command.examples]
 
     assert bare == []
-    assert [name for name, command in commands() if not isinstance(command, Command)] == ["schema", "config"]
+    assert [name for name, command in commands() if not isinstance(command, CliCommand)] == [
+        "schema",
+        "config",
+    ]
 
 
 def test_help_says_what_each_exit_code_means() -> None:

@@ -76,7 +76,7 @@ def lacking(title: str, patterns: Mapping[str, str], *, suffix: str = "") -> lis
 
 
 def _module_of(thing: str) -> str:
-    return COMMANDS[thing].module if thing in COMMANDS else "NAME"
+    return thing if thing in COMMANDS else "NAME"
 
 
 @pytest.mark.parametrize("title", LISTS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from reconciler.cli.reports import CROWD, report_document, report_exit_code, report_text
+from reconciler.cli.render.report import CROWD, report_document, report_exit_code, report_text
 from reconciler.errors import ExitCode
 from reconciler.model.change import Action, Change, Op, Plan, Reason, Step
 from reconciler.model.report import ChangeResult, Outcome, StepResult, SyncReport

@@ -57,19 +57,19 @@ def validate(
 def _show(found: Findings, output: str) -> None:
     """Print findings in one of the forms; each form's module is imported only if it is wanted."""
     if output == "github":
-        from reconciler.cli.findings_github import findings_github
+        from reconciler.cli.render.github import findings_github
 
         say(findings_github(found))
     elif output == "sarif":
-        from reconciler.cli.findings_sarif import findings_sarif
+        from reconciler.cli.render.sarif import findings_sarif
 
         say_json(findings_sarif(found))
     elif output == "junit":
-        from reconciler.cli.findings_junit import findings_junit
+        from reconciler.cli.render.junit import findings_junit
 
         say(findings_junit(found))
     else:
-        from reconciler.cli.findings_text import findings_document, findings_text
+        from reconciler.cli.render.findings import findings_document, findings_text
 
         if output == "json":
             say_json(findings_document(found))

@@ -6,7 +6,7 @@ import click
 import pytest
 
 from reconciler.agent.doctor.verdicts import CheckResult, CheckVerdict
-from reconciler.cli.diagnosis import diagnosis_document, diagnosis_exit_code, diagnosis_text
+from reconciler.cli.render.doctor import diagnosis_document, diagnosis_exit_code, diagnosis_text
 from reconciler.errors import ExitCode
 
 GOOD = CheckResult("disk", CheckVerdict.OK, "80 GB free")

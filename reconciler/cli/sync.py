@@ -8,12 +8,10 @@ from collections.abc import Callable
 import msgspec
 
 from reconciler.app import App, open_app
-from reconciler.cli.asking import ask
 from reconciler.cli.failure import tell
-from reconciler.cli.picture import look
-from reconciler.cli.plans import Made, plan_text
-from reconciler.cli.progress import StepCount, waiting
-from reconciler.cli.signals import stop_on_signals
+from reconciler.cli.render.plan import Made, plan_text
+from reconciler.cli.snapshot import look
+from reconciler.cli.terminal import StepCount, ask, stop_on_signals, waiting
 from reconciler.errors import PlanRefused, ReconcilerError
 from reconciler.model.change import Plan
 from reconciler.model.report import SyncReport

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from reconciler import __version__
 from reconciler.cli.findings import Findings
-from reconciler.cli.findings_kinds import KINDS, OTHER, kind_of
+from reconciler.cli.render.kinds import KINDS, OTHER, kind_of
 from reconciler.errors import Location, Problem
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

@@ -7,7 +7,7 @@ Source of the form and its escapes: GitHub, "Workflow commands for GitHub Action
 from __future__ import annotations
 
 from reconciler.cli.findings import Findings
-from reconciler.cli.findings_text import summary
+from reconciler.cli.render.findings import summary
 from reconciler.errors import Problem
 
 _DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.command import Command
+from reconciler.cli.command import CliCommand
 from reconciler.cli.invocation import Invocation, pass_invocation
 from reconciler.cli.output import note, output_option, say, say_json
 from reconciler.errors import ExitCode, SchemaError
@@ -23,7 +23,7 @@ def schema() -> None:
 
 @schema.command(
     "generate",
-    cls=Command,
+    cls=CliCommand,
     short_help="Make the schemas out of an installed Hummingbot.",
     examples=[
         ("schema generate --python /opt/hummingbot/bin/python", ""),
@@ -95,7 +95,7 @@ def generate(  # noqa: PLR0913, PLR0917  (click's: one for each option)
 
 @schema.command(
     "list",
-    cls=Command,
+    cls=CliCommand,
     short_help="List versions and strategy types.",
     examples=[("schema list", ""), ("schema list -o json", "")],
 )
@@ -117,7 +117,7 @@ def list_(invocation: Invocation, output: str) -> ExitCode:
 
 @schema.command(
     "show",
-    cls=Command,
+    cls=CliCommand,
     short_help="Show the fields of a strategy type.",
     examples=[
         ("schema show pure_market_making", ""),
@@ -160,7 +160,7 @@ def show(invocation: Invocation, strategy_type: str, output: str) -> ExitCode:
 
 @schema.command(
     "check",
-    cls=Command,
+    cls=CliCommand,
     short_help="Check schemas against their manifest.",
     examples=[("schema check", ""), ("schema check schemas/strategies/20260922", "")],
 )

@@ -1,10 +1,10 @@
-"""`config show`, `completion`: the settings in force, and the help of the shell."""
+"""`config show`: the settings in force, and where each came from."""
 
 from __future__ import annotations
 
 import click
 
-from reconciler.cli.command import Command, command
+from reconciler.cli.command import CliCommand
 from reconciler.cli.invocation import Invocation, pass_invocation
 from reconciler.cli.output import note, output_option, say, say_json
 from reconciler.errors import ExitCode
@@ -17,7 +17,7 @@ def config() -> None:
 
 @config.command(
     "show",
-    cls=Command,
+    cls=CliCommand,
     short_help="Show each setting and where it came from.",
     examples=[("config show", ""), ("--set sync.auto=false config show -o json", "")],
 )
@@ -49,23 +49,3 @@ def _line(key: str, value: str, origin: str) -> str:
     """What nobody set is dim, so that the rest stands out."""
     line = f"{key}  {value}  {origin}"
     return click.style(line, dim=True) if origin == "default" else line
-
-
-@command(
-    "Print what makes a shell complete our commands.",
-    examples=[
-        ("completion bash >> ~/.bashrc", ""),
-        ("completion fish > ~/.config/fish/completions/reconciler.fish", ""),
-    ],
-)
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def completion(shell: str) -> ExitCode:
-    """Print the line that makes a shell complete commands, options and values.
-
-    To try it in the present shell:  eval "$(reconciler completion bash)"
-    """
-    if shell == "fish":
-        say("_RECONCILER_COMPLETE=fish_source reconciler | source")
-    else:
-        say(f'eval "$(_RECONCILER_COMPLETE={shell}_source reconciler)"')
-    return ExitCode.OK

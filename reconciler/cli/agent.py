@@ -1,4 +1,4 @@
-"""`run`, `agent`, `demo`: commands that stay until they are told to stop."""
+"""`agent`, and below it `agent install` and `agent doctor`: the other end of the wire, and what real bots need here."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.command import command, group
+from reconciler.cli.command import group
 from reconciler.cli.invocation import Invocation, pass_invocation
-from reconciler.cli.options import brake_options, broker_option, source_options
+from reconciler.cli.options import broker_option
 from reconciler.cli.output import say
-from reconciler.cli.signals import reload_on_signal, stop_on_signals
+from reconciler.cli.terminal import stop_on_signals
 from reconciler.errors import ExitCode, SettingsError
 
 if TYPE_CHECKING:
@@ -21,36 +21,15 @@ if TYPE_CHECKING:
     from reconciler.settings.model import Settings
 
 
-@command(
-    "Keep the bots matching Git until told to stop.",
-    examples=[
-        ("run", ""),
-        ("run --worktree", "follow the files as you save them"),
-        ("--set sync.auto=false run", "say what differs, change nothing"),
-    ],
-)
-@source_options
-@broker_option
-@brake_options
-@pass_invocation
-def run(invocation: Invocation) -> ExitCode:
-    """Keep the bots matching Git until told to stop.
+import sys
+from typing import TYPE_CHECKING
 
-    A pass at the start, on new commits, on changes of what is live, and every sync.interval. SIGTERM and
-    Ctrl-C finish the step in flight and leave; SIGHUP reads the settings again. The log goes to stderr.
-    """
-    invocation.log(long_running=True)
-    asyncio.run(_run(invocation))
-    return ExitCode.OK
+from reconciler.cli.command import CliCommand
+from reconciler.cli.output import note, output_option, say_json
+from reconciler.cli.terminal import waiting
 
-
-async def _run(invocation: Invocation) -> None:
-    from reconciler.app import serve
-
-    stop, reload = asyncio.Event(), asyncio.Event()
-    stop_on_signals(stop)
-    reload_on_signal(reload)
-    await serve(invocation.settings, stop=stop, reload=reload)
+if TYPE_CHECKING:
+    from reconciler.agent.settings import AgentSettings
 
 
 @group(
@@ -202,22 +181,125 @@ async def _agent(settings: AgentSettings) -> None:
     await run_agent(settings, stop=stop)
 
 
-@command(
-    "See it all work, on this machine, in under a minute.",
-    examples=[("demo", ""), ("demo --keep", "leave everything running, to go on by hand")],
+@agent.command(
+    "install",
+    cls=CliCommand,
+    short_help="Install Hummingbot for the bots.",
+    examples=[
+        ("agent install", ""),
+        ("agent --state-dir /var/lib/reconciler-agent install", "where an agent with this option finds it"),
+        ("agent install --into /opt/hummingbot --wheel-cache /var/cache/uv", "as in a container"),
+    ],
 )
-@click.option("--keep", is_flag=True, help="Leave it running, and say how to go on.")
-def demo(keep: bool) -> ExitCode:
-    """See it all work, on this machine: a Git repository, a broker, an agent with simulated bots, and the service.
+@click.option("--version", metavar="VERSION", help="Of Hummingbot.  [default: hummingbot_version]")
+@click.option(
+    "--into",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Folder of the environment.  [default: where this agent looks for it]",
+)
+@click.option(
+    "--wheel-cache",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Folder that keeps what was downloaded and built.  [default: uv's own cache]",
+)
+@click.option(
+    "--python",
+    metavar="INTERPRETER",
+    default=sys.executable,
+    help="Interpreter to build on.  [default: ours]",
+)
+@click.option(
+    "--timeout",
+    "limit_s",
+    type=click.FloatRange(min=1.0),
+    default=3600.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="For uv's work at most.",
+)
+@click.option("--force", is_flag=True, help="Make it anew even if it is there.")
+@output_option()
+@pass_invocation
+def install(
+    invocation: Invocation, /, version: str | None, into: Path | None, output: str, **options: object
+) -> ExitCode:
+    """Install Hummingbot into a virtual environment of its own, which uv makes.
 
-    Everything lives in a temporary folder and on 127.0.0.1; nothing is left behind without --keep. Git is all
-    that has to be there.
+    The first time takes some minutes, since Hummingbot is compiled, and about 2 GB; with what the cache keeps,
+    later ones take seconds. Where it is installed already, nothing happens. Killed half way, it leaves what
+    was there before; run it again.
     """
-    import signal
+    import msgspec
 
-    from reconciler.demo import run_demo
+    from reconciler.agent.install.environment import default_folder
+    from reconciler.agent.install.installer import InstallRequest
+    from reconciler.agent.install.installer import install as make
 
-    # A script's background jobs begin with SIGINT ignored.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    asyncio.run(run_demo(say, keep=keep))
+    settings = _settings(invocation)
+    version = version or settings.hummingbot_version
+    into = into or default_folder(settings.folder, version)
+    request = msgspec.structs.replace(InstallRequest(into=into, version=version), **options)
+    with waiting(f"installing Hummingbot {version} …") as show:
+        done = asyncio.run(make(request, lambda what: show(f"installing Hummingbot {version}: {what}")))
+    note(f"Hummingbot {done.marker.version} {'installed' if done.fresh else 'was installed already'}")
+    if output == "json":
+        made = {"version": done.marker.version, "python": str(done.python), "fresh": done.fresh}
+        say_json({"format": "reconciler.install/1", "exit_code": 0, **made})
+    else:
+        say(str(done.python))
     return ExitCode.OK
+
+
+@agent.command(
+    "doctor",
+    cls=CliCommand,
+    short_help="Say what is missing for real bots, and how to mend it.",
+    examples=[
+        ("agent doctor", ""),
+        ("agent --state-dir /var/lib/reconciler-agent doctor -o json", ""),
+        ("agent doctor --only broker --only state", "quick: a health check of a container"),
+        (
+            "agent doctor --time-from https://api.binance.com/api/v3/time",
+            "compare the clock with an exchange",
+        ),
+    ],
+)
+@click.option(
+    "--only", "chosen", multiple=True, metavar="CHECK", help="Make only this check; may be repeated."
+)
+@click.option(
+    "--time-from",
+    default="",
+    metavar="URL",
+    help="Compare the clock with the Date that this address answers; without, nobody is asked.",
+)
+@output_option()
+@pass_invocation
+def doctor(invocation: Invocation, chosen: tuple[str, ...], time_from: str, output: str) -> ExitCode:
+    """Look at all that real bots need here, and say what is missing and how to mend it.
+
+    Options of the agent stand before the word doctor: what is looked at is what an agent with these options
+    would use. Nothing is changed; secrets are counted, never shown. Exit code 1 if something is missing.
+    """
+    from reconciler.agent.doctor.checks import examine
+    from reconciler.agent.doctor.probes import Subject
+    from reconciler.cli.render.doctor import diagnosis_document, diagnosis_exit_code, diagnosis_text
+
+    invocation.log()
+    subject = Subject(settings=_settings(invocation), time_from=time_from)
+    with waiting("looking …"):
+        findings = asyncio.run(examine(subject, frozenset(chosen)))
+    if output == "json":
+        say_json(diagnosis_document(findings))
+    else:
+        say(diagnosis_text(findings))
+    return diagnosis_exit_code(findings)
+
+
+def _settings(invocation: Invocation) -> AgentSettings:
+    """Of an agent that was started with the options before the word below it."""
+    above = click.get_current_context().parent
+    assert above is not None, "it is a command below `agent`"
+    return settings_of_agent(invocation.settings(), **above.params)

@@ -1,4 +1,4 @@
-"""`status`, `logs`: what the bots do, as they tell it. Sends nothing."""
+"""`status`: what the bots do, as they report it. Sends nothing."""
 
 from __future__ import annotations
 
@@ -43,9 +43,8 @@ def status(
     Sync is one of in sync, pending (Git changed), drift (the bot changed), blocked, waiting, unknown and
     unmanaged (live, but in Git nowhere and not ours). Profits are in the quote asset of each pair.
     """
-    from reconciler.cli.observing import look_around
-    from reconciler.cli.overview import overview_document, overview_exit_code
-    from reconciler.cli.table import table
+    from reconciler.cli.render.status import overview_document, overview_exit_code, table
+    from reconciler.cli.snapshot import look_around
 
     invocation.log()
     plan, rows = asyncio.run(look_around(invocation.settings(), wait_s, quick=quick))
@@ -58,34 +57,3 @@ def status(
     else:
         say(table(shown) if shown else "no strategies")
     return overview_exit_code(shown)
-
-
-@command(
-    "Print what the bots log.",
-    examples=[
-        ("logs -f", ""),
-        ("logs -f btc-maker", ""),
-        ("logs --for 60 -o json", "a minute, one record a line"),
-    ],
-)
-@click.argument("keys", metavar="[NAME]...", nargs=-1, type=StrategyKey())
-@click.option("-f", "--follow", is_flag=True, help="Go on until Ctrl-C.")
-@click.option(
-    "--for",
-    "for_s",
-    type=click.FloatRange(min=0.0),
-    default=5.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Without -f: listen this long.",
-)
-@output_option()
-@broker_option
-@pass_invocation
-def logs(invocation: Invocation, keys: tuple[Key, ...], follow: bool, for_s: float, output: str) -> ExitCode:
-    """Print what the bots log, as it comes. Brokers keep no logs: what was said before is gone."""
-    from reconciler.cli.observing import listen
-
-    invocation.log()
-    asyncio.run(listen(invocation.settings(), frozenset(keys), None if follow else for_s, output))
-    return ExitCode.OK

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from reconciler.errors import Problem
 
 
-class Kind(NamedTuple):
+class ProblemKind(NamedTuple):
     """`said`: matches a part of what problems of this kind say. `about`: the rule, in a sentence."""
 
     id: str
@@ -23,13 +23,13 @@ class Kind(NamedTuple):
     said: re.Pattern[str]
 
 
-def _kind(id_: str, about: str, said: str) -> Kind:
-    return Kind(id_, about, re.compile(said))
+def _kind(id_: str, about: str, said: str) -> ProblemKind:
+    return ProblemKind(id_, about, re.compile(said))
 
 
 OTHER = _kind("invalid", "A strategy file says something that cannot be applied.", "")
 
-KINDS: Sequence[Kind] = (
+KINDS: Sequence[ProblemKind] = (
     _kind("policy", "A strategy keeps to the rules of the settings.", r"\bpolicy\.[a-z_]+"),
     _kind("syntax", "A strategy file is YAML in UTF-8.", r"^not YAML|^not UTF-8|^UTF-16"),
     _kind("too-large", "A strategy file stays within the limits of size and depth.",
@@ -67,11 +67,11 @@ KINDS: Sequence[Kind] = (
 """In order: the first that fits counts."""
 
 
-def kind_of(problem: Problem) -> Kind:
+def kind_of(problem: Problem) -> ProblemKind:
     """The kind of a problem; OTHER if it cannot be told."""
     return _kind_of(problem.what)
 
 
 @lru_cache(1024)
-def _kind_of(what: str) -> Kind:
+def _kind_of(what: str) -> ProblemKind:
     return next(kind for kind in KINDS if kind.said.search(what))

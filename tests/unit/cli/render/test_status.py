@@ -8,8 +8,7 @@ from decimal import Decimal
 import click
 import pytest
 
-from reconciler.cli.overview import Row, Sides, overview_exit_code, rows
-from reconciler.cli.table import age_text, table
+from reconciler.cli.render.status import Row, Sides, age_text, overview_exit_code, rows, table
 from reconciler.errors import ExitCode
 from reconciler.model.change import Action, Change, Plan, Reason
 from reconciler.model.spec import StrategySpec
