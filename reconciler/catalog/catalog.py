@@ -15,6 +15,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
+import jsonschema_rs
 import msgspec
 
 from reconciler.catalog.relations import broken
@@ -257,6 +258,4 @@ class Catalog:
 
 
 def _compiled(schema: Mapping[str, Any]) -> Any:  # noqa: ANN401  (jsonschema-rs has no public validator type)
-    import jsonschema_rs  # 25 ms, which a command that checks no file need not wait for
-
     return jsonschema_rs.Draft202012Validator(dict(schema))

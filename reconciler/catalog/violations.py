@@ -70,7 +70,7 @@ def explain(
 @cache
 def validator_class() -> Any:
     """Draft 2020-12 as jsonschema-rs reads it: Decimals are numbers, 1.0 is whole, $ is the very end."""
-    from jsonschema import Draft202012Validator  # 0.15 s, which only who made a mistake waits for
+    from jsonschema import Draft202012Validator  # 0.15 s, which only a file with a mistake is worth
     from jsonschema.validators import extend
 
     def is_whole(_: object, value: object) -> bool:

@@ -56,7 +56,7 @@ class Shop:
         return int(self.wheels.busy.read_text())
 
     def around(self) -> set[str]:
-        """What stands beside the environment."""
+        """What is next to the environment."""
         return {entry.name for entry in self.place.parent.iterdir()}
 
 

@@ -1,4 +1,4 @@
-"""Each fact gets the verdict that it deserves, and each verdict that is not ok comes with a way to mend it."""
+"""Each fact gets its verdict, and each verdict that is not ok comes with a fix."""
 
 from __future__ import annotations
 

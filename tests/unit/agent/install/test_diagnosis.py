@@ -1,4 +1,4 @@
-"""What uv says becomes a cause and a way to mend it. The words are those of uv 0.13 and gcc 12."""
+"""The output of uv becomes a cause and a fix. Its words are those of uv 0.13 and gcc 12."""
 
 from __future__ import annotations
 
