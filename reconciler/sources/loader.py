@@ -23,7 +23,7 @@ from reconciler.sources.base import Checked, Files, Head, Revision, Source, Tree
 from reconciler.sources.cache import SLACK, ResultCache
 from reconciler.sources.check import check
 from reconciler.sources.git_source import GitSource
-from reconciler.sources.policy import PolicyRules
+from reconciler.sources.policy.rules import PolicyRules
 from reconciler.sources.worktree import WorktreeSource
 from reconciler.sources.yaml.document import MAX_BYTES
 from reconciler.sources.yaml.reader import is_strategy_file

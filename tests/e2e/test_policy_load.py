@@ -13,7 +13,7 @@ from reconciler.settings.model import PolicySettings, SourceSettings
 from reconciler.sources.base import Revision
 from reconciler.sources.git_source import GitSource
 from reconciler.sources.loader import Loader
-from reconciler.sources.policy import PolicyRules
+from reconciler.sources.policy.rules import PolicyRules
 from reconciler.sources.worktree import WorktreeSource
 from tests.support.repositories import Repository, strategy
 

@@ -10,7 +10,7 @@ from reconciler.errors import Problem
 from reconciler.settings.model import PolicySettings
 from reconciler.sources.base import Checked
 from reconciler.sources.check import check
-from reconciler.sources.policy import PolicyRules
+from reconciler.sources.policy.rules import PolicyRules
 
 
 def maker(pair: str = "BTC-USDT", exchange: str = "binance", head: str = "", **config: Any) -> str:

@@ -1,5 +1,5 @@
 """
-On which markets a strategy trades and how much it orders there at once, worked out of its file and its type. Pure.
+Reads from a strategy's file and type on which markets it trades and how much it orders there at once. Pure.
 
 Rule 1: the file's exchange and trading_pair are its first market; a schema says which config fields name another one
 (`x-role: exchange|pair` with `x-venue: 2`). Exchanges that only lend a price or candles have no `x-venue`.
@@ -13,8 +13,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from reconciler.catalog import Catalog, Field
-from reconciler.catalog.catalog import TEXT
+from reconciler.catalog.catalog import TEXT, Catalog, Field
 from reconciler.model.spec import Config, StrategySpec, Wish
 from reconciler.sources.yaml.document import Path
 
@@ -54,33 +53,28 @@ class Venues:
         own = Traded(Market(spec.exchange, spec.trading_pair), ("exchange",), ("trading_pair",))
         if not self._others and not self._listed:
             return [own] if self._has_own else []
-        found = {own.market: own} if self._has_own else {}
-        for traded in (*self._further_pairs(spec), *self._further_venues(spec)):
-            found.setdefault(traded.market, traded)
-        return list(found.values())
-
-    def _further_pairs(self, spec: StrategySpec) -> Iterator[Traded]:
-        """Of a type that trades several pairs on its exchange."""
+        found = [own] if self._has_own else []
         value = spec.config.get(self._listed, ()) if self._listed else ()
         pairs = value.split(",") if isinstance(value, str) else value
         for index, pair in enumerate(pairs if isinstance(pairs, list) else ()):
             below = () if isinstance(value, str) else (index,)
-            yield Traded(
-                Market(spec.exchange, str(pair).strip()), ("exchange",), (CONFIG, self._listed, *below)
-            )
-
-    def _further_venues(self, spec: StrategySpec) -> Iterator[Traded]:
+            market = Market(spec.exchange, str(pair).strip())
+            found.append(Traded(market, ("exchange",), (CONFIG, self._listed, *below)))
         for roles in self._others:
-            exchange = (
-                at(spec.config, self._fields, roles[_EXCHANGE]) if _EXCHANGE in roles else spec.exchange
-            )
-            pair = at(spec.config, self._fields, roles[_PAIR]) if _PAIR in roles else spec.trading_pair
+            exchange, pair = spec.exchange, spec.trading_pair
+            exchange_at: Path = ("exchange",)
+            pair_at: Path = ("trading_pair",)
+            if _EXCHANGE in roles:
+                exchange = at(spec.config, self._fields, roles[_EXCHANGE])
+                exchange_at = (CONFIG, *roles[_EXCHANGE])
+            if _PAIR in roles:
+                pair, pair_at = at(spec.config, self._fields, roles[_PAIR]), (CONFIG, *roles[_PAIR])
             if isinstance(exchange, str) and isinstance(pair, str):
-                yield Traded(
-                    Market(exchange, pair),
-                    (CONFIG, *roles[_EXCHANGE]) if _EXCHANGE in roles else ("exchange",),
-                    (CONFIG, *roles[_PAIR]) if _PAIR in roles else ("trading_pair",),
-                )
+                found.append(Traded(Market(exchange, pair), exchange_at, pair_at))
+        first: dict[Market, Traded] = {}
+        for traded in found:
+            first.setdefault(traded.market, traded)
+        return list(first.values())
 
 
 def _others(properties: Mapping[str, Any]) -> list[dict[str, Path]]:
@@ -124,52 +118,39 @@ class Amount(NamedTuple):
 
 
 def ordered(config: Config, fields: Mapping[str, Field]) -> Amount | None:
-    """What a strategy of a type with these fields orders; None if its config does not tell."""
+    """What a strategy of a type with these fields orders; None if its config does not say.
+
+    In Hummingbot's order: level lists come before an override, an override comes before equal levels.
+    """
     base, quote = fields.get(_AMOUNT), fields.get(_TOTAL)
-    if base is not None and base.unit == BASE:
-        return _in_base(config, fields)
-    if quote is not None and quote.unit == QUOTE:
-        size = number(said(config, fields, _TOTAL))
-        return None if size is None else Amount(QUOTE, size, (CONFIG, _TOTAL))
-    return None
-
-
-def _in_base(config: Config, fields: Mapping[str, Field]) -> Amount | None:
-    """In Hummingbot's order: level lists come before an override, that before equal levels."""
+    if base is None or base.unit != BASE:
+        total = number(said(config, fields, _TOTAL)) if quote is not None and quote.unit == QUOTE else None
+        return None if total is None else Amount(QUOTE, total, (CONFIG, _TOTAL))
     if config.get(_SPLIT) is True:
-        sides = [sum((size for _, size in numbers(config.get(name))), Decimal()) for name in _SIDES]
-        return Amount(BASE, max(sides), (CONFIG, _SIDES[sides.index(max(sides))]))
+        sums = [sum((size for _, size in numbers(config.get(name))), Decimal()) for name in _SIDES]
+        return Amount(BASE, max(sums), (CONFIG, _SIDES[sums.index(max(sums))]))
     if override := config.get(_OVERRIDE):
-        return Amount(BASE, _larger_side(override), (CONFIG, _OVERRIDE))
+        sides = {"buy": Decimal(), "sell": Decimal()}
+        for side, _, size in override.values() if isinstance(override, Mapping) else ():
+            sides[side] += Decimal(size)
+        return Amount(BASE, max(sides.values()), (CONFIG, _OVERRIDE))
     amount, step = number(said(config, fields, _AMOUNT)), number(said(config, fields, "order_level_amount"))
     if amount is None:
         return None
-    levels = _levels(config, fields)
+    mode = config.get("order_levels_mode")  # where avellaneda keeps its `order_levels`
+    levels = number(mode.get("order_levels")) if isinstance(mode, Mapping) else None
+    if levels is None:
+        levels = number(said(config, fields, "order_levels"))
+    if levels is None:
+        levels = Decimal(1)
     size = amount * levels + (step or Decimal()) * levels * (levels - 1) / 2
     return Amount(BASE, size, (CONFIG, _AMOUNT))
-
-
-def _larger_side(override: object) -> Decimal:
-    """Of orders by name, each a list of side, spread and amount."""
-    sides = {"buy": Decimal(), "sell": Decimal()}
-    for order in override.values() if isinstance(override, Mapping) else ():
-        side, _, size = order
-        sides[side] += Decimal(size)
-    return max(sides.values())
-
-
-def _levels(config: Config, fields: Mapping[str, Field]) -> Decimal:
-    """Orders on each side; `order_levels`, which avellaneda keeps below `order_levels_mode`."""
-    mode = config.get("order_levels_mode")
-    below = number(mode.get("order_levels")) if isinstance(mode, Mapping) else None
-    levels = number(said(config, fields, "order_levels"))
-    return next((count for count in (below, levels) if count is not None), Decimal(1))
 
 
 LEVERAGE = "leverage"
 
 
-class Kind(NamedTuple):
+class StrategyKind(NamedTuple):
     """One strategy type. `leverages`: its fields that multiply what is at risk."""
 
     name: str
@@ -178,11 +159,11 @@ class Kind(NamedTuple):
     leverages: tuple[Field, ...]
 
 
-def kind_of(catalog: Catalog, strategy_type: str) -> Kind:
+def kind_of(catalog: Catalog, strategy_type: str) -> StrategyKind:
     """The type must be known."""
     fields = catalog.fields(strategy_type)
     leverages = (field for name, field in fields.items() if name.rpartition("_")[2] == LEVERAGE)
-    return Kind(strategy_type, fields, Venues(catalog, strategy_type), tuple(leverages))
+    return StrategyKind(strategy_type, fields, Venues(catalog, strategy_type), tuple(leverages))
 
 
 CONFIG = "config"
@@ -206,16 +187,13 @@ def numbers(value: object) -> list[tuple[Path, Decimal]]:
     """The numbers of a field and where below it they stand: a number, a list, or a text with commas."""
     if isinstance(value, str):
         parts = [part.strip() for part in value.split(",")]
-        return [((), Decimal(part)) for part in parts if _is_plain(part)]
+        digits = ((part, part.removeprefix("-").replace(".", "", 1)) for part in parts)
+        return [((), Decimal(part)) for part, only in digits if only.isascii() and only.isdigit()]
     if isinstance(value, list):
         items = ((index, number(item)) for index, item in enumerate(value))
         return [((index,), item) for index, item in items if item is not None]
     single = number(value)
     return [] if single is None else [((), single)]
-
-
-def _is_plain(text: str) -> bool:
-    return text.isascii() and text.removeprefix("-").replace(".", "", 1).isdigit()
 
 
 def at(config: Config, fields: Mapping[str, Field], path: Path) -> Any:  # noqa: ANN401

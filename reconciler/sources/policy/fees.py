@@ -1,8 +1,8 @@
 """
-`policy.fees`: values that make a strategy trade at a loss against the fee. Pure.
+Applies `policy.fees`: finds values that make a strategy trade at a loss against the fee. Pure.
 
 Rule 1: what an exchange takes is what the settings say; nothing is assumed.
-Rule 2: only a loss that follows from the values themselves is told: a trade there and back, at the prices that the
+Rule 2: only a loss that follows from the values themselves is reported: a trade there and back, at the prices that the
 strategy asks for, earns no more than its fees.
 """
 
@@ -16,7 +16,7 @@ from reconciler.catalog.units import FRACTION, PERCENT, in_percent, plainly
 from reconciler.errors import Severity
 from reconciler.model.spec import StrategySpec
 from reconciler.settings.model import DEFAULT_FEES, FeeRow
-from reconciler.sources.policy.exposure import CONFIG, Kind, Traded, numbers, said
+from reconciler.sources.policy.exposure import CONFIG, StrategyKind, Traded, numbers, said
 from reconciler.sources.policy.findings import Finding, Spot
 
 _UNITS = {PERCENT: PERCENT, FRACTION: FRACTION, "fractions": FRACTION}
@@ -51,15 +51,28 @@ class Losses:
     def __init__(self, fees: Mapping[str, FeeRow]) -> None:
         self._fees = fees
 
-    def __call__(self, spec: StrategySpec, kind: Kind, markets: list[Traded]) -> Iterator[Finding]:
+    def __call__(self, spec: StrategySpec, kind: StrategyKind, markets: list[Traded]) -> Iterator[Finding]:
         if not markets:
             return
         first, last = markets[0].market.exchange, markets[-1].market.exchange
+        maker, other = self._of(first).maker, self._of(first).maker
+        fees = f"two maker fees on {first}"
+        if kind.name in _UNPAID:
+            other = self._of(last).taker
+            fees = f"the maker fee on {first} and the taker fee on {last}"
+        if maker is None or other is None:
+            return
+        fees_pct = maker + other
         for margin in _margins(spec, kind):
-            is_across = kind.name in _UNPAID
-            fees = self._across(first, last) if is_across else self._there_and_back(first)
-            if fees is not None and margin.earned_pct <= fees[1]:
-                yield _finding(spec, margin, *fees)
+            lost = fees_pct - margin.earned_pct
+            if lost < 0:
+                continue
+            earned, paid = plainly(margin.earned_pct), plainly(fees_pct)
+            result = f"each round trip loses {plainly(lost)} %" if lost else "a round trip earns nothing"
+            left_out = "" if margin.field in spec.config else "left out: "
+            what = f"{left_out}{margin.words} {earned} %, but {fees} (policy.fees) take {paid} %: {result}"
+            spot = Spot(spec, (CONFIG, margin.field))
+            yield Finding(spot, what, f"bring it above {paid} %", Severity.WARNING)
 
     def _of(self, exchange: str) -> FeeRow:
         """Paper trading is held to the fees of the exchange that it is about."""
@@ -68,61 +81,32 @@ class Losses:
                 return self._fees[name]
         return FeeRow()
 
-    def _there_and_back(self, exchange: str) -> tuple[str, Decimal] | None:
-        maker = self._of(exchange).maker
-        return None if maker is None else (f"two maker fees on {exchange}", 2 * maker)
-
-    def _across(self, first: str, second: str) -> tuple[str, Decimal] | None:
-        maker, taker = self._of(first).maker, self._of(second).taker
-        if maker is None or taker is None:
-            return None
-        return f"the maker fee on {first} and the taker fee on {second}", maker + taker
-
-
-def _finding(spec: StrategySpec, margin: Margin, fees: str, fees_pct: Decimal) -> Finding:
-    earned, paid = plainly(margin.earned_pct), plainly(fees_pct)
-    lost = fees_pct - margin.earned_pct
-    result = f"each round trip loses {plainly(lost)} %" if lost else "a round trip earns nothing"
-    left_out = "" if margin.field in spec.config else "left out: "
-    what = f"{left_out}{margin.words} {earned} %, but {fees} (policy.fees) take {paid} %: {result}"
-    return Finding(Spot(spec, (CONFIG, margin.field)), what, f"bring it above {paid} %", Severity.WARNING)
-
-
-def _margins(spec: StrategySpec, kind: Kind) -> Iterator[Margin]:
-    if kind.name in _UNPAID:
-        yield from _single(spec, kind, "min_profitability")
-    elif any(name in kind.fields for name in _PROFITS):
-        for name in _PROFITS:
-            yield from _single(spec, kind, name) if _is_a_price(spec, kind, name) else ()
-    elif not any(spec.config.get(name) for name in _OTHERWISE):
-        yield from _spreads(spec, kind)
-
 
 _OTHERWISE = ("add_transaction_costs", "split_order_levels_enabled", "order_override")
 """Where one of these is set, orders stand elsewhere than bid_spread and ask_spread say."""
 
 
-def _is_a_price(spec: StrategySpec, kind: Kind, name: str) -> bool:
-    if name != "take_profit":
-        return name in kind.fields
-    order_type = "take_profit_order_type"
-    return order_type in kind.fields and said(spec.config, kind.fields, order_type) in _LIMIT_ORDERS
+def _margins(spec: StrategySpec, kind: StrategyKind) -> Iterator[Margin]:
+    """The margins that follow from the config itself, whichever way the type states them."""
+    if kind.name in _UNPAID:
+        least = _least_pct(spec, kind, "min_profitability")
+        if least is not None:
+            yield Margin("min_profitability", "a trade earns as little as", least)
+    elif any(name in kind.fields for name in _PROFITS):
+        order_type = said(spec.config, kind.fields, "take_profit_order_type")
+        is_price = "take_profit_order_type" in kind.fields and order_type in _LIMIT_ORDERS
+        for name in _PROFITS:
+            least = _least_pct(spec, kind, name)
+            if least is not None and (is_price or name != "take_profit"):
+                yield Margin(name, "closing there earns", least)
+    elif not any(spec.config.get(name) for name in _OTHERWISE):
+        for bid, ask in _SPREADS:
+            below, above = _least_pct(spec, kind, bid), _least_pct(spec, kind, ask)
+            if below is not None and above is not None:
+                yield Margin(bid, f"{bid} + {ask} =", below + above)
 
 
-def _single(spec: StrategySpec, kind: Kind, name: str) -> Iterator[Margin]:
-    least = _least_pct(spec, kind, name)
-    if least is not None:
-        yield Margin(name, "closing there earns" if name in _PROFITS else "a trade earns as little as", least)
-
-
-def _spreads(spec: StrategySpec, kind: Kind) -> Iterator[Margin]:
-    for bid, ask in _SPREADS:
-        below, above = _least_pct(spec, kind, bid), _least_pct(spec, kind, ask)
-        if below is not None and above is not None:
-            yield Margin(bid, f"{bid} + {ask} =", below + above)
-
-
-def _least_pct(spec: StrategySpec, kind: Kind, name: str) -> Decimal | None:
+def _least_pct(spec: StrategySpec, kind: StrategyKind, name: str) -> Decimal | None:
     """The smallest number of a field, in percent; None if it has none, or is in another unit."""
     field = kind.fields.get(name)
     values = numbers(said(spec.config, kind.fields, name)) if field and field.unit in _UNITS else []

@@ -1,5 +1,5 @@
 """
-What a rule finds: at which value of which strategy, in words; and the files of a tree with their findings. Pure.
+Describes what a rule finds (at which value of which strategy, in words) and adds findings to a tree's files. Pure.
 
 Rule 1: the texts of the few files that a finding is about come from the caller, for their places.
 Rule 2: a strategy that breaks a rule is as one whose file is invalid: whatever happens to those happens to it.
@@ -48,7 +48,7 @@ class Finding(NamedTuple):
     more: int = 0
 
 
-def beside(spots: Sequence[Spot]) -> Iterator[tuple[Spot, tuple[Spot, ...], int]]:
+def with_others(spots: Sequence[Spot]) -> Iterator[tuple[Spot, tuple[Spot, ...], int]]:
     """Each spot, the first few of the others, and how many more there are."""
     few = spots[: MOST_NAMED + 1]
     for index, spot in enumerate(spots):
@@ -74,31 +74,29 @@ def with_findings(files: Files, found: Sequence[Finding], texts: Texts) -> Files
     for finding in found:
         by_file.setdefault(finding.spot.spec.location.file, []).append(finding)
     return tuple(
-        (path, _with(checked, by_file[path], places) if path in by_file else checked)
+        (path, _judged(checked, by_file[path], places) if path in by_file else checked)
         for path, checked in files
     )
 
 
-def _with(checked: Checked, found: list[Finding], places: _SpotPlaces) -> Checked:
+def _judged(checked: Checked, found: list[Finding], places: _SpotPlaces) -> Checked:
     """`checked` with findings; the strategies of those that are errors count as broken documents."""
     wrong = {finding.spot.spec.location for finding in found if finding.severity is Severity.ERROR}
-    problems = sorted([*checked.problems, *(_problem(finding, places) for finding in found)])
+    problems = list(checked.problems)
+    for finding in found:
+        what = finding.what
+        if finding.others:
+            named = [f"{other.name} at {places.of(other)}" for other in finding.others]
+            more = [f"{finding.more:,} more"] if finding.more else []
+            what = f"{what} (see {', '.join([*named, *more])})"
+        place, path = places.of(finding.spot), dotted(finding.spot.path)
+        problems.append(Problem(place, path, one_line(what), one_line(finding.fix), finding.severity))
     broken = (spec.name for spec in checked.specs if spec.location in wrong)
     return Checked(
         tuple(spec for spec in checked.specs if spec.location not in wrong),
-        tuple(problems),
+        tuple(sorted(problems)),
         (*checked.broken, *broken),
     )
-
-
-def _problem(finding: Finding, places: _SpotPlaces) -> Problem:
-    what = finding.what
-    if finding.others:
-        named = [f"{other.name} at {places.of(other)}" for other in finding.others]
-        more = [f"{finding.more:,} more"] if finding.more else []
-        what = f"{what} (see {', '.join([*named, *more])})"
-    path = dotted(finding.spot.path)
-    return Problem(places.of(finding.spot), path, one_line(what), one_line(finding.fix), finding.severity)
 
 
 class _SpotPlaces:

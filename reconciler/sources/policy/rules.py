@@ -9,22 +9,30 @@ typo in it guards nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from reconciler.catalog import Catalog
+from reconciler.catalog.catalog import Catalog
 from reconciler.catalog.units import plainly
 from reconciler.catalog.violations import listed, nearest
 from reconciler.errors import SettingsError, Severity
 from reconciler.model.spec import StrategySpec
 from reconciler.settings.model import DEFAULT_FEES, OFF, PolicySettings
 from reconciler.sources.base import Files
-from reconciler.sources.policy.exposure import CONFIG, Kind, Traded, kind_of, number, said
+from reconciler.sources.policy.exposure import (
+    CONFIG,
+    Market,
+    StrategyKind,
+    Traded,
+    kind_of,
+    may_trade,
+    number,
+    said,
+)
 from reconciler.sources.policy.fees import Losses
-from reconciler.sources.policy.findings import Finding, Spot, Texts, with_findings
-from reconciler.sources.policy.fleet import Exclusive, Totals, total_limits
-from reconciler.sources.policy.tables import Limits, bound_in, matches, path_of
+from reconciler.sources.policy.findings import Finding, Spot, Texts, with_findings, with_others
+from reconciler.sources.policy.tables import Limits, Totals, bound_in, matches, path_of, total_limits
 
 
 class PolicyRules:
@@ -35,14 +43,18 @@ class PolicyRules:
     """
 
     def __init__(self, policy: PolicySettings, catalog: Catalog) -> None:
-        wrong = list(_unknown(policy, catalog))
+        wrong = list(_never_apply(policy, catalog))
         if wrong:
             raise SettingsError("settings are wrong:\n" + "\n".join(wrong))
         self._policy = policy
         self._catalog = catalog
-        self._alone = tuple(_alone(policy))
+        self._alone = [*simple_rules(policy)]
+        if policy.limits:
+            self._alone.append(Limits(policy))
+        if policy.fees:
+            self._alone.append(Losses(policy.fees))
         self._totals = total_limits(policy)
-        self._kinds: dict[str, Kind] = {}
+        self._kinds: dict[str, StrategyKind] = {}
 
     @property
     def are_set(self) -> bool:
@@ -57,74 +69,50 @@ class PolicyRules:
         """
         if not self.are_set:
             return files
-        return with_findings(files, self._find(spec for _, checked in files for spec in checked.specs), texts)
-
-    def _find(self, specs: Iterable[StrategySpec]) -> list[Finding]:
-        """What the strategies of a whole fleet do that they should not."""
         found: list[Finding] = []
         together = (Exclusive(self._policy), Totals(self._totals))
-        for spec in specs:
-            kind = self._kind(spec.strategy_type)
+        for spec in (spec for _, checked in files for spec in checked.specs):
+            kind = self._kinds.get(spec.strategy_type)
+            if kind is None:
+                kind = self._kinds[spec.strategy_type] = kind_of(self._catalog, spec.strategy_type)
             markets = kind.venues.of(spec)
             for rule in self._alone:
                 found += rule(spec, kind, markets)
             for shared in together:
                 shared.add(spec, kind, markets)
-        return [*found, *(finding for shared in together for finding in shared.findings())]
-
-    def _kind(self, strategy_type: str) -> Kind:
-        kind = self._kinds.get(strategy_type)
-        if kind is None:
-            kind = self._kinds[strategy_type] = kind_of(self._catalog, strategy_type)
-        return kind
+        for shared in together:
+            found += shared.findings()
+        return with_findings(files, found, texts)
 
 
-def _alone(policy: PolicySettings) -> Iterator[Rule]:
-    yield from simple_rules(policy)
-    if policy.limits:
-        yield Limits(policy)
-    if policy.fees:
-        yield Losses(policy.fees)
-
-
-# -- settings that could never apply
-
-
-def _unknown(policy: PolicySettings, catalog: Catalog) -> Iterator[str]:
+def _never_apply(policy: PolicySettings, catalog: Catalog) -> Iterator[str]:
+    """What is wrong with settings that could never apply: an exchange, field or unit that nothing has."""
     exchanges = {name for kind in catalog.types for name in catalog.exchanges(kind)}
     named = [(f"policy.limits.{index}.exchange", row.exchange) for index, row in enumerate(policy.limits)]
-    named += [
-        (f"policy.max_total_amount.{index}.exchange", row.exchange)
-        for index, row in enumerate(policy.max_total_amount)
-    ]
+    totals = enumerate(policy.max_total_amount)
+    named += [(f"policy.max_total_amount.{index}.exchange", row.exchange) for index, row in totals]
     named += [(f"policy.fees.{name}", name) for name in policy.fees if name != DEFAULT_FEES]
     for key, name in named:
         if exchanges and "*" not in name and name not in exchanges:
-            yield _told(key, f"Hummingbot knows no exchange {name}", nearest(name, exchanges))
-    yield from _unknown_fields(policy, catalog)
-
-
-def _unknown_fields(policy: PolicySettings, catalog: Catalog) -> Iterator[str]:
+            yield _wrong(key, f"Hummingbot knows no exchange {name}", nearest(name, exchanges))
     for index, row in enumerate(policy.limits):
         name = path_of(row.field)[0]
         units = [fields[name].unit for kind in catalog.types if name in (fields := catalog.fields(kind))]
         if not units:
-            known = {field for kind in catalog.types for field in catalog.fields(kind)}
-            near = nearest(name, known)
+            near = nearest(name, {field for kind in catalog.types for field in catalog.fields(kind)})
             what = f"no strategy type has a field {name}"
-            yield _told(f"policy.limits.{index}.field", what, f"config.{near}" if near else "")
+            yield _wrong(f"policy.limits.{index}.field", what, f"config.{near}" if near else "")
         for bound in (row.min, row.max) if units else ():
             if bound and all(bound_in(bound, unit) is None for unit in units):
-                what = f"{bound} has a unit, which {name} does not take"
-                yield _told(f"policy.limits.{index}", what, "")
+                yield _wrong(f"policy.limits.{index}", f"{bound} has a unit, which {name} does not take", "")
 
 
-def _told(key: str, what: str, near: str) -> str:
+def _wrong(key: str, what: str, near: str) -> str:
     fix = f"did you mean {near}?" if near else "mend it in the settings"
     return f"{key}: {what}\n    fix: {fix}"
 
 
-Rule: TypeAlias = Callable[[StrategySpec, Kind, list[Traded]], Iterator[Finding]]
+Rule: TypeAlias = Callable[[StrategySpec, StrategyKind, list[Traded]], Iterator[Finding]]
 """A strategy, its type and its markets → what is wrong with it."""
 
 PERPETUAL = "_perpetual"
@@ -149,11 +137,12 @@ def simple_rules(policy: PolicySettings) -> Iterator[Rule]:
 def _max_leverage(most: Decimal, severity: Severity) -> Rule:
     """A default counts where there is leverage; what is written counts everywhere: exchanges change."""
 
-    def rule(spec: StrategySpec, kind: Kind, markets: list[Traded]) -> Iterator[Finding]:
+    def rule(spec: StrategySpec, kind: StrategyKind, markets: list[Traded]) -> Iterator[Finding]:
         for field in kind.leverages:
             value = number(said(spec.config, kind.fields, field.name))
             is_written = field.name in spec.config
-            if value is None or value <= most or not (is_written or _has_leverage(markets)):
+            has_leverage = any(PERPETUAL in traded.market.exchange for traded in markets)
+            if value is None or value <= most or not (is_written or has_leverage):
                 continue
             what = f"{'' if is_written else 'left out, Hummingbot uses '}{plainly(value)}"
             what = f"{what}: more than policy.max_leverage = {plainly(most)} allows"
@@ -163,12 +152,8 @@ def _max_leverage(most: Decimal, severity: Severity) -> Rule:
     return rule
 
 
-def _has_leverage(markets: Iterable[Traded]) -> bool:
-    return any(PERPETUAL in traded.market.exchange for traded in markets)
-
-
 def _allowed_exchanges(allowed: tuple[str, ...], severity: Severity) -> Rule:
-    def rule(spec: StrategySpec, kind: Kind, markets: list[Traded]) -> Iterator[Finding]:
+    def rule(spec: StrategySpec, kind: StrategyKind, markets: list[Traded]) -> Iterator[Finding]:
         del kind
         own = [(spec.exchange, ("exchange",))]
         for exchange, path in dict(
@@ -182,7 +167,7 @@ def _allowed_exchanges(allowed: tuple[str, ...], severity: Severity) -> Rule:
 
 
 def _allowed_types(allowed: tuple[str, ...], severity: Severity) -> Rule:
-    def rule(spec: StrategySpec, kind: Kind, markets: list[Traded]) -> Iterator[Finding]:
+    def rule(spec: StrategySpec, kind: StrategyKind, markets: list[Traded]) -> Iterator[Finding]:
         del markets
         if not _is_allowed(kind.name, allowed):
             what = f"{kind.name} is not among policy.allowed_strategy_types"
@@ -196,7 +181,7 @@ def _is_allowed(name: str, allowed: tuple[str, ...]) -> bool:
 
 
 def _required_labels(labels: tuple[str, ...], severity: Severity) -> Rule:
-    def rule(spec: StrategySpec, kind: Kind, markets: list[Traded]) -> Iterator[Finding]:
+    def rule(spec: StrategySpec, kind: StrategyKind, markets: list[Traded]) -> Iterator[Finding]:
         del kind, markets
         for label in labels:
             if not spec.labels.get(label, "").strip():
@@ -208,10 +193,47 @@ def _required_labels(labels: tuple[str, ...], severity: Severity) -> Rule:
 
 
 def _required_owner(severity: Severity) -> Rule:
-    def rule(spec: StrategySpec, kind: Kind, markets: list[Traded]) -> Iterator[Finding]:
+    def rule(spec: StrategySpec, kind: StrategyKind, markets: list[Traded]) -> Iterator[Finding]:
         del kind, markets
         if not spec.owner.strip():
             what = "is missing or empty, but policy.require_owner asks for one"
             yield Finding(Spot(spec, ("owner",)), what, "add owner: and who answers for it", severity)
 
     return rule
+
+
+class Account(NamedTuple):
+    """One profile of credentials: names are the agent's, so that each target has its own."""
+
+    target: str
+    name: str
+
+
+class Exclusive:
+    """`policy.exclusive_markets`: one strategy for each account and market. Made for one look at the fleet."""
+
+    def __init__(self, policy: PolicySettings) -> None:
+        self._mode = policy.exclusive_markets
+        self._traders: dict[tuple[Account, Market], list[Spot]] = {}
+
+    def add(self, spec: StrategySpec, kind: StrategyKind, markets: list[Traded]) -> None:
+        del kind
+        if self._mode == OFF or not may_trade(spec):
+            return
+        account = Account(spec.target, spec.account)
+        for traded in markets:
+            self._traders.setdefault((account, traded.market), []).append(Spot(spec, traded.pair_at))
+
+    def findings(self) -> Iterator[Finding]:
+        """One for each of those that share a market, naming the others."""
+        for (account, market), spots in self._traders.items():
+            one_each = list({spot.name: spot for spot in spots}.values())
+            if len(one_each) == 1:
+                continue
+            what = (
+                f"{market} is traded with account {account.name} by more than one strategy, "
+                f"which policy.exclusive_markets forbids"
+            )
+            fix = "give one of them another account or pair, or stop it (state: stopped)"
+            for spot, others, more in with_others(one_each):
+                yield Finding(spot, what, fix, Severity(self._mode), others, more)

@@ -1,13 +1,14 @@
 """
-Tables of `policy`: the row that counts for a market, and the rule of `policy.limits`. Pure.
+Applies the tables of `policy`: `policy.limits` to each strategy, `policy.max_total_amount` to the whole fleet. Pure.
 
-Of the rows of one severity the first that fits counts: exceptions stand before what holds in general, and a
-warning may stand beside an error.
+Rule 1: of the rows of one severity the first that fits a market counts: exceptions stand before what holds in
+general, and a warning may apply together with an error.
+Rule 2: a total that is too much is a finding of each strategy with a share in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -17,8 +18,19 @@ from reconciler.catalog.units import FRACTION, convert, in_percent, plainly
 from reconciler.errors import Severity
 from reconciler.model.spec import StrategySpec
 from reconciler.settings.model import LimitRow, PolicySettings, TotalRow
-from reconciler.sources.policy.exposure import CONFIG, Kind, Market, Traded, at, numbers
-from reconciler.sources.policy.findings import Finding, Spot
+from reconciler.sources.policy.exposure import (
+    BASE,
+    CONFIG,
+    QUOTE,
+    Market,
+    StrategyKind,
+    Traded,
+    at,
+    may_trade,
+    numbers,
+    ordered,
+)
+from reconciler.sources.policy.findings import Finding, Spot, with_others
 from reconciler.sources.yaml.document import Path
 
 Row = TypeVar("Row", TotalRow, LimitRow)
@@ -36,21 +48,20 @@ class Rows(Generic[Row]):
     """`severity`: of rows that have none of their own."""
 
     def __init__(self, rows: Iterable[Row], severity: str) -> None:
-        self._rows: list[Fitting[Row]] = [Fitting(Severity(row.severity or severity), row) for row in rows]
-        self.fitting: Callable[[Market], tuple[Fitting[Row], ...]] = lru_cache(_KNOWN_MARKETS)(self._fitting)
+        fittings = [Fitting(Severity(row.severity or severity), row) for row in rows]
 
-    def _fitting(self, market: Market) -> tuple[Fitting[Row], ...]:
-        """At most one row for each severity, errors first."""
-        found: dict[Severity, Fitting[Row]] = {}
-        for each in self._rows:
-            if each.severity not in found and is_meant(each.row, market):
-                found[each.severity] = each
-        return tuple(found[severity] for severity in Severity if severity in found)
+        @lru_cache(_KNOWN_MARKETS)
+        def fitting(market: Market) -> tuple[Fitting[Row], ...]:
+            """At most one row for each severity, errors first."""
+            found: dict[Severity, Fitting[Row]] = {}
+            for each in fittings:
+                row = each.row
+                is_meant = matches(row.exchange, market.exchange) and matches(row.trading_pair, market.pair)
+                if is_meant and each.severity not in found:
+                    found[each.severity] = each
+            return tuple(found[severity] for severity in Severity if severity in found)
 
-
-def is_meant(row: TotalRow | LimitRow, market: Market) -> bool:
-    """Whether a row is about a market; `*` stands for any letters."""
-    return matches(row.exchange, market.exchange) and matches(row.trading_pair, market.pair)
+        self.fitting: Callable[[Market], tuple[Fitting[Row], ...]] = fitting
 
 
 def matches(pattern: str, name: str) -> bool:
@@ -59,7 +70,7 @@ def matches(pattern: str, name: str) -> bool:
 
 
 class Limits:
-    """A rule like those of `alone`, made of all rows. A field's least and its most are looked up apart."""
+    """`policy.limits`, all rows as one rule. A field's least and its most are looked up apart."""
 
     def __init__(self, policy: PolicySettings) -> None:
         self._bounds: list[tuple[Path, _Bound, Rows[LimitRow]]] = []
@@ -68,8 +79,8 @@ class Limits:
                 rows = [row for row in policy.limits if row.field == field and bound.of(row)]
                 self._bounds.append((path_of(field), bound, Rows(rows, policy.severity)))
 
-    def __call__(self, spec: StrategySpec, kind: Kind, markets: list[Traded]) -> Iterator[Finding]:
-        """What is out of bounds, each bound told once, as an error if it is one on any of the markets."""
+    def __call__(self, spec: StrategySpec, kind: StrategyKind, markets: list[Traded]) -> Iterator[Finding]:
+        """What is out of bounds: one finding for each bound, an error if it is one on any of the markets."""
         for path, bound, rows in self._bounds:
             if path[0] not in kind.fields:
                 continue
@@ -77,7 +88,7 @@ class Limits:
                 finding
                 for traded in markets
                 for severity, row in rows.fitting(traded.market)
-                for finding in _judge(spec, kind, path, bound.of(row), bound, severity, traded.market)
+                for finding in _out_of_bounds(spec, kind, path, bound.of(row), bound, severity, traded.market)
             ]
             yield from sorted(found, key=lambda finding: finding.severity)[:1]
 
@@ -98,8 +109,14 @@ class _Bound(NamedTuple):
 _BOUNDS = (_Bound("min", -1, "under", "least", "more"), _Bound("max", 1, "over", "most", "less"))
 
 
-def _judge(  # noqa: PLR0913, PLR0917  (a value, a bound and a market)
-    spec: StrategySpec, kind: Kind, path: Path, text: str, bound: _Bound, severity: Severity, market: Market
+def _out_of_bounds(  # noqa: PLR0913, PLR0917  (a value, a bound and a market)
+    spec: StrategySpec,
+    kind: StrategyKind,
+    path: Path,
+    text: str,
+    bound: _Bound,
+    severity: Severity,
+    market: Market,
 ) -> Iterator[Finding]:
     unit = kind.fields[str(path[0])].unit
     limit = bound_in(text, unit)
@@ -129,3 +146,54 @@ def _each(unit: str) -> str:
 def path_of(field: str) -> tuple[str, ...]:
     """The way to a field below config."""
     return tuple(field.split(".")[1:])
+
+
+class _Share(NamedTuple):
+    """What one strategy orders, and where its file says so."""
+
+    spot: Spot
+    size: Decimal
+
+
+class Totals:
+    """`policy.max_total_amount`: all strategies of the fleet together. Made for one look at the fleet."""
+
+    def __init__(self, limits: Mapping[str, Rows[TotalRow]]) -> None:
+        self._limits = limits
+        self._shares: dict[tuple[Market, str], list[_Share]] = {}
+
+    def add(self, spec: StrategySpec, kind: StrategyKind, markets: list[Traded]) -> None:
+        if not self._limits or not may_trade(spec):
+            return
+        amount = ordered(spec.config, kind.fields)
+        if amount is None or amount.asset not in self._limits or not amount.size:
+            return
+        for traded in markets:
+            shares = self._shares.setdefault((traded.market, amount.asset), [])
+            shares.append(_Share(Spot(spec, amount.at), amount.size))
+
+    def findings(self) -> Iterator[Finding]:
+        """One for each strategy with a share in what is too much, as an error if it is one."""
+        for (market, asset), shares in self._shares.items():
+            total = sum((share.size for share in shares), Decimal())
+            base, _, quote = market.pair.partition("-")
+            name = base if asset == BASE else quote
+            for severity, row in self._limits[asset].fitting(market):
+                most = row.base if asset == BASE else row.quote
+                if most is None or total <= most:
+                    continue
+                fix = f"take away {plainly(total - most)} {name}, here or there, or stop one (state: stopped)"
+                spots = with_others([share.spot for share in shares])
+                for (spot, others, more), (_, size) in zip(spots, shares, strict=True):
+                    of_all = f" of {plainly(total)} {name} in all" if others else f" {name}"
+                    what = f"{plainly(size)}{of_all} ordered for {market}"
+                    what = f"{what}: more than policy.max_total_amount = {plainly(most)} allows"
+                    yield Finding(spot, what, fix, severity, others, more)
+                break
+
+
+def total_limits(policy: PolicySettings) -> dict[str, Rows[TotalRow]]:
+    """The rows that limit each asset, if there are any."""
+    base = [row for row in policy.max_total_amount if row.base is not None]
+    quote = [row for row in policy.max_total_amount if row.quote is not None]
+    return {asset: Rows(rows, policy.severity) for asset, rows in ((BASE, base), (QUOTE, quote)) if rows}

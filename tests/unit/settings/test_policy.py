@@ -13,7 +13,7 @@ from reconciler.catalog.loading import load_catalog
 from reconciler.errors import SettingsError
 from reconciler.settings.loading import Loaded, load_settings
 from reconciler.settings.model import FeeRow, LimitRow, PolicySettings, TotalRow
-from reconciler.sources.policy import PolicyRules
+from reconciler.sources.policy.rules import PolicyRules
 
 EVERYTHING = """\
 policy:
