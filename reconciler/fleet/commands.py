@@ -53,7 +53,7 @@ class CommandTracker:
 
     def __init__(self, transport: Transport, identity: ControllerIdentity) -> None:
         self.identity = identity
-        self.record: Callable[[], None] = _nothing_to_record
+        self.record: Callable[[], None] = lambda: None
         """Writes down what was decided, before any command leaves; raises StoreError."""
         self._transport = transport
         self._batchers: dict[str, Batcher] = {}
@@ -200,7 +200,3 @@ async def _await_late_response(target: Target, pending: PendingCommand) -> None:
                 while pending.reply is None:
                     await pending.next_news()
     target.answers = pending.reply is not None
-
-
-def _nothing_to_record() -> None:
-    """Until `apply` names its store."""

@@ -9,9 +9,7 @@ Rule 4: a Basic peer may answer and never report, or report and never answer: ei
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
 
 import msgspec
 
@@ -69,7 +67,7 @@ def judge(  # noqa: PLR0913  (everything that bears on a step, by name)
     """
     if reply is not None and not reply.ok:
         return _on_error(step, now, reply)
-    answered = reply is not None and _applied(reply)
+    answered = reply is not None and (reply.meta is None or reply.meta.phase == "applied")
     if step.op is Op.DELETE:
         gone = presence is Presence.ABSENT or (answered and (presence is Presence.UNKNOWN or not extended))
         return _DONE if gone else _WAIT
@@ -94,19 +92,12 @@ def _on_error(step: Step, now: ObservedStrategy | None, reply: Reply) -> StepVer
             next_ = Next.RETRY
         case Reaction.TERMINAL:
             next_ = Next.FAILED
-    after_s = reply.meta.retry_after_s if reply.meta else None
-    return StepVerdict(next_, reply.error_code, _explain(reply), after_s)
-
-
-def _explain(reply: Reply) -> str:
-    """The peer's message with the field and reason it names (given shape: details.field, details.reason)."""
+    # The peer's message with the field and reason that it names (given shape: details.field, details.reason).
     details = reply.details or {}
     named = ": ".join(str(details[key]) for key in ("field", "reason") if details.get(key))
-    return f"{reply.message} ({named})" if named else reply.message
-
-
-def _applied(reply: Reply) -> bool:
-    return reply.meta is None or reply.meta.phase == "applied"
+    message = f"{reply.message} ({named})" if named else reply.message
+    after_s = reply.meta.retry_after_s if reply.meta else None
+    return StepVerdict(next_, reply.error_code, message, after_s)
 
 
 def reached(step: Step, now: ObservedStrategy | None) -> bool:
@@ -117,10 +108,8 @@ def reached(step: Step, now: ObservedStrategy | None) -> bool:
         return now.state is STATE_AFTER[step.op]
     if step.spec_hash is not None and now.spec_hash is not None:
         return now.spec_hash == step.spec_hash
-    wanted = step.spec.config if step.spec is not None else step.config
-    return now.config is None or _holds(wanted or {}, now.config)
-
-
-def _holds(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
-    """Whether `live` has every wanted field; what a bot fills in beside them does not matter."""
-    return all(key in live and same_value(value, live[key]) for key, value in wanted.items())
+    # Every wanted field has to be there; what a bot fills in besides them does not matter.
+    live, wanted = now.config, step.spec.config if step.spec is not None else step.config
+    return live is None or all(
+        key in live and same_value(value, live[key]) for key, value in (wanted or {}).items()
+    )

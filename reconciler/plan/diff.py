@@ -78,22 +78,18 @@ def config_changes(
 def _value_changes(wanted: Value, live: Value, once: Value, path: str) -> Iterator[FieldChange]:
     if isinstance(wanted, dict) and isinstance(live, dict):
         yield from config_changes(wanted, live, once if isinstance(once, dict) else {}, path)
-    elif _comparable_lists(wanted, live):
+    elif (
+        # Lists of objects of one length are shown item by item; a list of plain values reads better whole.
+        isinstance(wanted, list)
+        and isinstance(live, list)
+        and len(wanted) == len(live)
+        and any(isinstance(item, dict) for item in wanted)
+    ):
         earlier = once if isinstance(once, list) and len(once) == len(wanted) else [None] * len(wanted)
         for index, (item, before) in enumerate(zip(wanted, live, strict=True)):
             yield from _value_changes(item, before, earlier[index], f"{path}.{index}")
     elif not same_value(wanted, live):
         yield FieldChange(path, live, wanted)
-
-
-def _comparable_lists(one: Value, other: Value) -> bool:
-    """Lists of objects of one length are shown item by item; a list of plain values reads better whole."""
-    return (
-        isinstance(one, list)
-        and isinstance(other, list)
-        and len(one) == len(other)
-        and any(isinstance(item, dict) for item in one)
-    )
 
 
 def keep_live(

@@ -13,7 +13,7 @@ from decimal import Decimal
 import msgspec
 
 from reconciler.errors import PlanStale, ReconcilerError
-from reconciler.model.change import Change, Plan
+from reconciler.model.change import Plan
 from reconciler.protocol.canonical import wire_json
 from reconciler.redact import secret_paths
 
@@ -83,13 +83,14 @@ def refuse_if_moved(saved: Plan, current: Plan) -> None:
             fix=_AGAIN,
         )
     now = {change.key: change for change in current.acting}
-    moved = [change for change in saved.acting if _moved(change, now.get(change.key))]
+    # Another live state, or another way to go from the same one (a file, the inventory or a setting changed).
+    moved = [
+        change
+        for change in saved.acting
+        if (other := now.get(change.key)) is None
+        or (other.live_digest, other.steps) != (change.live_digest, change.steps)
+    ]
     if moved:
         names = ", ".join(str(change.key) for change in moved[:_NAMED])
         more = f" and {len(moved) - _NAMED} more" if len(moved) > _NAMED else ""
         raise PlanStale(f"no longer as they were when the plan was made: {names}{more}", fix=_AGAIN)
-
-
-def _moved(saved: Change, now: Change | None) -> bool:
-    """Another live state, or another way to go from the same one (a file, the inventory or a setting changed)."""
-    return now is None or (now.live_digest, now.steps) != (saved.live_digest, saved.steps)

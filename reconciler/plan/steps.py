@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from reconciler.model.change import Action, Change, ConfigMode, Cost, FieldChange, Op, Reason, Step
+from reconciler.model.change import Action, Change, ConfigMode, Cost, Op, Reason, Step
 from reconciler.model.spec import DEFAULT_ACCOUNT, Config, StrategySpec, Wish
 from reconciler.model.state import Lifecycle, ObservedStrategy
 from reconciler.plan import transitions
@@ -57,7 +57,9 @@ def _change(case: Case, gap: Gap, catalog: CatalogView) -> Change:
         spec.name,
         Action.WAIT,
         Reason.IN_TRANSIT,
-        fields=tuple(_with_unit(field, spec, catalog) for field in gap.fields),
+        fields=tuple(
+            msgspec.structs.replace(field, unit=_unit_of(field.path, spec, catalog)) for field in gap.fields
+        ),
         wave=spec.wave,
         detail=live.state.value,
         desired=spec,
@@ -84,10 +86,10 @@ def _change(case: Case, gap: Gap, catalog: CatalogView) -> Change:
     )
 
 
-def _with_unit(field: FieldChange, spec: StrategySpec, catalog: CatalogView) -> FieldChange:
-    head, _, rest = field.path.partition(".")
-    unit = catalog.unit(spec.strategy_type, rest.partition(".")[0]) if head == "config" else ""
-    return msgspec.structs.replace(field, unit=unit) if unit else field
+def _unit_of(path: str, spec: StrategySpec, catalog: CatalogView) -> str:
+    """The unit of a field of `config`; other fields have none."""
+    head, _, rest = path.partition(".")
+    return catalog.unit(spec.strategy_type, rest.partition(".")[0]) if head == "config" else ""
 
 
 def _table(case: Case, gap: Gap, catalog: CatalogView) -> transitions.Table:
