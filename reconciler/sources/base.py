@@ -78,39 +78,27 @@ class Revision(msgspec.Struct, frozen=True, gc=False):
     files: Files
 
 
-MAX_STEPS = 8
+MAX_LINK_STEPS = 8
 """Links to links; more are a loop or a joke."""
 
 
-def follow(targets: Mapping[str, str], files: Mapping[str, TreeFile]) -> dict[str, TreeFile]:
+def followed_links(targets: Mapping[str, str], files: Mapping[str, TreeFile]) -> dict[str, TreeFile]:
     """What each link (path → target as written) is; `files` are all paths of the tree, links included."""
-    return {path: _follow(path, targets, files) for path in targets}
+    found: dict[str, TreeFile] = {}
+    for path in targets:
+        place, steps = path, 0
+        while place in targets and steps < MAX_LINK_STEPS:
+            place = posixpath.normpath(posixpath.join(posixpath.dirname(place), targets[place]))
+            steps += 1
+        if place == ".." or place.startswith(("../", "/")):
+            found[path] = refused_link("leaves the folder of the strategies")
+        elif place in targets:
+            found[path] = refused_link("leads in a circle")
+        else:
+            found[path] = files.get(place) or refused_link("points to a folder or to nothing")
+    return found
 
 
-def _follow(path: str, targets: Mapping[str, str], files: Mapping[str, TreeFile]) -> TreeFile:
-    place = path
-    for _ in range(MAX_STEPS):
-        place = _step(place, targets[place])
-        if leaves(place):
-            return refused("leaves the folder of the strategies")
-        if place not in targets:
-            break
-    if place in targets:
-        return refused("leads in a circle")
-    if place in files:
-        return files[place]
-    return refused("points to a folder or to nothing")
-
-
-def _step(place: str, target: str) -> str:
-    return posixpath.normpath(posixpath.join(posixpath.dirname(place), target))
-
-
-def leaves(place: str) -> bool:
-    """Whether a normalised path is outside of the folder that it is relative to."""
-    return place == ".." or place.startswith(("../", "/"))
-
-
-def refused(why: str) -> TreeFile:
+def refused_link(why: str) -> TreeFile:
     """A link that is not followed."""
     return TreeFile("", f"a symbolic link that {why}", "put the file itself here")

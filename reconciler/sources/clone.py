@@ -3,23 +3,22 @@ A private bare repository that follows one ref of an address.
 
 Rule 1: only what is asked for is fetched: the branch or tag; everything only for a bare commit id.
 Rule 2: one process at a time; so a lock file that git finds there was left by one that died.
-Rule 3: a clone is a cache: broken, it is put aside and made again; its address stays out of its files.
+Rule 3: a clone is a cache: broken, it is moved aside and made again; its address stays out of its files.
 """
 
 from __future__ import annotations
 
 import contextlib
 import difflib
-import fcntl
 import hashlib
 import re
 import shutil
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from reconciler.errors import SourceError
-from reconciler.sources.git import Git, masked
+from reconciler.files import FileLock, FileLocked
+from reconciler.redact import masked_url
+from reconciler.sources.git import Git
 
 ASK_TIMEOUT_S = 30.0
 """A host that does not answer within this is out of reach."""
@@ -60,7 +59,12 @@ class Clone:
         self._kind: str | None = None
         self._fetches = 0
         config = {"remote.origin.url": address, "http.lowSpeedLimit": "1000", "http.lowSpeedTime": "30"}
-        self.git = Git(self._folder, environment=_as_environment(config))
+        environment = {
+            "GIT_CONFIG_COUNT": str(len(config))
+        }  # neither the list of processes nor a file shows it
+        for number, (key, value) in enumerate(config.items()):
+            environment |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+        self.git = Git(self._folder, environment=environment)
 
     def fetch(self) -> None:
         """Bring what `ref` names up to date.
@@ -68,17 +72,31 @@ class Clone:
         Raises:
             SourceError: the address is out of reach or has no such ref.
         """
-        with self._alone():
-            self._prepare()
+        self._folder.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.closing(FileLock(self._folder.with_suffix(".lock"))) as lock:
             try:
-                self._follow()
-            except _NoSuchRef:
+                lock.acquire(FETCH_TIMEOUT_S * self._patience)
+            except FileLocked:
+                what = f"another process is still fetching {masked_url(self._address)}"
+                raise SourceError(what, fix="wait for it, or stop it") from None
+            self._fetch_or_repair()
+
+    def _fetch_or_repair(self) -> None:
+        """Called by one process at a time: leftovers are those of a git that was killed."""
+        if not (self._folder / "HEAD").is_file():
+            self._remake()
+        for place in ("*.lock", "refs/**/*.lock", "objects/info/*.lock", "objects/pack/tmp_*"):
+            for leftover in self._folder.glob(place):
+                leftover.unlink(missing_ok=True)
+        try:
+            self._follow()
+        except _NoSuchRef:
+            raise
+        except SourceError as error:
+            if self._is_sound(error):
                 raise
-            except SourceError as error:
-                if self._is_sound(error):
-                    raise
-                self._remake()
-                self._follow()
+            self._remake()
+            self._follow()
 
     def distrust(self) -> None:
         """Something in the clone cannot be read: make it again at the next fetch."""
@@ -87,29 +105,26 @@ class Clone:
     # -- what to fetch
 
     def _follow(self) -> None:
-        if COMMIT.fullmatch(self._ref) and self._has_commit():
+        """Fetch `ref`: nothing for a commit that is here, else what it was last time, else what the address offers."""
+        ask = self.git.try_run
+        if COMMIT.fullmatch(self._ref) and ask("cat-file", "-e", f"{self._ref}^{{commit}}") is not None:
             return
-        kind = self._kind or next(filter(self._has, _KINDS), None)
-        if kind is not None and self._try(kind):
+        names = {kind: f"refs/{kind}/{self._ref}" for kind in _KINDS}
+        here = (kind for kind in _KINDS if ask("rev-parse", "--verify", "--quiet", names[kind]) is not None)
+        kind = self._kind or next(here, None)
+        if kind is not None and self._fetch_again(kind):
             return
         offered = self._offered()
-        self._kind = next((kind for kind in _KINDS if f"refs/{kind}/{self._ref}" in offered), None)
+        self._kind = next((kind for kind in _KINDS if names[kind] in offered), None)
         if self._kind is not None:
-            self._fetch(f"+refs/{self._kind}/{self._ref}:refs/{self._kind}/{self._ref}")
+            self._fetch(f"+{names[self._kind]}:{names[self._kind]}")
         elif _ABBREVIATED.fullmatch(self._ref):
             self._fetch("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
         else:
             raise no_such_ref(self._address, self._ref, sorted(offered))
 
-    def _has_commit(self) -> bool:
-        return self.git.try_run("cat-file", "-e", f"{self._ref}^{{commit}}") is not None
-
-    def _has(self, kind: str) -> bool:
-        name = f"refs/{kind}/{self._ref}"
-        return self.git.try_run("rev-parse", "--verify", "--quiet", name) is not None
-
-    def _try(self, kind: str) -> bool:
-        """Fetch what it was last time; False if it is that no more."""
+    def _fetch_again(self, kind: str) -> bool:
+        """Fetch the ref as what it was last time; False if the address has it no longer."""
         ref = f"refs/{kind}/{self._ref}"
         try:
             self._fetch(f"+{ref}:{ref}", timeout_s=FETCH_TIMEOUT_S)
@@ -141,34 +156,9 @@ class Clone:
             raise SourceError(self._failed(error), fix=_CHECK) from error
 
     def _failed(self, error: SourceError) -> str:
-        return f"cannot fetch {masked(self._address)}: {reason(error)}"
+        return f"cannot fetch {masked_url(self._address)}: {reason(error)}"
 
     # -- the folder
-
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keep other processes away; the lock ends with the process that holds it."""
-        self._folder.parent.mkdir(parents=True, exist_ok=True)
-        deadline = time.monotonic() + FETCH_TIMEOUT_S * self._patience
-        with self._folder.with_suffix(".lock").open("a") as lock:
-            while True:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    if time.monotonic() >= deadline:
-                        what = f"another process is still fetching {masked(self._address)}"
-                        raise SourceError(what, fix="wait for it, or stop it") from None
-                    time.sleep(0.05)
-                else:
-                    break
-            yield
-
-    def _prepare(self) -> None:
-        if not (self._folder / "HEAD").is_file():
-            self._remake()
-        for place in ("*.lock", "refs/**/*.lock", "objects/info/*.lock", "objects/pack/tmp_*"):
-            for leftover in self._folder.glob(place):
-                leftover.unlink(missing_ok=True)
 
     def _is_sound(self, error: SourceError) -> bool:
         """Whether the clone is whole, so that `error` is the remote's."""
@@ -180,7 +170,7 @@ class Clone:
         return self.git.try_run("fsck", "--connectivity-only", "--no-dangling") is not None
 
     def _remake(self) -> None:
-        """Begin with an empty repository; what was there is put aside, for one that wants to look at it."""
+        """Begin with an empty repository; what was there is kept next to it, for people to look at."""
         aside = self._folder.with_suffix(".broken")
         if self._folder.exists():
             shutil.rmtree(aside, ignore_errors=True)
@@ -204,19 +194,11 @@ def no_such_ref(repository: str, ref: str, refs: list[str]) -> SourceError:
     near = difflib.get_close_matches(ref, names, 1)
     listed = f"set source.ref; there are: {', '.join(names[:5])}"
     fix = f"did you mean {near[0]}?" if near else listed if names else "it has no commits yet: make the first"
-    return _NoSuchRef(f"{masked(repository)} has no branch, tag or commit {ref!r}", fix=fix)
+    return _NoSuchRef(f"{masked_url(repository)} has no branch, tag or commit {ref!r}", fix=fix)
 
 
 def reason(error: SourceError) -> str:
-    """The telling line of git's complaint."""
+    """The line of git's error output that says why."""
     lines = str(error).splitlines()
     telling = [line for line in lines if line.startswith(("fatal:", "error:", "ssh:"))]
     return (telling or lines or ["no reason given"])[0]
-
-
-def _as_environment(config: dict[str, str]) -> dict[str, str]:
-    """Configuration that neither the list of processes nor a file shows."""
-    found = {"GIT_CONFIG_COUNT": str(len(config))}
-    for number, (key, value) in enumerate(config.items()):
-        found |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-    return found

@@ -21,6 +21,7 @@ from typing import IO, Any
 from urllib.parse import unquote_to_bytes
 
 from reconciler.errors import SourceError
+from reconciler.redact import masked_url
 from reconciler.sources.yaml.document import MAX_BYTES
 
 READ_TIMEOUT_S = 60.0
@@ -31,7 +32,6 @@ CHUNK_BYTES = 1 << 16
 
 _HERE = re.compile(r"file://(?:localhost)?(/.*)", re.DOTALL)
 _REMOTE = re.compile(r"[a-z+]+://|[\w.-]+@[\w.-]+:", re.IGNORECASE)
-_CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@")
 
 _ENVIRONMENT = {
     "GIT_TERMINAL_PROMPT": "0",
@@ -50,11 +50,6 @@ _SAFE = {
     "gpg.ssh.program": "ssh-keygen",
 }
 """Beats what a repository configures. Only SSH signatures can be good: OpenPGP's know no list of signers."""
-
-
-def masked(text: str) -> str:
-    """`text` without user names and passwords in addresses."""
-    return _CREDENTIALS.sub("***@", text)
 
 
 def is_remote(repository: str) -> bool:
@@ -100,7 +95,7 @@ class Git:
                 raise SourceError(f"git {_verb(arguments)} took longer than {timeout_s:g} s") from None
             if process.returncode != 0:
                 said = err.decode(errors="replace").strip()
-                raise SourceError(masked(said) or f"git {_verb(arguments)} failed")
+                raise SourceError(masked_url(said) or f"git {_verb(arguments)} failed")
             return bytes(out)
 
     def try_run(self, *arguments: str) -> bytes | None:
@@ -132,7 +127,10 @@ class Git:
     def _process(
         self, arguments: tuple[str, ...], stdin: IO[bytes] | int = subprocess.DEVNULL
     ) -> Iterator[Any]:
-        """A running git; whatever happens, it and what it started are gone afterwards."""
+        """A running git; however the block ends, git and what it started (ssh, upload-pack) are gone afterwards.
+
+        GitPython runs git while it is imported, so it is imported here: other commands work without git.
+        """
         from git import Git as Command
         from git.exc import GitCommandNotFound
 
@@ -149,7 +147,12 @@ class Git:
         try:
             yield process
         finally:
-            _end(process.proc)
+            if process.proc.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.proc.pid, signal.SIGKILL)
+                process.proc.wait()
+            for pipe in filter(None, (process.proc.stdout, process.proc.stderr)):
+                pipe.close()
 
 
 def _read(output: IO[bytes]) -> bytes:
@@ -159,19 +162,6 @@ def _read(output: IO[bytes]) -> bytes:
     if not poll.poll(READ_TIMEOUT_S * 1000):
         raise SourceError(f"git cat-file said nothing for {READ_TIMEOUT_S:g} s")
     return os.read(output.fileno(), CHUNK_BYTES)
-
-
-def _end(process: subprocess.Popen[bytes] | None) -> None:
-    """End git and what it started (ssh, upload-pack) if it still runs, and close its pipes."""
-    if process is None:
-        return
-    if process.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    for pipe in (process.stdout, process.stderr):
-        if pipe is not None:
-            pipe.close()
 
 
 def _verb(arguments: tuple[str, ...]) -> str:

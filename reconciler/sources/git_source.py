@@ -9,14 +9,15 @@ Rule 3: a symbolic link is followed within the strategies' folder and nowhere el
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
 from reconciler.errors import SourceError
+from reconciler.redact import masked_url
 from reconciler.settings.model import SourceSettings
-from reconciler.sources.base import Head, TreeFile, follow
+from reconciler.sources.base import Head, TreeFile, followed_links
 from reconciler.sources.clone import COMMIT, STAYS, Clone, no_such_ref
-from reconciler.sources.git import Git, folder_of, masked
+from reconciler.sources.git import Git, folder_of
 
 _IN_PLACE = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1"}
 """What a partial clone lacks is missing: to fetch it would write there, with programs that its configuration names."""
@@ -44,27 +45,25 @@ class GitSource:
     # -- revisions
 
     def refresh(self) -> Head:
-        """Fetch if there is something to fetch from, and say which revision `ref` is now.
+        """Fetch if there is something to fetch from, and return which revision `ref` is now.
+
+        One git call of an unchanged folder, once it is known what kind of name `ref` is.
 
         Raises:
             SourceError: out of reach, no repository, no such ref, or not signed as it must be.
         """
         if self._clone is not None:
             self._clone.fetch()
-        commit = self._resolved()
-        self._verify(commit)
-        return Head(commit, f"{commit}:{self._folder}")
-
-    def _resolved(self) -> str:
-        """The commit that `ref` is now: one git call once it is known what kind of name it is."""
         git = self._opened()
         for spelling in filter(None, (self._spelling, *_spellings(self.ref))):
             found = git.try_run("rev-parse", "--verify", "--quiet", f"{spelling}^{{commit}}")
             if found is not None:
                 self._spelling = spelling
-                return found.decode().strip()
+                commit = found.decode().strip()
+                self._verify(commit)
+                return Head(commit, f"{commit}:{self._folder}")
         self._spelling = ""
-        raise self._explained(git)
+        raise self._unreadable_ref(git)
 
     def _opened(self) -> Git:
         if self._git is None:
@@ -72,20 +71,16 @@ class GitSource:
             git_dir, below = find_repository(self._place)
             self._folder = f"{below}/{self.path}".strip("/")
             self._git = Git(git_dir, environment=_IN_PLACE)
-            self._refuse_inside(self._settings.allowed_signers, git_dir)
+            signers = self._settings.allowed_signers
+            tree = git_dir.parent.resolve() if git_dir.name == ".git" else None
+            if signers is not None and tree is not None and Path(signers).resolve().is_relative_to(tree):
+                what = f"source.allowed_signers {signers} is inside of the repository that it guards"
+                raise SourceError(what, fix="put it where a commit cannot change it")
         return self._git
 
-    def _refuse_inside(self, signers: str | None, git_dir: Path) -> None:
-        """Whoever can commit must not be able to add himself to the signers."""
-        if signers is None or git_dir.name != ".git":
-            return
-        if Path(signers).resolve().is_relative_to(git_dir.parent.resolve()):
-            what = f"source.allowed_signers {signers} is inside of the repository that it guards"
-            raise SourceError(what, fix="put it where a commit cannot change it")
-
-    def _explained(self, git: Git) -> SourceError:
-        """Say why a ref could not be read."""
-        where = masked(self._settings.repository)
+    def _unreadable_ref(self, git: Git) -> SourceError:
+        """Why `ref` could not be read; a clone that is broken is made again at the next fetch."""
+        where = masked_url(self._settings.repository)
         if not git.git_dir.is_dir():
             return SourceError(f"{where} is gone", fix=f"bring it back, or set source.repository; {STAYS}")
         refs = git.try_run("for-each-ref", "--format=%(refname)")
@@ -95,6 +90,7 @@ class GitSource:
         return no_such_ref(where, self.ref, refs.decode(errors="replace").split())
 
     def _verify(self, commit: str) -> None:
+        """Rule 2; each commit once."""
         signers = self._settings.allowed_signers
         if signers is None or commit == self._verified:
             return
@@ -118,34 +114,45 @@ class GitSource:
         Raises:
             SourceError: there is no such folder, or it cannot be read.
         """
+        listing = self._opened().try_run("ls-tree", "-r", "-z", head.folder)
+        if listing is None and not self._has_folder(head):
+            what = f"{masked_url(self._settings.repository)} has no folder {self.path!r} at {self.ref}"
+            raise SourceError(what, fix="set source.path to the folder of the strategies, or commit it")
+        if listing is None:
+            listing = self._read("ls-tree", "-r", "-z", head.folder)
         files: dict[str, TreeFile] = {}
         links: dict[str, str] = {}
-        for mode, blob, path in _entries(self._listing(head)):
+        for line in listing.decode(errors="replace").split("\0")[:-1]:
+            meta, _, path = line.partition("\t")
+            mode, _, blob = meta.split(" ")
             if mode == _LINK:
                 links[path] = blob
-            files[path] = _file(mode, blob)
+            files[path] = _tree_file(mode, blob)
         self._has_links = bool(links)
         if links:
-            files |= self._followed(links, files)
+            texts = dict(self.blobs(set(links.values())))
+            targets = {path: (texts[blob] or b"").decode(errors="replace") for path, blob in links.items()}
+            files |= followed_links(targets, files)
         return {self._placed(path): file for path, file in files.items()}
 
-    def _listing(self, head: Head) -> bytes:
-        listing = self._opened().try_run("ls-tree", "-r", "-z", head.folder)
-        if listing is not None:
-            return listing
-        if self._has_folder(head):
-            return self._read("ls-tree", "-r", "-z", head.folder)
-        what = f"{masked(self._settings.repository)} has no folder {self.path!r} at {self.ref}"
-        raise SourceError(what, fix="set source.path to the folder of the strategies, or commit it")
-
-    def _followed(self, links: dict[str, str], files: dict[str, TreeFile]) -> dict[str, TreeFile]:
-        texts = dict(self.blobs(set(links.values())))
-        targets = {path: (texts[blob] or b"").decode(errors="replace") for path, blob in links.items()}
-        return follow(targets, files)
-
     def changed(self, old: Head, new: Head) -> dict[str, TreeFile | None] | None:
-        """The files that differ; None if links are about, since they differ with what they point to."""
-        out = None if self._has_links else self._differing(old, new)
+        """The files that differ; None where links exist, since they differ with what they point to.
+
+        Asked of the commits, not of the folders' trees: git reads a tree that is named itself twice, and 10,000 files
+        are many (benchmarks.one_change).
+        """
+        below = ("--", self._folder) if self._folder else ()
+        diff = (
+            "--literal-pathspecs",
+            "diff-tree",
+            "-r",
+            "-z",
+            "--no-renames",
+            old.commit,
+            new.commit,
+            *below,
+        )
+        out = None if self._has_links else self._opened().try_run(*diff)
         if out is None:
             return None
         folder = f"{self._folder}/" if self._folder else ""
@@ -155,18 +162,10 @@ class GitSource:
             _, mode, _, blob, status = meta.split(" ")
             if mode == _LINK or not path.startswith(folder):
                 return None
-            files[self._placed(path.removeprefix(folder))] = None if status == "D" else _file(mode, blob)
+            files[self._placed(path.removeprefix(folder))] = None if status == "D" else _tree_file(mode, blob)
         if None in files.values() and not self._has_folder(new):
             return None
         return files
-
-    def _differing(self, old: Head, new: Head) -> bytes | None:
-        """Of commits, not of the folders' trees: git reads a tree that is named itself twice, and 10,000 files are many."""
-        below = ("--", self._folder) if self._folder else ()
-        commits = (old.commit, new.commit)
-        return self._opened().try_run(
-            "--literal-pathspecs", "diff-tree", "-r", "-z", "--no-renames", *commits, *below
-        )
 
     def _has_folder(self, head: Head) -> bool:
         return self._opened().try_run("cat-file", "-t", head.folder) == b"tree\n"
@@ -200,7 +199,7 @@ class GitSource:
 
 
 def _spellings(ref: str) -> tuple[str, ...]:
-    """What `ref` may mean, likeliest first. A branch comes before a tag, whatever git itself prefers."""
+    """What `ref` may mean, the most likely first. A branch comes before a tag, whatever git itself prefers."""
     if ref.startswith("-"):
         return ()
     named = (f"refs/heads/{ref}", f"refs/tags/{ref}", ref)
@@ -222,25 +221,14 @@ def find_repository(folder: Path) -> tuple[Path, str]:
         git = place / ".git"
         if git.exists():
             below = whole.relative_to(place).as_posix()
-            return (_linked(git) if git.is_file() else git), "" if below == "." else below
+            if git.is_file():  # a submodule or a second working tree: it says where the repository is
+                target = git.read_text(errors="replace").removeprefix("gitdir:").strip()
+                git = (git.parent / target).resolve()
+            return git, "" if below == "." else below
     raise SourceError(f"{folder} is no Git repository", fix="run git init there, or set source.repository")
 
 
-def _linked(file: Path) -> Path:
-    """Where the `.git` file of a submodule or of a second working tree points to."""
-    target = file.read_text(errors="replace").removeprefix("gitdir:").strip()
-    return (file.parent / target).resolve()
-
-
-def _entries(listing: bytes) -> Iterator[tuple[str, str, str]]:
-    """(mode, id, path) of each line of `ls-tree -z`."""
-    for line in listing.decode(errors="replace").split("\0")[:-1]:
-        meta, _, path = line.partition("\t")
-        mode, _, blob = meta.split(" ")
-        yield mode, blob, path
-
-
-def _file(mode: str, blob: str) -> TreeFile:
+def _tree_file(mode: str, blob: str) -> TreeFile:
     if mode == _SUBMODULE:
         return TreeFile("", "a submodule: the strategies in it are not read", "commit the files themselves")
     return TreeFile(blob)

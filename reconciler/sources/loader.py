@@ -18,8 +18,9 @@ from reconciler import __version__
 from reconciler.catalog import Catalog
 from reconciler.catalog.loading import load_catalog
 from reconciler.errors import Location, Problem
+from reconciler.model.spec import StrategySpec
 from reconciler.settings.model import PolicySettings, Settings, SourceSettings
-from reconciler.sources.base import Checked, Files, Head, Revision, Source, TreeFile
+from reconciler.sources.base import Checked, Head, Revision, Source, TreeFile
 from reconciler.sources.cache import SLACK, ResultCache
 from reconciler.sources.check import check
 from reconciler.sources.git_source import GitSource
@@ -27,8 +28,6 @@ from reconciler.sources.policy.rules import PolicyRules
 from reconciler.sources.worktree import WorktreeSource
 from reconciler.sources.yaml.document import MAX_BYTES
 from reconciler.sources.yaml.reader import is_strategy_file
-
-__all__ = ["Loader", "Revision", "open_source", "placed"]
 
 
 def open_source(settings: SourceSettings, cache_dir: Path) -> Source:
@@ -67,26 +66,26 @@ class Loader:
         if head != self._head:
             changed = self.source.changed(self._head, head) if self._head is not None else None
             if changed is None:
-                self._take_whole(self.source.tree(head))
+                tree = sorted(self.source.tree(head).items())
+                there = {path: file for path, file in tree if self._counts(path, file)}
+                self._files = self._checked(there)
+                self._tree = there
             else:
                 self._take_changes(changed)
-            same = changed is not None and not changed
-            files = self._revision.files if same else self._judged()
+            files = self._revision.files
+            if changed is None or changed:
+                files = tuple(self._files.values())
+                files = self._rules.judge(files, self._texts) if self._rules is not None else files
             self._revision = Revision(head.commit, self.source.ref, files)
             self._head = head
         return self._revision
-
-    def _take_whole(self, tree: Mapping[str, TreeFile]) -> None:
-        there = {path: file for path, file in sorted(tree.items()) if self._counts(path, file)}
-        self._files = _rows(self._checked(there))
-        self._tree = there
 
     def _take_changes(self, changed: Mapping[str, TreeFile | None]) -> None:
         """What differs is checked; of all else the rows stay the very same objects, and in order."""
         there = {
             path: file for path, file in changed.items() if file is not None and self._counts(path, file)
         }
-        fresh = _rows(self._checked(there))
+        fresh = self._checked(there)
         added = fresh.keys() - self._files.keys()
         self._files |= fresh
         self._tree |= there
@@ -95,10 +94,6 @@ class Loader:
             self._tree.pop(path, None)
         if added:
             self._files = dict(sorted(self._files.items()))
-
-    def _judged(self) -> Files:
-        files = tuple(self._files.values())
-        return files if self._rules is None else self._rules.judge(files, self._texts)
 
     def _texts(self, paths: Collection[str]) -> Mapping[str, bytes]:
         """What files hold: read once more, of the few that a rule has something to say about."""
@@ -112,19 +107,31 @@ class Loader:
 
     # -- results
 
-    def _checked(self, files: Mapping[str, TreeFile]) -> dict[str, Checked]:
+    def _checked(self, files: Mapping[str, TreeFile]) -> dict[str, tuple[str, Checked]]:
+        """The files by their paths as a revision has them: rows made once, and not again for each revision."""
         results = self._results_of({file.blob: path for path, file in files.items() if not file.problem})
-        return {
-            path: _refused(path, file) if file.problem else placed(results[file.blob], path)
-            for path, file in files.items()
-        }
+        rows: dict[str, tuple[str, Checked]] = {}
+        for path, file in files.items():
+            if file.problem:
+                problem = Problem(Location(path), "", file.problem, file.fix)
+                rows[path] = path, Checked(problems=(problem,), broken=(None,))
+            else:
+                rows[path] = path, placed(results[file.blob], path)
+        return rows
 
     def _results_of(self, wanted: Mapping[str, str]) -> dict[str, Checked]:
-        """The results of these blobs, among others; `wanted` gives a path where each stands."""
+        """The results of these blobs, among others, read and checked if they are new; `wanted`: blob → a path of it."""
         results = self._cache.read() if self._results is None else self._results
         new = {blob: path for blob, path in wanted.items() if blob not in results}
         if new:
-            fresh = {blob: _check(text, new[blob], self._catalog) for blob, text in self.source.blobs(new)}
+            fresh: dict[str, Checked] = {}
+            for blob, text in self.source.blobs(new):
+                if text is None:
+                    what = f"more than the {MAX_BYTES:,} bytes that a strategy file may have"
+                    problem = Problem(Location(new[blob]), "", what, "split it into several files")
+                    fresh[blob] = Checked(problems=(problem,), broken=(None,))
+                else:
+                    fresh[blob] = check(text, new[blob], self._catalog)
             results |= fresh
         if len(results) > 2 * (len(self._tree) + len(wanted)) + SLACK:
             used = {file.blob for file in self._tree.values()} | wanted.keys()
@@ -135,34 +142,10 @@ class Loader:
         return results
 
 
-def _rows(files: dict[str, Checked]) -> dict[str, tuple[str, Checked]]:
-    """The files by their paths as a revision has them: made once, and not for each revision anew."""
-    return {row[0]: row for row in files.items()}
-
-
-def _check(text: bytes | None, path: str, catalog: Catalog) -> Checked:
-    """Check one file; None stands for one that is too large to be read."""
-    if text is not None:
-        return check(text, path, catalog)
-    what = f"more than the {MAX_BYTES:,} bytes that a strategy file may have"
-    problem = Problem(Location(path), "", what, "split it into several files")
-    return Checked(problems=(problem,), broken=(None,))
-
-
-def _refused(path: str, file: TreeFile) -> Checked:
-    problem = Problem(Location(path), "", file.problem, file.fix)
-    return Checked(problems=(problem,), broken=(None,))
-
-
-def _stands_in(checked: Checked, path: str) -> bool:
-    return all(spec.location.file == path for spec in checked.specs) and all(
-        problem.location.file == path for problem in checked.problems
-    )
-
-
 def placed(checked: Checked, path: str) -> Checked:
     """`checked` with its places in `path`: equal files share one result, and files are renamed."""
-    if _stands_in(checked, path):
+    found: tuple[StrategySpec | Problem, ...] = (*checked.specs, *checked.problems)
+    if all(each.location.file == path for each in found):
         return checked
     replace = msgspec.structs.replace
     specs = (replace(spec, location=replace(spec.location, file=path)) for spec in checked.specs)
@@ -178,7 +161,7 @@ def state_dir(settings: Settings) -> Path:
 
 
 def open_loader(settings: Settings, catalog: Catalog) -> Loader:
-    """The way from Git to checked files; touches nothing until asked to load.
+    """The loader that the settings describe; touches nothing until `load` is called.
 
     Raises:
         SettingsError: the policy names what there is not.

@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 
 from reconciler.errors import SourceError
-from reconciler.sources.base import Head, TreeFile, refused
+from reconciler.sources.base import Head, TreeFile, refused_link
 from reconciler.sources.yaml.document import MAX_BYTES
 
 WORKTREE = "worktree"
@@ -49,21 +49,26 @@ class WorktreeSource:
         return Head(WORKTREE, hashlib.sha256(listing.encode(errors="replace")).hexdigest())
 
     def _walk(self) -> Iterator[tuple[str, Path]]:
-        """Every file, and every link to whatever; folders whose name hides them are passed by."""
-        for place, folders, names in os.walk(self._folder, onerror=_raise):
+        """Path and place of every file and link; folders whose name begins with `.` or `_` are skipped."""
+
+        def fail(error: OSError) -> None:
+            raise error
+
+        for place, folders, names in os.walk(self._folder, onerror=fail):
             links = [name for name in folders if Path(place, name).is_symlink()]
             folders[:] = [name for name in folders if not name.startswith((".", "_")) and name not in links]
             for name in (*names, *links):
                 file = Path(place, name)
-                yield self._placed(file), file
-
-    def _placed(self, file: Path) -> str:
-        below = readable(file.relative_to(self._folder))
-        return f"{self.path}/{below}" if self.path else below
+                below = readable(file.relative_to(self._folder))
+                yield f"{self.path}/{below}" if self.path else below, file
 
     def _file(self, path: str, file: Path) -> TreeFile:
-        if file.is_symlink() and (why := self._refusal(file)):
-            return refused(why)
+        if file.is_symlink():
+            target = Path(os.path.realpath(file))
+            if not target.is_relative_to(os.path.realpath(self._folder)):
+                return refused_link("leaves the folder of the strategies")
+            if not target.is_file():
+                return refused_link("points to a folder or to nothing")
         stat = file.stat()
         stamp = (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino)
         known = self._files.get(path)
@@ -74,17 +79,12 @@ class WorktreeSource:
         self._places[known.blob] = file
         return known
 
-    def _refusal(self, link: Path) -> str:
-        """Why a link is not followed; empty if it is."""
-        target = os.path.realpath(link)
-        if not Path(target).is_relative_to(os.path.realpath(self._folder)):
-            return "leaves the folder of the strategies"
-        return "" if Path(target).is_file() else "points to a folder or to nothing"
-
     def _read(self, file: Path, size: int) -> TreeFile:
         content = file.read_bytes if file.is_file() else bytes  # reading a pipe would wait for ever
         text = content() if size <= MAX_BYTES else None
-        blob = _blob_id(text) if text is not None else f"large {file}"
+        blob = f"large {file}"
+        if text is not None:
+            blob = hashlib.sha1(b"blob %d\0%b" % (len(text), text), usedforsecurity=False).hexdigest()
         self._texts[blob] = text
         return TreeFile(blob)
 
@@ -112,12 +112,3 @@ class WorktreeSource:
 def readable(path: Path) -> str:
     """A path as it can be printed and stored: what is no UTF-8 in it is replaced, as in Git's own listings."""
     return os.fsencode(path).decode(errors="replace")
-
-
-def _raise(error: OSError) -> None:
-    raise error
-
-
-def _blob_id(text: bytes) -> str:
-    """What Git calls a file of these contents."""
-    return hashlib.sha1(b"blob %d\0%b" % (len(text), text), usedforsecurity=False).hexdigest()

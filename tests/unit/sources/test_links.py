@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.sources.base import TreeFile, follow
+from reconciler.sources.base import TreeFile, followed_links
 
 FILES = {"a.yaml": TreeFile("a"), "eu/b.yaml": TreeFile("b")}
 
 
 def followed(links: dict[str, str], path: str) -> TreeFile:
-    return follow(links, FILES | {link: TreeFile("link") for link in links})[path]
+    return followed_links(links, FILES | {link: TreeFile("link") for link in links})[path]
 
 
 @pytest.mark.parametrize(
