@@ -1,7 +1,7 @@
 """
-Events → data, places and Problems: the slow pass, for files that have something to complain of.
+Events → data, places and Problems: the slow reader, for files that the fast one leaves to it. Pure.
 
-Rule 1: it goes on after what it refuses as long as the rest can be told, so that all is said at once.
+Rule 1: it goes on after what it refuses as long as the rest can be read, so that all Problems are reported at once.
 Rule 2: what it refuses is marked in the document, so that nobody relies on it.
 """
 
@@ -59,7 +59,9 @@ class CarefulReader:
         self._end_of_text = End(text)
         try:
             self._next = events(text)
-            self._stream()
+            while type(event := self._next()) is not yaml.StreamEndEvent:
+                if type(event) is yaml.DocumentStartEvent:
+                    self._document(event)
             self.whole = True
         except _Ended:
             self.whole = False
@@ -67,16 +69,13 @@ class CarefulReader:
             self.whole = False
             self.problems.append(syntax_problem(error, text, file))
 
-    def _stream(self) -> None:
-        while type(event := self._next()) is not yaml.StreamEndEvent:
-            if type(event) is yaml.DocumentStartEvent:
-                self._document(event)
-
     def _document(self, start: Any) -> None:  # noqa: ANN401  (events have no common type)
         index = len(self.places)
         self.places.append({})
         self._refused = []
-        self._check_directives(start)
+        if start.tags or (start.version and tuple(start.version) != (1, 2)):
+            what = "a directive that changes what the file means"
+            self._refuse(start, what, "remove the lines that begin with %")
         first = self._next()
         line, column = self._mark(first)
         self.places[index][()] = Place((line, 1), (line, column))
@@ -92,16 +91,29 @@ class CarefulReader:
     # -- nodes
 
     def _node(self, event: Any) -> Any:  # noqa: ANN401
+        """The value that begins with `event`; what is refused gives None, its text or what else of it can be used."""
         self._count(event)
         if type(event) is yaml.AliasEvent:
             self._refuse(event, f"alias *{short(str(event.anchor))}", "write the value itself here")
             return None
         self._check_extras(event)
         if type(event) is yaml.ScalarEvent:
-            return self._scalar(event)
+            try:
+                return event.value if event.style else plain(event.value)
+            except NotPlain as refusal:
+                self._refuse(event, *refusal.args)
+                return event.value
         if len(self._path) >= MAX_DEPTH:
             self._end(event, f"more than {MAX_DEPTH} levels deep", "no strategy needs so many; flatten it")
-        return self._mapping() if type(event) is yaml.MappingStartEvent else self._sequence()
+        if type(event) is yaml.MappingStartEvent:
+            return self._mapping()
+        items: list[Any] = []
+        while type(event := self._next()) is not yaml.SequenceEndEvent:
+            self._path.append(len(items))
+            self.places[-1][tuple(self._path)] = Place(self._mark(event), self._mark(event))
+            items.append(self._node(event))
+            self._path.pop()
+        return items
 
     def _mapping(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -115,24 +127,6 @@ class CarefulReader:
                 found[key] = value
             self._path.pop()
         return found
-
-    def _sequence(self) -> list[Any]:
-        found: list[Any] = []
-        while type(event := self._next()) is not yaml.SequenceEndEvent:
-            self._path.append(len(found))
-            self.places[-1][tuple(self._path)] = Place(self._mark(event), self._mark(event))
-            found.append(self._node(event))
-            self._path.pop()
-        return found
-
-    def _scalar(self, event: Any) -> Any:  # noqa: ANN401
-        if event.style:
-            return event.value
-        try:
-            return plain(event.value)
-        except NotPlain as refusal:
-            self._refuse(event, *refusal.args)
-            return event.value
 
     # -- keys
 
@@ -171,12 +165,6 @@ class CarefulReader:
         return is_name and key != "<<"
 
     # -- refusals
-
-    def _check_directives(self, start: Any) -> None:  # noqa: ANN401
-        if start.tags or (start.version and tuple(start.version) != (1, 2)):
-            self._refuse(
-                start, "a directive that changes what the file means", "remove the lines that begin with %"
-            )
 
     def _check_extras(self, event: Any) -> None:  # noqa: ANN401
         if event.anchor is not None:

@@ -1,4 +1,8 @@
-"""Bytes → YAML events, from libyaml's parser or PyYAML's own where libyaml was not built in, and what both complain of → Problems with the likely cause and its fix. Pure."""
+"""
+Bytes → YAML events, and errors of the parser → Problems with their likely cause and fix. Pure.
+
+Rule 1: libyaml's parser is used; PyYAML's own, where PyYAML was built without libyaml, gives and refuses the same.
+"""
 
 from __future__ import annotations
 
@@ -36,22 +40,20 @@ def pure_events(text: bytes) -> NextEvent:
     return _PureParser(text).next_event
 
 
-def _libyaml() -> Any:  # noqa: ANN401  (the stubs leave its parser out)
-    try:
-        from yaml import cyaml
-    except ImportError:  # PyYAML was compiled without it
-        return None
-    return vars(cyaml)["CParser"]
-
-
-_CParser = _libyaml()
+_libyaml_parser: Any
+try:
+    from yaml import cyaml
+except ImportError:  # PyYAML was built without libyaml
+    _libyaml_parser = None
+else:
+    _libyaml_parser = vars(cyaml)["CParser"]  # the stubs leave it out
 
 
 def events(text: bytes) -> NextEvent:
     """Events from the fastest parser that there is."""
-    if _CParser is None:
+    if _libyaml_parser is None:
         return pure_events(text)
-    next_event: NextEvent = _CParser(text).get_event
+    next_event: NextEvent = _libyaml_parser(text).get_event
     return next_event
 
 
@@ -97,22 +99,30 @@ _CAUSES = (
 def syntax_problem(error: yaml.YAMLError | UnicodeDecodeError, text: bytes, file: str) -> Problem:
     """The Problem that `error` is; where the cause is not known, in the parser's own words."""
     if isinstance(error, yaml.MarkedYAMLError):
-        return _in_words(error, text, file)
+        return _marked_problem(error, text, file)
     position = getattr(error, "position", None)
-    place = _place(text, len(text) if position is None else position, file)
+    before = LINE_BREAK.split(text[:position].decode(errors="replace"))
+    place = Location(file, len(before), len(before[-1]) + 1)
     reason = str(getattr(error, "reason", ""))
     if "characters are not allowed" in reason:
         return Problem(place, "", "not YAML: an invisible character", "remove it")
     return Problem(place, "", "not UTF-8 text", "save the file as UTF-8")
 
 
-def _in_words(error: yaml.MarkedYAMLError, text: bytes, file: str) -> Problem:
+def _marked_problem(error: yaml.MarkedYAMLError, text: bytes, file: str) -> Problem:
     said = error.problem or ""
     mark = error.problem_mark or error.context_mark
     if mark is None:
         return Problem(Location(file), "", f"not YAML: {said}", "mend the syntax")
     lines = LINE_BREAK.split(text.decode(errors="replace"))
-    cause = _cause(said, _character(lines, mark))
+    character = _character(lines, mark)
+    if "cannot start any token" in said:
+        cause = _TAB if character == "\t" else _BAD_START
+    elif character == _NOTHING and "node content" in said:
+        cause = _TOO_SHORT
+    else:
+        unknown = _Cause("", said.replace("{", "{{").replace("}", "}}"), "mend the syntax at this place")
+        cause = next((cause for cause in _CAUSES if cause.said in said), unknown)
     if cause.where_it_began and error.context_mark is not None:
         mark = error.context_mark
     what = one_line(f"not YAML: {cause.what.format(_character(lines, mark))}")
@@ -120,23 +130,7 @@ def _in_words(error: yaml.MarkedYAMLError, text: bytes, file: str) -> Problem:
     return Problem(place, "", what, cause.fix)
 
 
-def _cause(said: str, character: str) -> _Cause:
-    if "cannot start any token" in said:
-        return _TAB if character == "\t" else _BAD_START
-    if character == _NOTHING and "node content" in said:
-        return _TOO_SHORT
-    fitting = (cause for cause in _CAUSES if cause.said in said)
-    return next(
-        fitting, _Cause("", said.replace("{", "{{").replace("}", "}}"), "mend the syntax at this place")
-    )
-
-
 def _character(lines: list[str], mark: yaml.Mark) -> str:
     """The character at a place; words where nothing is."""
     there = lines[mark.line][mark.column : mark.column + 1] if mark.line < len(lines) else ""
     return there or _NOTHING
-
-
-def _place(text: bytes, position: int, file: str) -> Location:
-    before = LINE_BREAK.split(text[:position].decode(errors="replace"))
-    return Location(file, len(before), len(before[-1]) + 1)

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
 MAX_DIGITS = 40
 MAX_EXPONENT = 400
-"""No price or amount needs more; without a limit, 1e999999999 would be a bomb for whoever writes it out."""
+"""No price or amount needs more; without a limit, 1e999999999 would take gigabytes to write out."""
 
 WORDS: dict[str, Any] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
@@ -35,8 +34,6 @@ _GROUPED = re.compile(r"[-+]?[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9_]+)?", r
 _FITS_INT = 10**18
 """Larger whole numbers are Decimals: encoders take integers only up to 64 bits."""
 
-_KEPT_LENGTH = 64
-
 
 class NotPlain(Exception):
     """A scalar that looks like a number and is not to be one; its arguments are what and fix."""
@@ -48,44 +45,28 @@ def plain(text: str) -> Any:  # noqa: ANN401  (null, a boolean, a number or text
     Raises:
         NotPlain: NaN, an infinity, `_` between digits, or a number out of any range.
     """
-    return _kept(text) if len(text) <= _KEPT_LENGTH else _value(text)
-
-
-def _value(text: str) -> Any:  # noqa: ANN401
     if text in WORDS:
         return WORDS[text]
     if text[0] not in _NUMBER_STARTS:
         return text
     if _INT.fullmatch(text) or _BASED.fullmatch(text):
-        return _whole(text)
-    number = _FLOAT.fullmatch(text)
-    if number is not None:
-        return _fraction(text, number[1] or "0")
+        if len(text) > MAX_DIGITS:
+            raise _out_of_range(text)
+        number = int(text, 0 if text[1:2] in {"x", "o"} else 10)
+        return number if abs(number) < _FITS_INT else Decimal(number)
+    if fraction := _FLOAT.fullmatch(text):
+        exponent = fraction[1] or "0"
+        digits = sum(character.isdigit() for character in text)
+        if digits - len(exponent.strip("+-")) > MAX_DIGITS or len(exponent) > MAX_DIGITS:
+            raise _out_of_range(text)
+        if abs(int(exponent)) > MAX_EXPONENT:
+            raise _out_of_range(text)
+        return Decimal(text)
     if _NOT_FINITE.fullmatch(text):
         raise NotPlain(f"{text} is not a number to trade with", "write a finite number, or remove the field")
     if "_" in text and _GROUPED.fullmatch(text):
         raise NotPlain(f"{text} has _ between its digits", f"write {text.replace('_', '')}")
     return text
-
-
-_kept = lru_cache(1024)(_value)
-"""A fleet repeats the same few numbers and words."""
-
-
-def _whole(text: str) -> int | Decimal:
-    if len(text) > MAX_DIGITS:
-        raise _out_of_range(text)
-    number = int(text, 0 if text[1:2] in {"x", "o"} else 10)
-    return number if abs(number) < _FITS_INT else Decimal(number)
-
-
-def _fraction(text: str, exponent: str) -> Decimal:
-    digits = sum(character.isdigit() for character in text)
-    if digits - len(exponent.strip("+-")) > MAX_DIGITS or len(exponent) > MAX_DIGITS:
-        raise _out_of_range(text)
-    if abs(int(exponent)) > MAX_EXPONENT:
-        raise _out_of_range(text)
-    return Decimal(text)
 
 
 def _out_of_range(text: str) -> NotPlain:
