@@ -18,7 +18,6 @@ from reconciler.errors import CommandRejected
 from reconciler.model.state import Lifecycle
 from reconciler.protocol.messages import LogRecord
 from tests.exchange.process import ExchangeProcess
-from tests.oracle import NO_HUMMINGBOT, python
 from tests.support.agent_builders import CONFIG, strategy
 from tests.support.real_runner import real_runner
 from tests.support.stand_in import StandIns, stand_in_runner
@@ -55,7 +54,7 @@ def heard() -> Heard:
 REAL = pytest.param(
     "hummingbot",
     marks=[
-        pytest.mark.skipif(python() is None, reason=NO_HUMMINGBOT),
+        pytest.mark.hummingbot,
         pytest.mark.slow,
         pytest.mark.timeout(400),
     ],

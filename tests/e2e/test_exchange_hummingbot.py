@@ -25,9 +25,7 @@ PYTHON = os.environ.get("RECONCILER_HUMMINGBOT_PYTHON", "")
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(
-        not PYTHON, reason="RECONCILER_HUMMINGBOT_PYTHON names no interpreter that has Hummingbot"
-    ),
+    pytest.mark.hummingbot,
     pytest.mark.timeout(300),  # importing Hummingbot alone takes seconds, on a busy machine a minute
 ]
 

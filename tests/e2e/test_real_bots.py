@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from tests.exchange.requests import Operation
-from tests.oracle import NO_CONTROLLERS, NO_HUMMINGBOT, python
+from tests.oracle import NO_CONTROLLERS, python
 from tests.support.brokers import Mosquitto
 from tests.support.real_bots import OURS, RealBots, community_controllers, real_bots
 
 pytestmark = [
-    pytest.mark.skipif(python() is None, reason=NO_HUMMINGBOT),
+    pytest.mark.hummingbot,
     pytest.mark.slow,
     pytest.mark.timeout(600),
 ]

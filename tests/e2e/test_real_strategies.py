@@ -10,13 +10,12 @@ from typing import Any
 
 import pytest
 
-from tests.oracle import NO_HUMMINGBOT, python
 from tests.support.brokers import Mosquitto
 from tests.support.real_bots import RealBots, real_bots
 
 pytestmark = [
-    pytest.mark.skipif(python() is None, reason=NO_HUMMINGBOT),
-    pytest.mark.slow,
+    pytest.mark.hummingbot,
+    pytest.mark.long,
     pytest.mark.timeout(900),
 ]
 

@@ -14,10 +14,9 @@ from reconciler.cli.main import run
 from reconciler.errors import ExitCode, SchemaError
 from reconciler.schemagen.generate import generate, write
 from reconciler.schemagen.inspection import inspect
-from tests.oracle import NO_CONTROLLERS, NO_HUMMINGBOT, controllers, python
+from tests.oracle import NO_CONTROLLERS, controllers, python
 
 BELOW = Path("strategies") / HUMMINGBOT_VERSION
-with_hummingbot = pytest.mark.skipif(python() is None, reason=NO_HUMMINGBOT)
 CONTROLLER = '''
 """A controller of a team's own."""
 
@@ -42,7 +41,7 @@ def schemas(tmp_path: Path) -> Path:
     return Path(shutil.copytree(schemas_dir(), tmp_path / "schemas"))
 
 
-@with_hummingbot
+@pytest.mark.hummingbot
 @pytest.mark.slow
 def test_the_committed_schemas_are_what_the_real_hummingbot_gives_byte_for_byte(
     schemas: Path, capsys
@@ -56,7 +55,7 @@ def test_the_committed_schemas_are_what_the_real_hummingbot_gives_byte_for_byte(
     assert run(arguments) == ExitCode.OK, capsys.readouterr().out
 
 
-@with_hummingbot
+@pytest.mark.hummingbot
 @pytest.mark.slow
 def test_a_schema_that_was_edited_by_hand_is_made_again(schemas: Path, capsys) -> None:
     edited = schemas / BELOW / "hedge.schema.json"
@@ -71,7 +70,7 @@ def test_a_schema_that_was_edited_by_hand_is_made_again(schemas: Path, capsys) -
     assert run(["schema", "check", str(schemas / BELOW)]) == ExitCode.OK
 
 
-@with_hummingbot
+@pytest.mark.hummingbot
 @pytest.mark.slow
 def test_a_teams_own_controller_gets_a_schema_that_its_files_are_checked_against(
     tmp_path: Path, capsys
@@ -107,7 +106,7 @@ def test_a_teams_own_controller_gets_a_schema_that_its_files_are_checked_against
     assert not catalog.is_valid("quiet_maker", {"width": 0})
 
 
-@with_hummingbot
+@pytest.mark.hummingbot
 @pytest.mark.slow
 def test_a_dry_run_writes_nothing_at_all(tmp_path: Path, capsys) -> None:
     into = tmp_path / "new"

@@ -15,13 +15,13 @@ from reconciler.catalog.loading import examples_dir, load_catalog
 from reconciler.catalog.mapping import from_hummingbot, to_hummingbot, to_yaml
 from reconciler.model.spec import StrategySpec
 from reconciler.sources.check import check
-from tests.oracle import NO_CONTROLLERS, NO_HUMMINGBOT, Oracle, controllers, open_oracle, python
+from tests.oracle import NO_CONTROLLERS, Oracle, controllers, open_oracle
 from tests.oracle.__main__ import DIFFERENCES, compare, specs
 from tests.oracle.comparing import Verdict, is_held
 from tests.oracle.reasons import overlay, reason
 
 pytestmark = [
-    pytest.mark.skipif(python() is None, reason=NO_HUMMINGBOT),
+    pytest.mark.hummingbot,
     pytest.mark.slow,
     pytest.mark.timeout(900),
 ]

@@ -1,4 +1,4 @@
-"""Whatever bytes a strategy file has: it is read, and what is said of it can be used. 100,000 inputs in all."""
+"""Whatever bytes a strategy file has: it is read, and what is said of it can be used."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 import os
 import random
 import re
+from collections.abc import Callable
 
 import msgspec
 import pytest
@@ -18,9 +19,12 @@ from reconciler.sources.yaml.careful import CarefulReader
 from reconciler.sources.yaml.document import LINE, MAX_PROBLEMS
 from reconciler.sources.yaml.events import events
 from reconciler.sources.yaml.reader import read
+from tests.support.effort import amount
 from tests.support.fuzz_inputs import INVENTIONS, MUTATIONS, inputs
+from tests.support.long_results import TRIED
 
-EACH = math.ceil(100_000 / len({*INVENTIONS, *MUTATIONS}))
+COUNT = amount(10_000, 1_000_000)
+EACH = math.ceil(COUNT / len({*INVENTIONS, *MUTATIONS}))
 SEED = 20_261_123 if "CI" in os.environ else random.randrange(1 << 32)
 """In CI the same inputs each time: a change must not fail there by luck. Elsewhere the search goes on."""
 
@@ -63,15 +67,18 @@ def _wrong_with(problem: Problem, lines: list[str]) -> str:
     return ""
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.scaled
 @pytest.mark.parametrize("kind", [*INVENTIONS, *MUTATIONS])
-def test_every_input_gets_an_answer_that_can_be_used(kind: str) -> None:
+def test_every_input_gets_an_answer_that_can_be_used(
+    kind: str, record_property: Callable[[str, object], None]
+) -> None:
+    record_property(TRIED, f"{COUNT:,} inputs")
     for number, text in enumerate(inputs(kind, EACH, SEED)):
         said = wrong(text)
         assert not said, f"seed {SEED}, input {number}, {text!r}: {said}"
 
 
+@pytest.mark.scaled
 @pytest.mark.parametrize("kind", [*INVENTIONS, *MUTATIONS])
 def test_what_is_read_quickly_is_what_careful_reading_gives(kind: str) -> None:
     for text in inputs(kind, EACH // 10, SEED):

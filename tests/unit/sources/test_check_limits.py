@@ -81,6 +81,21 @@ WORST = {
 }
 
 
+LONGEST = {
+    "documents",
+    "empty documents",
+    "bad documents",
+    "number keys",
+    "merge keys",
+    "items",
+    "anchors",
+    "tags",
+    "directives",
+    "a long percentage",
+}
+"""What Python needs more than 1.5 s to trace the memory of."""
+
+
 @pytest.fixture(autouse=True, scope="module")
 def catalog_and_validators() -> None:
     """What is made once for all files is no file's memory."""
@@ -107,9 +122,9 @@ def nodes_and_depth(data: Any) -> tuple[int, int]:
     return 1 + sum(nodes for nodes, _ in counted), 1 + max((depth for _, depth in counted), default=0)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(360)
-@pytest.mark.parametrize("name", WORST)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.long] if name in LONGEST else []) for name in WORST]
+)
 def test_what_is_told_and_what_it_takes_has_an_end(name: str) -> None:
     assert MAX_BYTES // 4 < len(WORST[name]) <= MAX_BYTES
 

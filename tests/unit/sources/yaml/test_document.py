@@ -17,6 +17,7 @@ from reconciler.sources.yaml.document import MAX_BYTES
 from reconciler.sources.yaml.events import events, pure_events
 from reconciler.sources.yaml.fast import read_fast
 from reconciler.sources.yaml.reader import Places, is_strategy_file, read
+from tests.support.effort import amount
 
 
 def value_of(text: str):
@@ -279,7 +280,7 @@ PIECES += ["&x ", "*x", "!t ", "<<: ", "? ", ": ", "1_0", ".nan", "true", "---\n
 scraps = st.lists(st.sampled_from(PIECES), max_size=24).map("".join).map(str.encode)
 
 
-@settings(max_examples=3000)
+@settings(max_examples=amount(300, 30_000))
 @given(scraps)
 def test_the_fast_reader_and_the_careful_one_read_the_same_or_the_fast_one_gives_up(text: bytes) -> None:
     fast, careful = read_fast(text, "f.yaml"), CarefulReader(text, "f.yaml", events)
@@ -307,7 +308,7 @@ def test_without_libyaml_the_same_is_refused(text: bytes) -> None:
 GOOD = b"strategy_type: pure_market_making\nconfig:\n  a: [1, {b: 0.1}]\n  c: 'x'\n---\nd: e\n"
 
 
-@settings(max_examples=2000)
+@settings(max_examples=amount(200, 20_000))
 @given(st.binary(max_size=200))
 def test_no_bytes_raise_anything(text: bytes) -> None:
     read(text, "f.yaml")

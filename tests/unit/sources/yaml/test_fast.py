@@ -15,6 +15,7 @@ from reconciler.sources.yaml.events import NextEvent, events, pure_events
 from reconciler.sources.yaml.fast import read_fast
 from reconciler.sources.yaml.reader import read
 from reconciler.sources.yaml.scalars import WORDS
+from tests.support.effort import amount
 from tests.support.fuzz_inputs import SLIPS, characters, noise, sources, tokens
 
 PIECES = (
@@ -51,13 +52,13 @@ def same_as_parsed(text: bytes) -> bool:
     return found is not None
 
 
-@settings(max_examples=1_000)
+@settings(max_examples=amount(200, 20_000))
 @given(st.lists(LINES, max_size=8), st.sampled_from(["", "\n"]))
 def test_lines_say_what_a_parser_says(lines: list[str], end: str) -> None:
     same_as_parsed(("\n".join(lines) + end).encode())
 
 
-@settings(max_examples=1_000)
+@settings(max_examples=amount(200, 20_000))
 @given(st.lists(st.sampled_from(PIECES), max_size=15).map("".join))
 def test_pieces_in_any_order_say_what_a_parser_says(text: str) -> None:
     same_as_parsed(text.encode())
