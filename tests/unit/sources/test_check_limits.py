@@ -84,6 +84,7 @@ WORST = {
 LONGEST = {
     "documents",
     "empty documents",
+    "good documents",
     "bad documents",
     "number keys",
     "merge keys",
