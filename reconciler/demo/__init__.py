@@ -1,5 +1,5 @@
-"""`reconciler demo`: the whole path on one machine, told as a story. `run_demo` is the door."""
+"""`reconciler demo`: the whole path on one machine, scenario by scenario. `run_demo` runs it."""
 
-from reconciler.demo.story import run_demo
+from reconciler.demo.scenario import run_demo
 
 __all__ = ["run_demo"]

@@ -1,6 +1,6 @@
-"""What the demo plays on: a temporary Git repository, a broker, an agent and the service. No story here.
+"""The environment of the demo: a temporary Git repository, an embedded broker, and child processes of `reconciler`.
 
-Everything is on 127.0.0.1 and in one folder; whatever happens, `open_stage` leaves no process behind.
+Everything is on 127.0.0.1 and in one folder. `open_environment` stops every process and removes the folder on exit.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import BinaryIO
 
 from reconciler.catalog.loading import examples_dir, schemas_dir
 from reconciler.errors import ExitCode, ReconcilerError
@@ -37,11 +36,11 @@ _IDENTITY = ("-c", "user.name=Demo", "-c", "user.email=demo@example.com", "-c", 
 
 
 class DemoFailed(ReconcilerError):
-    """The demo did not go as it should; the message says what went wrong."""
+    """The demo failed; the message says what went wrong."""
 
 
-class Child:
-    """A command of ours that runs beside the demo; what it logs goes to a file."""
+class DemoProcess:
+    """A `reconciler` process in the background; its stdout and stderr go to a log file."""
 
     def __init__(self, name: str, process: asyncio.subprocess.Process, log: Path) -> None:
         self.name = name
@@ -50,24 +49,24 @@ class Child:
         self._process = process
 
     def check(self) -> None:
-        """Notice that it ended.
+        """Check that it still runs.
 
         Raises:
-            DemoFailed: it did; with its last words.
+            DemoFailed: it ended; the message has the last lines of its log.
         """
         if self._process.returncode is not None:
             last = self.log.read_text(errors="replace").strip().splitlines()[-3:]
             raise DemoFailed(f"the {self.name} ended by itself: {' / '.join(last) or 'it said nothing'}")
 
-    def news(self) -> list[str]:
-        """The lines that it logged since the last call."""
+    def new_lines(self) -> list[str]:
+        """The complete lines logged since the last call."""
         text = self.log.read_bytes()[self.read :]
         whole = text[: text.rfind(b"\n") + 1]
         self.read += len(whole)
         return whole.decode(errors="replace").splitlines()
 
     async def stop(self) -> None:
-        """Ask it to leave, and make it leave."""
+        """Terminate it; kill it if it has not ended within LEAVE_S."""
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
         try:
@@ -78,13 +77,13 @@ class Child:
             await self._process.wait()
 
 
-class Stage:
-    """The folder and what runs in it."""
+class DemoEnvironment:
+    """The demo's folder, its broker and its background processes."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.broker = EmbeddedBroker(folder / ".reconciler")
-        self._children: list[Child] = []
+        self._children: list[DemoProcess] = []
 
     # -- files and Git
 
@@ -93,8 +92,8 @@ class Stage:
         """The strategy files, by name."""
         return sorted((self.folder / "strategies").glob("*.yaml"))
 
-    def furnish(self) -> None:
-        """Copy the example fleet and what editors need beside them."""
+    def write_files(self) -> None:
+        """Copy the example fleet, the schemas that editors need, and the settings."""
         shutil.copytree(examples_dir() / "fleet", self.folder / "strategies")
         for file in self.strategies:
             file.write_text(file.read_text().replace("../../schemas/", "../schemas/"))
@@ -104,10 +103,10 @@ class Stage:
         (self.folder / ".gitignore").write_text(".reconciler/\n")
 
     async def git(self, *arguments: str) -> str:
-        """Run git in the folder; its output.
+        """Run git in the folder and return its output.
 
         Raises:
-            DemoFailed: it said no.
+            DemoFailed: it fails.
         """
         code, output = await self._run("git", *_IDENTITY, *arguments)
         if code != 0:
@@ -118,10 +117,10 @@ class Stage:
         await self.git("add", "--all")
         await self.git("commit", "--quiet", "--message", message)
 
-    # -- our own command
+    # -- processes
 
     async def reconciler(self, *arguments: str) -> tuple[int, str]:
-        """Run `reconciler …` as a person would; its exit code and all that it printed."""
+        """Run `reconciler …` in the folder; returns its exit code and its stdout and stderr together."""
         return await self._run(sys.executable, "-m", "reconciler", *arguments)
 
     async def _run(self, *command: str) -> tuple[int, str]:
@@ -144,11 +143,11 @@ class Stage:
                 await process.wait()
         return process.returncode or 0, output.decode(errors="replace")
 
-    async def start(self, name: str, *arguments: str) -> Child:
-        """Start `reconciler …` beside us; it ends with the stage."""
+    async def start(self, name: str, *arguments: str) -> DemoProcess:
+        """Start `reconciler …` in the background; it ends with the environment."""
         log = self.folder / ".reconciler" / f"{name}.log"
         log.parent.mkdir(exist_ok=True)
-        with _open(log) as output:
+        with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
                 *with_parent_death_signal(sys.executable, "-m", "reconciler", *arguments),
                 cwd=self.folder,
@@ -158,15 +157,15 @@ class Stage:
                 stderr=output,
                 start_new_session=True,
             )
-        child = Child(name, process, log)
+        child = DemoProcess(name, process, log)
         self._children.append(child)
         return child
 
     def check(self) -> None:
-        """Notice a child that ended by itself.
+        """Check that every background process still runs.
 
         Raises:
-            DemoFailed: one did.
+            DemoFailed: one has ended.
         """
         for child in self._children:
             child.check()
@@ -174,7 +173,7 @@ class Stage:
     # -- by hand
 
     async def publish(self, topic: str, payload: bytes) -> None:
-        """Publish one message as anybody may who reaches the broker."""
+        """Publish one message over a connection of its own, as any client of the broker can."""
         transport = open_transport(
             BrokerSettings(url="embedded:"),
             client_id=f"by-hand-{secrets.token_hex(3)}",
@@ -187,49 +186,45 @@ class Stage:
             await transport.close()
 
     async def close(self) -> None:
-        """End everything that runs: the service first, so that it misses nobody."""
+        """Stop the processes, latest first, then the broker: the service ends before the agent, so that it sees no loss."""
         while self._children:
             await self._children.pop().stop()
         await self.broker.stop()
 
 
-def _open(log: Path) -> BinaryIO:
-    return log.open("wb")
-
-
 def _environment() -> dict[str, str]:
-    """Ours without what would point git or the settings elsewhere."""
+    """This process's environment without the variables that change git or the settings."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "RECONCILER_"))}
     return {**ours, "PYTHONUNBUFFERED": "1"}
 
 
 @contextlib.asynccontextmanager
-async def open_stage() -> AsyncIterator[Stage]:
-    """A stage with its repository and a running broker; ended and removed at the end of the block.
+async def open_environment() -> AsyncIterator[DemoEnvironment]:
+    """Open an environment with its repository and a running broker; close and remove it at the end of the block.
 
     Raises:
         BrokerError: no broker can be started.
-        DemoFailed: git is missing or says no.
+        DemoFailed: git is missing or fails.
     """
     if shutil.which("git") is None:
         raise DemoFailed("git is not installed", fix="apt-get install git, or your system's way")
     with tempfile.TemporaryDirectory(prefix="reconciler-demo-", ignore_cleanup_errors=True) as folder:
-        stage = Stage(Path(folder))
+        environment = DemoEnvironment(Path(folder))
         try:
-            stage.furnish()
-            await stage.git("init", "--quiet", "--initial-branch=main")
-            await stage.commit("The first strategies")
-            await stage.broker.start()
-            yield stage
+            environment.write_files()
+            await environment.git("init", "--quiet", "--initial-branch=main")
+            await environment.commit("The first strategies")
+            await environment.broker.start()
+            yield environment
         finally:
-            await stage.close()
+            await environment.close()
 
 
 def expect(code: int, wanted: ExitCode, command: str) -> None:
-    """Hold a command to the exit code that the story needs; what it printed has been shown.
+    """Compare the exit code of a command with the one that the scenario needs.
 
     Raises:
-        DemoFailed: it ended with another one.
+        DemoFailed: they differ.
     """
     if code != wanted:
         raise DemoFailed(f"`{command}` ended with {code} instead of {wanted:d}")
