@@ -25,6 +25,9 @@ IDENTITY_FIELDS = ("strategy_type", "exchange", "trading_pair")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """What a strategy, target, agent or account may be called: it becomes a topic level and a folder."""
 
+ROOT = re.compile(rf"{NAME.pattern}(/{NAME.pattern}){{0,3}}")
+"""What the root of a target's topics may be called: one to four levels, each a name."""
+
 DEFAULT_TARGET = "default"
 DEFAULT_ACCOUNT = "default"
 
@@ -32,6 +35,11 @@ DEFAULT_ACCOUNT = "default"
 def is_name(text: str) -> bool:
     """Say whether `text` may name a strategy."""
     return NAME.fullmatch(text) is not None
+
+
+def is_root(text: str) -> bool:
+    """Say whether `text` may be the root of all topics."""
+    return ROOT.fullmatch(text) is not None
 
 
 class Wish(StrEnum):

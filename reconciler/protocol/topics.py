@@ -7,15 +7,9 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from reconciler.model.change import Op
-from reconciler.model.spec import NAME
+from reconciler.model.spec import NAME, is_root
 
-_ROOT = re.compile(rf"{NAME.pattern}(/{NAME.pattern}){{0,3}}")
 _REPLY_LEVELS = re.compile(rf"(/{NAME.pattern}){{0,3}}")
-
-
-def is_root(text: str) -> bool:
-    """Say whether `text` may be the root of all topics: one to four levels, each a name."""
-    return _ROOT.fullmatch(text) is not None
 
 
 BATCH = "batch"

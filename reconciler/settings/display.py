@@ -6,27 +6,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.redact import SETTING_MASK, masked_url
-from reconciler.settings.keys import LISTS, SECRET_KEYS, TARGETS, field_name, known_keys
+from reconciler.settings.keys import FEES, LISTS, SECRET_KEYS, TARGETS, field_name, is_duration, known_keys
 from reconciler.settings.model import Settings
-from reconciler.settings.policy_values import FEES
 
 
 def described(settings: Settings, origins: Mapping[str, str]) -> list[tuple[str, str, str]]:
     """(key, value, origin) of every setting, in the order of the file."""
-    keys = known_keys(_rows(settings))
+    named = {TARGETS: list(settings.targets), FEES: list(settings.policy.fees)}
+    counted = {table: [str(index) for index in range(len(_value(table, settings)))] for table in LISTS}
+    keys = known_keys(f"{table}.{row}" for table, rows in (named | counted).items() for row in rows)
     return [(key, _shown(key, _value(key, settings)), origins.get(key, "default")) for key in keys]
 
 
 def shown_text(key: str, text: str) -> str:
     """What somebody wrote for `key`, as it may be shown."""
     return SETTING_MASK if key in SECRET_KEYS else masked_url(text)
-
-
-def _rows(settings: Settings) -> list[str]:
-    """The rows of all tables, as keys spell them."""
-    named = {TARGETS: list(settings.targets), FEES: list(settings.policy.fees)}
-    counted = {table: [str(index) for index in range(len(_value(table, settings)))] for table in LISTS}
-    return [f"{table}.{row}" for table, rows in (named | counted).items() for row in rows]
 
 
 def _value(key: str, settings: Settings) -> Any:  # noqa: ANN401  (the type follows from the key)
@@ -41,6 +35,7 @@ def _value(key: str, settings: Settings) -> Any:  # noqa: ANN401  (the type foll
 
 
 def _shown(key: str, value: Any) -> str:  # noqa: ANN401
+    """A value as the file would say it, with its unit."""
     if value is None:
         return ""
     if key in SECRET_KEYS:
@@ -49,12 +44,6 @@ def _shown(key: str, value: Any) -> str:  # noqa: ANN401
         return ", ".join(value)
     if isinstance(value, bool):
         return str(value).lower()
-    return _with_unit(key, value)
-
-
-def _with_unit(key: str, value: Any) -> str:  # noqa: ANN401
     if key.startswith(f"{FEES}."):
         return f"{value.normalize():f}%"
-    if field_name(key).endswith("_s"):
-        return f"{value:g}s"
-    return masked_url(str(value))
+    return f"{value:g}s" if is_duration(key) else masked_url(str(value))

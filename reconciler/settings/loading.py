@@ -8,8 +8,8 @@ Rule 3: `${env:NAME}` and `${file:PATH}` stand for secrets; their values are in 
 
 from __future__ import annotations
 
-import difflib
 import os
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -18,33 +18,36 @@ import msgspec
 
 from reconciler.errors import Location, Problem, SettingsError, Severity
 from reconciler.redact import masked_url
-from reconciler.settings.bad_value import BadValue
-from reconciler.settings.checks import contradictions
+from reconciler.settings.contradictions import contradictions
 from reconciler.settings.display import described
 from reconciler.settings.keys import (
+    ADDRESS_KEYS,
     DEFAULT_ROWS,
     LISTS,
     PATH_KEYS,
     SECRET_KEYS,
     TARGETS,
+    WANTED,
+    did_you_mean,
     field_name,
-    fix_of_row,
-    is_address,
+    fix_of_unknown,
     known_keys,
-    parse,
-    row_of,
     rows_of,
     sections_of,
     table_of,
 )
 from reconciler.settings.model import Settings
-from reconciler.settings.policy_values import WANTED
-from reconciler.settings.references import has_reference, resolved
-from reconciler.settings.yaml_file import Given, read_file
+from reconciler.settings.parsing import BadValue, Given, is_address, parse
+from reconciler.settings.yaml_file import read_file
 
 ENVIRONMENT_PREFIX = "RECONCILER_"
 
 FLAG = "flag"
+
+_REFERENCE = re.compile(r"\$\$\{|\$\{(?:(env|file):([^}]+)\})?")
+"""Also what looks like one and is none; `$${` is the text `${`."""
+
+_COMMAND_LINE = Location("command line")
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -74,12 +77,14 @@ def load_settings(
         SettingsError: all that is wrong, each with its place and fix.
     """
     problems: list[Problem] = []
-    given = read_file(file, problems, _unknown_in_file) if file is not None else {}
+    given = read_file(file, problems, fix_of_unknown) if file is not None else {}
     given |= _from_environment(environ, tuple(given), problems)
-    given |= {key: _flag(text) for key, text in (flags or {}).items()}
+    given |= {key: Given(text, FLAG, _COMMAND_LINE, _COMMAND_LINE) for key, text in (flags or {}).items()}
     folder = (file.parent if file is not None else Path()).absolute()
     used = {
-        key: item for key, item in given.items() if not (_section(key) in unused and has_reference(item.text))
+        key: item
+        for key, item in given.items()
+        if key.partition(".")[0] not in unused or not has_reference(item.text)
     }
     values = _values(used, environ, folder, problems)
     problems += contradictions(values, given)
@@ -90,65 +95,31 @@ def load_settings(
     return Loaded(_settings(values, given, folder), origins, tuple(problems))
 
 
-def _section(key: str) -> str:
-    return key.partition(".")[0]
-
-
-# -- where values come from
-
-
-def _unknown_in_file(key: str) -> str | None:
-    """The fix for a key that no setting has and that no section is called; None if one is."""
-    row = row_of(key)
-    if row and (fix := fix_of_row(row)):
-        return fix
-    known = known_keys((row,) if row else DEFAULT_ROWS)
-    return None if key in known or key in sections_of(known) else _did_you_mean(key, known)
-
-
-def _did_you_mean(key: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(key, (*known, *sections_of(known)), 1)
-    return f"did you mean {near[0]}?" if near else "remove it; `reconciler config show` lists all settings"
-
-
-def _flag(text: str) -> Given:
-    place = Location("command line")
-    return Given(text, FLAG, place, place)
-
-
 def _from_environment(
     environ: Mapping[str, str], in_file: Iterable[str], problems: list[Problem]
 ) -> dict[str, Given]:
-    """What variables set; an empty one sets nothing, as is the custom of compose files."""
+    """What variables set; an empty one sets nothing, as is the custom of compose files.
+
+    A variable with one _ where two belong sets nothing either, which nobody would notice: that is a warning.
+    """
     found = {}
-    targets = {
-        _as_variable(key.split(".")[1]): key.split(".")[1] for key in in_file if key.startswith(f"{TARGETS}.")
-    }
+    targets = [key.split(".")[1] for key in in_file if key.startswith(f"{TARGETS}.")]
+    spelt = {target.lower().replace("-", "_"): target for target in targets}  # as a variable can have a name
     for name, text in environ.items():
         if not name.startswith(ENVIRONMENT_PREFIX) or not text:
             continue
         place = Location(name)
         parts = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
         if len(parts) == 1:
-            problems += _misspelt(name, parts[0])
+            for key in known_keys():
+                if parts[0] == key.replace(".", "_"):
+                    fix = f"did you mean {ENVIRONMENT_PREFIX}{key.upper().replace('.', '__')}?"
+                    problems.append(Problem(place, "", "sets nothing", fix, Severity.WARNING))
             continue
         if parts[0] == TARGETS:
-            parts[1] = targets.get(parts[1], parts[1])
+            parts[1] = spelt.get(parts[1], parts[1])
         found[".".join(parts)] = Given(text, f"environment {name}", place, place)
     return found
-
-
-def _as_variable(target: str) -> str:
-    """A target's name as a variable can have it."""
-    return target.lower().replace("-", "_")
-
-
-def _misspelt(name: str, rest: str) -> Iterator[Problem]:
-    """A variable with one _ where two belong sets nothing, which nobody would notice."""
-    for key in known_keys():
-        if rest == key.replace(".", "_"):
-            fix = f"did you mean {ENVIRONMENT_PREFIX}{key.upper().replace('.', '__')}?"
-            yield Problem(Location(name), "", "sets nothing", fix, Severity.WARNING)
 
 
 # -- from text to values
@@ -167,14 +138,14 @@ def _values(
             values[key] = _value(key, item, known[key], environ, folder)
         except BadValue as error:
             problems.append(Problem(item.place, key, str(error), error.fix))
-        if _in_clear(key, item):
+        if _is_in_clear(key, item):
             fix = "write ${env:NAME} or ${file:/path}, and keep the value out of the file"
             problems.append(Problem(item.place, key, "a secret in clear", fix, Severity.WARNING))
     return values
 
 
 def _rows(given: Iterable[str]) -> tuple[str, ...]:
-    """The rows of all tables; one target there is even if nobody names it."""
+    """The rows of all tables; there is one target even if nobody names it."""
     rows = rows_of(given)
     return rows if any(table_of(row) == TARGETS for row in rows) else (*DEFAULT_ROWS, *rows)
 
@@ -183,13 +154,14 @@ def _not_settable(key: str, item: Given, known: Mapping[str, Any]) -> Iterator[P
     if key in known:
         yield Problem(item.place, key, "has keys below it, but is one setting", f"write {key}: and its value")
     elif key not in sections_of(known):
-        yield Problem(item.key_place, key, "there is no such setting", _did_you_mean(key, known))
+        yield Problem(item.key_place, key, "there is no such setting", did_you_mean(key, known))
     elif not item.is_section:
         fix = WANTED.get(key, "below it, write `key: value`")
         yield Problem(item.place, key, "is not a setting but a section", fix)
 
 
 def _value(key: str, item: Given, default: Any, environ: Mapping[str, str], folder: Path) -> Any:  # noqa: ANN401
+    """Rule 3: an error says nothing of a secret's value."""
     text = resolved(item.text, environ, folder)
     try:
         return parse(key, text, default)
@@ -199,14 +171,58 @@ def _value(key: str, item: Given, default: Any, environ: Mapping[str, str], fold
         raise
 
 
-def _in_clear(key: str, item: Given) -> bool:
+def _is_in_clear(key: str, item: Given) -> bool:
     """Whether the file itself has a secret, where every reader of the repository sees it."""
     if has_reference(item.text) or not item.place.line:
         return False
-    return key in SECRET_KEYS or (key in _ADDRESSES and masked_url(item.text) != item.text)
+    return key in SECRET_KEYS or (key in ADDRESS_KEYS and masked_url(item.text) != item.text)
 
 
-_ADDRESSES = {"broker.url", "source.repository"}
+# -- references
+
+
+def has_reference(text: str) -> bool:
+    """Whether `text` stands for something that must not be shown."""
+    return any(found[1] for found in _REFERENCE.finditer(text))
+
+
+def resolved(text: str, environ: Mapping[str, str], folder: Path) -> str:
+    """`text` with its references filled in; paths are relative to `folder`.
+
+    Raises:
+        BadValue: one stands for nothing. It says which, and nothing of what others stand for.
+    """
+
+    def value(found: re.Match[str]) -> str:
+        if found[0] == "$${":
+            return "${"
+        kind, name = found.groups()
+        if kind is None:
+            raise BadValue(
+                "${ begins no reference", "write ${env:NAME} or ${file:/path}, or $${ for the text ${"
+            )
+        if kind == "file":
+            return _content(folder / name, name)
+        if name not in environ:
+            raise BadValue(f"there is no environment variable {name}", f"set {name}")
+        return environ[name]
+
+    return _REFERENCE.sub(value, text)
+
+
+def _content(file: Path, name: str) -> str:
+    """What a file says, without the line end that editors put behind it."""
+    try:
+        return file.expanduser().read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise BadValue(
+            f"cannot read {name}: {error.strerror}", "mend the path or the file's rights"
+        ) from None
+    except UnicodeDecodeError:
+        raise BadValue(f"{name} is not UTF-8 text", "save it as UTF-8 text") from None
+
+
+# -- from values to settings
 
 
 def _settings(values: Mapping[str, Any], given: Mapping[str, Given], folder: Path) -> Settings:
@@ -223,7 +239,7 @@ def _settings(values: Mapping[str, Any], given: Mapping[str, Given], folder: Pat
 
 
 def _section_of(key: str, tree: dict[str, Any]) -> dict[str, Any]:
-    """What `key` stands directly below, made where it is not there yet."""
+    """What `key` stands directly below, made where it is missing."""
     level = tree
     for section in key.split(".")[:-1]:
         level = level.setdefault(section, {})

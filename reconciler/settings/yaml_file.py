@@ -1,4 +1,4 @@
-"""reconciler.yaml → what stands at each key, and where. Strict; what a value means is `keys`' business."""
+"""reconciler.yaml → what stands at each key, and where. Strict; what a value means is decided by `parsing`."""
 
 from __future__ import annotations
 
@@ -6,19 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from reconciler.errors import Location, Problem, SettingsError
-
-
-class Given(msgspec.Struct, frozen=True):
-    """A value as somebody wrote it, and where: `origin` for people, `key_place` for an unknown key."""
-
-    text: str
-    origin: str
-    place: Location
-    key_place: Location
-    is_section: bool = False
+from reconciler.settings.parsing import Given
 
 
 def read_file(
@@ -54,7 +43,7 @@ def read_file(
 
 
 class _Reader:
-    """One pass over YAML's events. They have no common type, and are told apart by their names."""
+    """One pass over YAML's events. They have no common type, and are distinguished by their names."""
 
     def __init__(
         self,

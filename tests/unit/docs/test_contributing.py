@@ -15,7 +15,8 @@ from reconciler import __version__
 from reconciler.cli.main import COMMANDS
 from reconciler.model.spec import StrategySpec
 from reconciler.protocol import messages
-from reconciler.settings.keys import known_keys, parse
+from reconciler.settings.keys import known_keys
+from reconciler.settings.parsing import parse
 from tests.support.prose import ROOT, tree
 
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text()

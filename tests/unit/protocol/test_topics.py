@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.change import Op
-from reconciler.model.spec import is_name
-from reconciler.protocol.topics import TopicAddress, TopicKind, Topics, is_root
+from reconciler.model.spec import is_name, is_root
+from reconciler.protocol.topics import TopicAddress, TopicKind, Topics
 
 TOPICS = Topics("hummingbot")
 

@@ -9,14 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import SettingsError
-from reconciler.model.spec import is_name
-from reconciler.protocol.topics import is_root
+from reconciler.model.spec import is_name, is_root
 from reconciler.redact import masked_url
-from reconciler.settings.bad_value import BadValue
-from reconciler.settings.keys import is_target_name, parse
-from reconciler.settings.loading import Loaded, load_settings
+from reconciler.settings.keys import is_target_name
+from reconciler.settings.loading import Loaded, has_reference, load_settings, resolved
 from reconciler.settings.model import BrokerSettings, SourceSettings
-from reconciler.settings.references import has_reference, resolved
+from reconciler.settings.parsing import BadValue, parse
 
 
 @pytest.fixture
