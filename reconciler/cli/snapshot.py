@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from reconciler.app import App, open_app
 from reconciler.cli.output import note
-from reconciler.cli.render.status import Row, Sides, rows
+from reconciler.cli.render.status import StatusInput, StatusRow, status_rows
 from reconciler.cli.terminal import waiting
 from reconciler.desired import desired_of
 from reconciler.errors import InvalidFiles, SourceError
@@ -59,7 +59,9 @@ def patience_of(settings: Settings) -> float:
     return max(target.basic_window_s for target in settings.targets.values()) + 1.0
 
 
-async def look_around(settings: Settings, wait_s: float | None, *, quick: bool) -> tuple[Plan, list[Row]]:
+async def look_around(
+    settings: Settings, wait_s: float | None, *, quick: bool
+) -> tuple[Plan, list[StatusRow]]:
     """The plan that would be made now, and a row for each strategy.
 
     Raises:
@@ -75,7 +77,7 @@ async def look_around(settings: Settings, wait_s: float | None, *, quick: bool) 
         def figures(key: Key) -> Performance | None:
             return app.fleet.state(key.target).performance(key.name) if key.target in observed else None
 
-        return plan, rows(Sides(plan, desired, observed, figures, datetime.now(UTC)))
+        return plan, status_rows(StatusInput(plan, desired, observed, figures, datetime.now(UTC)))
 
 
 async def _desired(app: App, wait_s: float | None) -> Desired:

@@ -43,7 +43,7 @@ def status(
     Sync is one of in sync, pending (Git changed), drift (the bot changed), blocked, waiting, unknown and
     unmanaged (live, but in Git nowhere and not ours). Profits are in the quote asset of each pair.
     """
-    from reconciler.cli.render.status import overview_document, overview_exit_code, table
+    from reconciler.cli.render.status import status_document, status_exit_code, status_table
     from reconciler.cli.snapshot import look_around
 
     invocation.log()
@@ -53,7 +53,7 @@ def status(
     if missing := [key for key in keys if key not in there]:
         raise no_such_strategy(missing, there, "in Git or live")
     if output == "json":
-        say_json(overview_document(plan, shown))
+        say_json(status_document(plan, shown))
     else:
-        say(table(shown) if shown else "no strategies")
-    return overview_exit_code(shown)
+        say(status_table(shown) if shown else "no strategies")
+    return status_exit_code(shown)

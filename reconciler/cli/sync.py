@@ -9,7 +9,7 @@ import msgspec
 
 from reconciler.app import App, open_app
 from reconciler.cli.failure import tell
-from reconciler.cli.render.plan import Made, plan_text
+from reconciler.cli.render.plan import CheckedPlan, plan_text
 from reconciler.cli.snapshot import look
 from reconciler.cli.terminal import StepCount, ask, stop_on_signals, waiting
 from reconciler.errors import PlanRefused, ReconcilerError
@@ -35,7 +35,9 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     command: str
 
 
-async def look_and_plan(settings: Settings, wait_s: float | None, *, adopt: bool, command: str) -> Made:
+async def look_and_plan(
+    settings: Settings, wait_s: float | None, *, adopt: bool, command: str
+) -> CheckedPlan:
     """What it would take now. `command`: what would apply it.
 
     Raises:
@@ -45,7 +47,7 @@ async def look_and_plan(settings: Settings, wait_s: float | None, *, adopt: bool
         desired = await look(app, wait_s)
         tell(desired.problems)
         plan = app.reconciler.plan(desired, app.reconciler.options(adopt=adopt))
-        return Made(plan, _refusal(plan, app, desired, command))
+        return CheckedPlan(plan, _refusal(plan, app, desired, command))
 
 
 def _refusal(plan: Plan, app: App, desired: Desired, command: str) -> str:
@@ -69,7 +71,7 @@ async def look_and_apply(settings: Settings, wanted: Wanted) -> SyncReport:
         tell(desired.problems)
         job = _Job(app, desired, wanted)
         plan = job.plan()
-        made = Made(plan, _refusal(plan, app, desired, wanted.command))
+        made = CheckedPlan(plan, _refusal(plan, app, desired, wanted.command))
         wanted.show(plan_text(made, "text", tree=settings.source.path))
         if made.refused or not plan.acting:
             return SyncReport(plan, refused=made.refused)

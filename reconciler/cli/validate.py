@@ -57,7 +57,7 @@ def validate(
 def _show(found: Findings, output: str) -> None:
     """Print findings in one of the forms; each form's module is imported only if it is wanted."""
     if output == "github":
-        from reconciler.cli.render.github import findings_github
+        from reconciler.cli.render.findings import findings_github
 
         say(findings_github(found))
     elif output == "sarif":
@@ -65,7 +65,7 @@ def _show(found: Findings, output: str) -> None:
 
         say_json(findings_sarif(found))
     elif output == "junit":
-        from reconciler.cli.render.junit import findings_junit
+        from reconciler.cli.render.findings import findings_junit
 
         say(findings_junit(found))
     else:

@@ -1,4 +1,4 @@
-"""What `agent doctor` found → a table, a document, an exit code. Pure."""
+"""Results of `agent doctor` → a table, a document, an exit code."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WIDTH = 110
 
 
 def diagnosis_exit_code(findings: Sequence[CheckResult]) -> ExitCode:
-    """1 if anything is missing; warnings are none of it."""
+    """1 if anything is missing; warnings do not count."""
     return ExitCode.ERROR if _count(findings, CheckVerdict.MISSING) else ExitCode.OK
 
 
@@ -27,27 +27,20 @@ def diagnosis_text(findings: Sequence[CheckResult]) -> str:
     """The table and its sum, without a newline at its end."""
     checks = max(len("CHECK"), *(len(finding.check) for finding in findings))
     verdicts = max(map(len, CheckVerdict))
-    head = f"{'CHECK':<{checks}}  {'':<{verdicts}}  SEEN"
-    lines = [line for finding in findings for line in _lines(finding, checks, verdicts)]
-    return "\n".join([head, *lines, _sum(findings)])
-
-
-def _lines(finding: CheckResult, checks: int, verdicts: int) -> list[str]:
     indent = " " * (checks + verdicts + 4)
-    first, *rest = textwrap.wrap(
-        finding.seen, _WIDTH - len(indent), break_long_words=False, break_on_hyphens=False
-    )
-    verdict = click.style(f"{finding.verdict:<{verdicts}}", fg=_COLOURS[finding.verdict])
-    lines = [f"{finding.check:<{checks}}  {verdict}  {first}", *(f"{indent}{line}" for line in rest)]
-    return [*lines, f"{indent}fix: {finding.fix}"] if finding.fix else lines
-
-
-def _sum(findings: Sequence[CheckResult]) -> str:
+    lines = [f"{'CHECK':<{checks}}  {'':<{verdicts}}  SEEN"]
+    for finding in findings:
+        first, *rest = textwrap.wrap(
+            finding.seen, _WIDTH - len(indent), break_long_words=False, break_on_hyphens=False
+        )
+        verdict = click.style(f"{finding.verdict:<{verdicts}}", fg=_COLOURS[finding.verdict])
+        lines += [f"{finding.check:<{checks}}  {verdict}  {first}", *(f"{indent}{line}" for line in rest)]
+        lines += [f"{indent}fix: {finding.fix}"] if finding.fix else []
     missing, warnings = _count(findings, CheckVerdict.MISSING), _count(findings, CheckVerdict.WARNING)
-    if not missing and not warnings:
-        return click.style("nothing is missing", fg="green", bold=True)
-    text = f"{missing} missing, {warnings} warning{'' if warnings == 1 else 's'}"
-    return click.style(text, fg="red" if missing else "yellow", bold=True)
+    colour = "red" if missing else "yellow" if warnings else "green"
+    total = f"{missing} missing, {warnings} warning{'' if warnings == 1 else 's'}"
+    nothing = not missing and not warnings
+    return "\n".join([*lines, click.style("nothing is missing" if nothing else total, fg=colour, bold=True)])
 
 
 def _count(findings: Sequence[CheckResult], verdict: CheckVerdict) -> int:

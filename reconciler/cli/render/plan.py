@@ -18,32 +18,29 @@ from reconciler.plan.render.text import DEFAULT_WIDTH, to_text
 from reconciler.protocol.canonical import wire_json
 
 
-class Made(msgspec.Struct, frozen=True):
+class CheckedPlan(msgspec.Struct, frozen=True):
     """A plan, and what a brake says to it: empty, or both numbers and the command to go on."""
 
     plan: Plan
     refused: str = ""
 
 
-def plan_exit_code(made: Made) -> ExitCode:
+def plan_exit_code(checked: CheckedPlan) -> ExitCode:
     """3 if a brake refuses the plan, else the plan's own: 0, 2 or 4."""
-    return ExitCode.REFUSED if made.refused else exit_code(made.plan)
+    return ExitCode.REFUSED if checked.refused else exit_code(checked.plan)
 
 
-def plan_text(made: Made, output: str, *, tree: str, verbose: bool = False) -> str:
+def plan_text(checked: CheckedPlan, output: str, *, tree: str, verbose: bool = False) -> str:
     """The plan in the form asked for, without a newline at its end. `tree`: the strategies' folder."""
     match output:
         case "json":
-            shown = document(made.plan, refused=made.refused)
+            shown = document(checked.plan, refused=checked.refused)
             return msgspec.json.format(wire_json(shown), indent=2).decode()
         case "markdown":
-            return to_markdown(made.plan, tree=tree, refused=made.refused).removesuffix("\n")
-    return to_text(made.plan, width=_width(), colour=True, verbose=verbose, tree=tree).removesuffix("\n")
-
-
-def _width() -> int:
+            return to_markdown(checked.plan, tree=tree, refused=checked.refused).removesuffix("\n")
     at_terminal = sys.stdout is not None and sys.stdout.isatty()
-    return shutil.get_terminal_size().columns if at_terminal else DEFAULT_WIDTH
+    width = shutil.get_terminal_size().columns if at_terminal else DEFAULT_WIDTH
+    return to_text(checked.plan, width=width, colour=True, verbose=verbose, tree=tree).removesuffix("\n")
 
 
 def save(plan: Plan, path: Path) -> None:

@@ -1,19 +1,18 @@
 """
-SyncReport → text, JSON and exit code: what became of each strategy. Pure.
+SyncReport → text, JSON and exit code: what became of each strategy.
 
 Rule 1: the exit code is derived from the report that is printed.
-Rule 2: what did not end well is always told strategy by strategy; a crowd that did is one line.
+Rule 2: what did not end well is always shown strategy by strategy; a crowd that did is one line.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 
 import click
 
 from reconciler.errors import ExitCode
-from reconciler.model.report import ChangeResult, Outcome, StepResult, SyncReport
+from reconciler.model.report import ChangeResult, Outcome, SyncReport
 from reconciler.plan.render.json import document
 from reconciler.plan.render.summary import counts, exit_code, word
 from reconciler.plan.render.values import printable
@@ -50,37 +49,32 @@ def report_exit_code(report: SyncReport) -> ExitCode:
 
 def report_text(report: SyncReport) -> str:
     """The report for people; ends without a newline."""
-    return "\n".join(_lines(report))
-
-
-def _lines(report: SyncReport) -> Iterator[str]:
     good = [result for result in report.results if result.outcome is Outcome.CONFIRMED]
+    lines = []
     if len(good) > CROWD:
         names = ", ".join(str(result.change.key) for result in good[:3])
-        yield f"  {_mark(Outcome.CONFIRMED)} {names} and {len(good) - 3} more"
-    for result in report.results:
-        if result.outcome is not Outcome.CONFIRMED or len(good) <= CROWD:
-            yield _line(result)
+        lines.append(f"  {_mark(Outcome.CONFIRMED)} {names} and {len(good) - 3} more")
+    lines += [
+        _line(result)
+        for result in report.results
+        if result.outcome is not Outcome.CONFIRMED or len(good) <= CROWD
+    ]
     number = Counter(result.outcome for result in report.results)
     ends = ", ".join(f"{number[outcome]} {outcome}" for outcome in Outcome if number[outcome])
-    yield click.style(f"Applied: {ends or 'nothing'}, in {report.duration_s:.1f} s.", bold=True)
+    total = f"Applied: {ends or 'nothing'}, in {report.duration_s:.1f} s."
+    return "\n".join([*lines, click.style(total, bold=True)])
 
 
 def _line(result: ChangeResult) -> str:
+    """A strategy, its steps, and of what did not end well the bot's own words and how often it was asked."""
     start = f"  {_mark(result.outcome)} {result.change.key!s:<16} {word(result.change.action):<8}"
+    steps = ", ".join(step.op.value for step in result.steps)
     if result.outcome is Outcome.CONFIRMED:
-        return f"{start} {_steps(result)}"
-    return f"{start} {_steps(result)} {result.outcome}: {printable(_why(result.steps[-1]))}"
-
-
-def _steps(result: ChangeResult) -> str:
-    return ", ".join(step.op.value for step in result.steps)
-
-
-def _why(step: StepResult) -> str:
-    """The bot's own words, and how often it was asked."""
-    tries = f" ({step.attempts} tries)" if step.attempts > 1 else ""
-    return f"{f'{step.code}: ' if step.code else ''}{step.message}{tries}"
+        return f"{start} {steps}"
+    last = result.steps[-1]
+    tries = f" ({last.attempts} tries)" if last.attempts > 1 else ""
+    why = f"{f'{last.code}: ' if last.code else ''}{last.message}{tries}"
+    return f"{start} {steps} {result.outcome}: {printable(why)}"
 
 
 def _mark(outcome: Outcome) -> str:
@@ -96,17 +90,16 @@ def report_document(report: SyncReport) -> dict[str, object]:
         "refused": report.refused,
         "duration_s": round(report.duration_s, 3),
         "summary": {outcome.value: number[outcome] for outcome in Outcome},
-        "results": [_result_document(result) for result in report.results],
+        "results": [
+            {
+                "target": result.change.target,
+                "name": result.change.name,
+                "action": word(result.change.action),
+                "outcome": result.outcome.value,
+                "message": result.message,
+                "steps": result.steps,
+            }
+            for result in report.results
+        ],
         "plan": document(report.plan, refused=report.refused),
-    }
-
-
-def _result_document(result: ChangeResult) -> dict[str, object]:
-    return {
-        "target": result.change.target,
-        "name": result.change.name,
-        "action": word(result.change.action),
-        "outcome": result.outcome.value,
-        "message": result.message,
-        "steps": result.steps,
     }

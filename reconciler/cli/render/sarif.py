@@ -1,21 +1,25 @@
 """
-Findings as SARIF 2.1.0 (OASIS), which code scanning takes: a rule for each kind, a result for each problem. Pure.
+Findings as SARIF 2.1.0 (OASIS), which code scanning takes: a rule for each kind, a result for each problem.
 
 Rule 1: places are as the standard counts them: lines and columns from 1, columns in characters, and no region
 where only the file is known.
 Rule 2: addresses are relative to the repository's root, escaped as URIs.
+Rule 3: a Problem has words and no code; its kind is recognised by how the words begin, end, or what they hold. What
+fits nothing is of the last kind. Ids never change: people mute and count findings by them.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from reconciler import __version__
 from reconciler.cli.findings import Findings
-from reconciler.cli.render.kinds import KINDS, OTHER, kind_of
-from reconciler.errors import Location, Problem
+from reconciler.errors import Problem
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 ROOT = "%SRCROOT%"
@@ -23,6 +27,68 @@ ROOT = "%SRCROOT%"
 
 LINE_BREAKS = ("\r\n", "\n", "\r", "\x85", "\u2028", "\u2029")
 """What ends a line in YAML, and so in our line numbers."""
+
+
+class ProblemKind(NamedTuple):
+    """`said`: matches a part of what problems of this kind say. `about`: the rule, in a sentence."""
+
+    id: str
+    about: str
+    said: re.Pattern[str]
+
+
+def _kind(id_: str, about: str, said: str) -> ProblemKind:
+    return ProblemKind(id_, about, re.compile(said))
+
+
+OTHER = _kind("invalid", "A strategy file says something that cannot be applied.", "")
+
+KINDS: Sequence[ProblemKind] = (
+    _kind("policy", "A strategy keeps to the rules of the settings.", r"\bpolicy\.[a-z_]+"),
+    _kind("syntax", "A strategy file is YAML in UTF-8.", r"^not YAML|^not UTF-8|^UTF-16"),
+    _kind("too-large", "A strategy file stays within the limits of size and depth.",
+          r"bytes .*that a strategy file may have|levels deep$|values in one file$"),
+    _kind("too-many", "Of very many problems only the first are told.", r"more problems from here on$|^more than .* mistakes$"),
+    _kind("no-file", "A strategy stands in a plain file of its repository.", r"^a symbolic link that |^a submodule: "),
+    _kind("empty-tree", "There is at least one strategy.", r"^no strategy files"),
+    _kind("empty-file", "A file that is there holds a strategy.", r"^there is no strategy in this file"),
+    _kind("reference", "YAML without anchors, aliases, merge keys, tags and directives.", r"^(anchor &|alias \*|merge key|tag |a directive )"),
+    _kind("duplicate-key", "A field stands once in its mapping.", r"stands here a second time$"),
+    _kind("key", "A key is text.", r"^key .* is no text$|^a key that is no text$|^a value without a name$"),
+    _kind("shape", "A strategy is a mapping of fields.", r"^a strategy is a mapping"),
+    _kind("not-finite", "A number is finite, plainly written, and of a size to trade with.",
+          r"is out of any range$|has _ between its digits$|is not a number to trade with$"),
+    _kind("unknown-field", "Only fields that Hummingbot knows; it passes over all others in silence.",
+          r"has no such field$|has no field |has nothing below it$"),
+    _kind("missing-field", "Every field that the strategy needs is written.", r"needs this field$"),
+    _kind("unknown-type", "The strategy type is one that has a schema.", r"is no strategy type"),
+    _kind("unknown-exchange", "The exchange is one that the strategy can trade on.", r" cannot trade on "),
+    _kind("unknown-target", "The target is one of reconciler.yaml.", r"^there is no target "),
+    _kind("name", "Every strategy has an allowed name of its own.",
+          r"^strategy .* stands in .* too$|^two documents would be called|is no allowed name$"),
+    _kind("unit", "A value has a unit only where its field takes one.", r"has a unit, which this field does not take$"),
+    _kind("absurd", "A number means what its author meant: percent or fraction.", r" means .*, not "),
+    _kind("left-out", "A field whose default matters is written.", r"^left out; "),
+    _kind("text-for-value", "A number, true or false is written without quotes.", r" is a text, read as "),
+    _kind("out-of-range", "A number is within the bounds of its field.", r"is out of range$"),
+    _kind("form", "A text has the form that its field needs.", r"does not have the right form$|is not an RFC 3339 time|says nothing$"),
+    _kind("choice", "A value is one of those that its field allows.", r"is not allowed( here)?$"),
+    _kind("items", "A list has as many items as its field needs, each once.", r" items are not |^the same item stands here twice$"),
+    _kind("type", "A value is of the type that its field needs.",
+          r"is not (a number|a whole number|text|true or false|a mapping of fields|a list|nothing)( or |$)"),
+    OTHER,
+)  # fmt: skip
+"""In order: the first that fits counts."""
+
+
+def kind_of(problem: Problem) -> ProblemKind:
+    """The kind of a problem; OTHER if none fits."""
+    return _kind_of(problem.what)
+
+
+@lru_cache(1024)
+def _kind_of(what: str) -> ProblemKind:
+    return next(kind for kind in KINDS if kind.said.search(what))
 
 
 def findings_sarif(found: Findings) -> dict[str, Any]:
@@ -50,25 +116,20 @@ def findings_sarif(found: Findings) -> dict[str, Any]:
 
 
 def _result(problem: Problem, found: Findings) -> dict[str, Any]:
+    location = problem.location
+    file = found.from_root(location.file)
+    if PurePosixPath(file).is_absolute():
+        artifact = {"uri": f"file://{quote(file)}"}
+    else:
+        artifact = {"uri": quote(file), "uriBaseId": ROOT}
+    place: dict[str, Any] = {"artifactLocation": artifact}
+    if location.line:
+        place["region"] = {"startLine": location.line}
+        if location.column:
+            place["region"]["startColumn"] = location.column
     where = f"{problem.path}: " if problem.path else ""
     return {
         "level": problem.severity.value,
         "message": {"text": f"{where}{problem.what}\nfix: {problem.fix}"},
-        "locations": [{"physicalLocation": _place(problem.location, found)}],
+        "locations": [{"physicalLocation": place}],
     }
-
-
-def _place(location: Location, found: Findings) -> dict[str, Any]:
-    place: dict[str, Any] = {"artifactLocation": _artifact(found.from_root(location.file))}
-    if location.line:
-        place["region"] = {"startLine": location.line} | (
-            {"startColumn": location.column} if location.column else {}
-        )
-    return place
-
-
-def _artifact(file: str) -> dict[str, str]:
-    address = quote(file)
-    if PurePosixPath(file).is_absolute():
-        return {"uri": f"file://{address}"}
-    return {"uri": address, "uriBaseId": ROOT}

@@ -1,5 +1,5 @@
 """
-Plan × Desired × Observed × performance → one row for each strategy, as `status` shows it. Pure.
+Plan × Desired × Observed × performance → one row for each strategy, as `status` shows it: table, document, exit code.
 
 Rule 1: what cannot be seen is unknown, in every column; an old value is never shown as the present one.
 Rule 2: the exit code is derived from the rows that are printed.
@@ -38,12 +38,28 @@ _HEALTH = {
     Lifecycle.STOPPING: "in transit",
 }
 
-Figures = Callable[[Key], Performance | None]
-"""The last performance heard of a strategy."""
+HEADINGS = ("STRATEGY", "WISH", "LIVE", "SYNC", "HEALTH", "NET PNL", "ORDERS", "AGE", "")
+_RIGHT = {5, 6, 7}
+"""Columns of numbers."""
+
+_COLOURS = {
+    "in sync": "green",
+    "healthy": "green",
+    "pending": "yellow",
+    "waiting": "yellow",
+    "drift": "yellow",
+    "in transit": "yellow",
+    "degraded": "yellow",
+    "blocked": "magenta",
+    "unknown": "magenta",
+    "error": "red",
+}
+
+_DAY_S = 86_400
 
 
-class Row(msgspec.Struct, frozen=True):
-    """One strategy. None: nothing is wanted, nothing is seen, or it was not told.
+class StatusRow(msgspec.Struct, frozen=True):
+    """One strategy. None: nothing is wanted, nothing is seen, or it was not reported.
 
     `sync`: in sync, pending (Git changed), drift (the bot changed), blocked, waiting, unknown or unmanaged;
     `why` is the sentence to it. `health`: healthy, degraded, in transit, error, absent or unknown. `age_s`:
@@ -68,56 +84,48 @@ class Row(msgspec.Struct, frozen=True):
         return Key(self.target, self.name)
 
 
-class Sides(msgspec.Struct, frozen=True):
-    """What there is to know. `now` is in UTC, for ages."""
+class StatusInput(msgspec.Struct, frozen=True):
+    """What the rows are made of. `performance`: the last that a bot sent; `now`: in UTC, for ages."""
 
     plan: Plan
     desired: Desired
     observed: Mapping[str, Observed]
-    figures: Figures
+    performance: Callable[[Key], Performance | None]
     now: datetime
 
 
-def rows(sides: Sides) -> list[Row]:
+def status_rows(given: StatusInput) -> list[StatusRow]:
     """A row for each strategy that Git wants or that is live, by name."""
-    changes = {change.key: change for change in sides.plan.changes}
-    live = {Key(target, name) for target, view in sides.observed.items() for name in view.strategies}
-    keys = sorted({*sides.desired.specs, *sides.desired.held, *live, *changes})
-    return [_row(key, changes.get(key), sides) for key in keys]
+    changes = {change.key: change for change in given.plan.changes}
+    live = {Key(target, name) for target, view in given.observed.items() for name in view.strategies}
+    keys = sorted({*given.desired.specs, *given.desired.held, *live, *changes})
+    return [_row(key, changes.get(key), given) for key in keys]
 
 
-def _row(key: Key, change: Change | None, sides: Sides) -> Row:
-    spec = sides.desired.specs.get(key)
-    view = sides.observed.get(key.target)
+def _row(key: Key, change: Change | None, given: StatusInput) -> StatusRow:
+    spec = given.desired.specs.get(key)
+    view = given.observed.get(key.target)
     presence = Presence.UNKNOWN if view is None else view.presence(key.name)
     seen = view.strategies[key.name] if view is not None and presence is Presence.PRESENT else None
-    told = sides.figures(key) if seen is not None else None
-    return Row(
+    performance = given.performance(key) if seen is not None else None
+    sync, why = "in sync", ""
+    if change is not None:
+        sync = _SYNC.get(change.action) or ("drift" if change.reason in _DRIFT else "pending")
+        why = f"{change.reason}: {change.detail}" if change.detail else change.reason.value
+    return StatusRow(
         target=key.target,
         name=key.name,
         wish=spec.state.value if spec else None,
         live=seen.state.value if seen else None,
-        sync=_sync(change),
-        why=_why(change),
+        sync=sync,
+        why=why,
         health=_health(seen, presence),
         message=seen.message if seen else "",
-        net_pnl_quote=told.net_pnl_quote if told else None,
-        volume_quote=told.volume_quote if told else None,
-        open_orders=told.open_orders if told else None,
-        age_s=_age_s(seen, sides.now),
+        net_pnl_quote=performance.net_pnl_quote if performance else None,
+        volume_quote=performance.volume_quote if performance else None,
+        open_orders=performance.open_orders if performance else None,
+        age_s=_age_s(seen, given.now),
     )
-
-
-def _sync(change: Change | None) -> str:
-    if change is None:
-        return "in sync"
-    return _SYNC.get(change.action) or ("drift" if change.reason in _DRIFT else "pending")
-
-
-def _why(change: Change | None) -> str:
-    if change is None:
-        return ""
-    return f"{change.reason}: {change.detail}" if change.detail else change.reason.value
 
 
 def _health(seen: ObservedStrategy | None, presence: Presence) -> str:
@@ -137,7 +145,7 @@ def _age_s(seen: ObservedStrategy | None, now: datetime) -> float | None:
         return None
 
 
-def overview_exit_code(shown: Iterable[Row]) -> ExitCode:
+def status_exit_code(shown: Iterable[StatusRow]) -> ExitCode:
     """4: something is unknown. 2: something is pending, drifted or under way. 0: all else."""
     found = {row.sync for row in shown}
     if "unknown" in found:
@@ -145,46 +153,37 @@ def overview_exit_code(shown: Iterable[Row]) -> ExitCode:
     return ExitCode.CHANGES if found & {"pending", "drift", "waiting"} else ExitCode.OK
 
 
-def overview_document(plan: Plan, shown: list[Row]) -> dict[str, object]:
+def status_document(plan: Plan, shown: list[StatusRow]) -> dict[str, object]:
     """The rows for programs."""
     return {
         "format": FORMAT,
         "commit": plan.commit,
         "ref": plan.ref,
-        "exit_code": int(overview_exit_code(shown)),
+        "exit_code": int(status_exit_code(shown)),
         "targets": plan.targets,
         "strategies": shown,
     }
 
 
-HEADINGS = ("STRATEGY", "WISH", "LIVE", "SYNC", "HEALTH", "NET PNL", "ORDERS", "AGE", "")
-_RIGHT = {5, 6, 7}
-"""Columns of numbers."""
-
-_COLOURS = {
-    "in sync": "green",
-    "healthy": "green",
-    "pending": "yellow",
-    "waiting": "yellow",
-    "drift": "yellow",
-    "in transit": "yellow",
-    "degraded": "yellow",
-    "blocked": "magenta",
-    "unknown": "magenta",
-    "error": "red",
-}
-
-_DAY_S = 86_400
-
-
-def table(shown: Sequence[Row]) -> str:
-    """The table, without a newline at its end."""
+def status_table(shown: Sequence[StatusRow]) -> str:
+    """The table, without a newline at its end: columns are as wide as what is in them, colour is added last."""
     cells = [HEADINGS, *(_cells(row) for row in shown)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(HEADINGS))]
-    return "\n".join(_line(line, widths) for line in cells)
+    lines = []
+    for line in cells:
+        padded = [
+            cell.rjust(width) if column in _RIGHT else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        coloured = (
+            click.style(cell, fg=colour) if (colour := _COLOURS.get(cell.strip())) else cell
+            for cell in padded
+        )
+        lines.append("  ".join(coloured).rstrip())
+    return "\n".join(lines)
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: StatusRow) -> tuple[str, ...]:
     return (
         str(row.key),
         row.wish or "-",
@@ -196,20 +195,6 @@ def _cells(row: Row) -> tuple[str, ...]:
         "-" if row.age_s is None else age_text(row.age_s),
         printable(" · ".join(filter(None, (row.why, row.message)))),
     )
-
-
-def _line(cells: tuple[str, ...], widths: Sequence[int]) -> str:
-    padded = [
-        cell.rjust(width) if column in _RIGHT else cell.ljust(width)
-        for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
-    ]
-    text = "  ".join(_coloured(cell) for cell in padded)
-    return text.rstrip()
-
-
-def _coloured(cell: str) -> str:
-    colour = _COLOURS.get(cell.strip())
-    return click.style(cell, fg=colour) if colour else cell
 
 
 def age_text(age_s: float) -> str:

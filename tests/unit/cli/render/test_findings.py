@@ -9,9 +9,7 @@ import pytest
 from hypothesis import given
 
 from reconciler.cli.findings import Findings
-from reconciler.cli.render.findings import findings_document, findings_text
-from reconciler.cli.render.github import findings_github
-from reconciler.cli.render.junit import findings_junit
+from reconciler.cli.render.findings import findings_document, findings_github, findings_junit, findings_text
 from reconciler.errors import ExitCode, Problem, Severity
 from tests.support.finding_builders import WARNING, findings, many, problem, problems
 

@@ -8,7 +8,14 @@ from decimal import Decimal
 import click
 import pytest
 
-from reconciler.cli.render.status import Row, Sides, age_text, overview_exit_code, rows, table
+from reconciler.cli.render.status import (
+    StatusInput,
+    StatusRow,
+    age_text,
+    status_exit_code,
+    status_rows,
+    status_table,
+)
 from reconciler.errors import ExitCode
 from reconciler.model.change import Action, Change, Plan, Reason
 from reconciler.model.spec import StrategySpec
@@ -27,12 +34,12 @@ def row_of(
     *changes: Change,
     wanted: StrategySpec | None = None,
     connected: bool = True,
-) -> Row:
+) -> StatusRow:
     strategies = {} if seen is None else {seen.name: seen}
     view = Observed("default", connected=connected, complete=True, extended=True, strategies=strategies)
     desired = Desired("abc", "main", {} if wanted is None else {wanted.key: wanted})
     plan = Plan("abc", "main", changes, 0)
-    (row,) = rows(Sides(plan, desired, {"default": view}, lambda _: FIGURES, NOW))
+    (row,) = status_rows(StatusInput(plan, desired, {"default": view}, lambda _: FIGURES, NOW))
     return row
 
 
@@ -95,17 +102,18 @@ def test_an_age_that_cannot_be_told_is_none_and_never_below_zero(observed_at: st
 def test_the_exit_code_comes_from_the_rows_that_are_shown(syncs: list[str], code: ExitCode) -> None:
     row = row_of(live(spec()), wanted=spec())
     shown = [
-        Row(**{**{name: getattr(row, name) for name in row.__struct_fields__}, "sync": s}) for s in syncs
+        StatusRow(**{**{name: getattr(row, name) for name in row.__struct_fields__}, "sync": s})
+        for s in syncs
     ]
 
-    assert overview_exit_code(shown) is code
+    assert status_exit_code(shown) is code
 
 
 def test_the_table_lines_up_and_shows_no_control_characters() -> None:
     long = row_of(live(spec("a-rather-long-name"), message="spread\x1b[2J"))
     short = row_of(live(spec("b")))
 
-    lines = click.unstyle(table([long, short])).splitlines()
+    lines = click.unstyle(status_table([long, short])).splitlines()
 
     assert [line.index("in sync") for line in lines[1:]] == [lines[0].index("SYNC")] * 2
     assert "+12.3" in lines[1]

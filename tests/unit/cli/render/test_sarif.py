@@ -12,8 +12,7 @@ from jsonschema import Draft202012Validator
 
 from reconciler.catalog.loading import load_catalog
 from reconciler.cli.findings import Findings
-from reconciler.cli.render.kinds import KINDS, OTHER, kind_of
-from reconciler.cli.render.sarif import findings_sarif
+from reconciler.cli.render.sarif import KINDS, OTHER, findings_sarif, kind_of
 from reconciler.sources.check import check
 from tests.support.cases_expected import case_files
 from tests.support.finding_builders import WARNING, findings, many, problem
