@@ -48,7 +48,7 @@ class Source(Protocol):
         """All files below `path`."""
 
     def changed(self, old: Head, new: Head) -> Mapping[str, TreeFile | None] | None:
-        """The files that differ, None for one that is gone; None in all if only `tree` can tell."""
+        """The files that differ, None for one that is gone; None in all if `tree` has to be read."""
 
     def blobs(self, ids: Iterable[str]) -> Generator[tuple[str, bytes | None]]:
         """The contents of files by id, in that order; None for one larger than a strategy file may be."""
@@ -58,7 +58,7 @@ class Checked(msgspec.Struct, frozen=True, gc=False):
     """What one file says. `specs`: its valid documents, named only if they name themselves.
 
     `broken`: the names of the strategies of its invalid documents: "" for one that leaves it to the file's
-    name, None for what cannot be told, which may be several strategies.
+    name, None for an unknown name, which may stand for several strategies.
     """
 
     specs: tuple[StrategySpec, ...] = ()

@@ -79,24 +79,20 @@ class Clone:
             except FileLocked:
                 what = f"another process is still fetching {masked_url(self._address)}"
                 raise SourceError(what, fix="wait for it, or stop it") from None
-            self._fetch_or_repair()
-
-    def _fetch_or_repair(self) -> None:
-        """Called by one process at a time: leftovers are those of a git that was killed."""
-        if not (self._folder / "HEAD").is_file():
-            self._remake()
-        for place in ("*.lock", "refs/**/*.lock", "objects/info/*.lock", "objects/pack/tmp_*"):
-            for leftover in self._folder.glob(place):
-                leftover.unlink(missing_ok=True)
-        try:
-            self._follow()
-        except _NoSuchRef:
-            raise
-        except SourceError as error:
-            if self._is_sound(error):
+            if not (self._folder / "HEAD").is_file():
+                self._remake()
+            for place in ("*.lock", "refs/**/*.lock", "objects/info/*.lock", "objects/pack/tmp_*"):
+                for leftover in self._folder.glob(place):  # rule 2: a git that was killed left it
+                    leftover.unlink(missing_ok=True)
+            try:
+                self._follow()
+            except _NoSuchRef:
                 raise
-            self._remake()
-            self._follow()
+            except SourceError as error:
+                if self._is_sound(error):
+                    raise
+                self._remake()
+                self._follow()
 
     def distrust(self) -> None:
         """Something in the clone cannot be read: make it again at the next fetch."""
@@ -200,5 +196,5 @@ def no_such_ref(repository: str, ref: str, refs: list[str]) -> SourceError:
 def reason(error: SourceError) -> str:
     """The line of git's error output that says why."""
     lines = str(error).splitlines()
-    telling = [line for line in lines if line.startswith(("fatal:", "error:", "ssh:"))]
-    return (telling or lines or ["no reason given"])[0]
+    reasons = [line for line in lines if line.startswith(("fatal:", "error:", "ssh:"))]
+    return (reasons or lines or ["no reason given"])[0]

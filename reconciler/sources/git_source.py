@@ -181,7 +181,7 @@ class GitSource:
     def describe(self, commit: str) -> str:
         """Short id, author and subject of a commit, for people."""
         text = self._read("show", "-s", "--format=%h %an: %s", commit).decode(errors="replace").strip()
-        return "".join(letter for letter in text if letter.isprintable())
+        return "".join(character for character in text if character.isprintable())
 
     def _read(self, *arguments: str) -> bytes:
         try:

@@ -1,4 +1,4 @@
-"""Waking up when files of the source change: working trees, and the refs of a repository on this machine."""
+"""Watches what a source is read from: working trees, and the refs of a repository on this machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SETTLE_MS, STEP_MS = 50, 10
 """An editor writes a file in several steps: after the first it may take so long, while one follows within a step."""
 
 REF_STEP_MS = 3
-"""A ref is written beside its place and renamed: what is there is whole. A step costs 15 µs of a core."""
+"""A ref is written next to its place and renamed: what is there is whole. A step costs 15 µs of a core."""
 
 
 async def watch_source(settings: SourceSettings) -> AsyncIterator[None]:

@@ -94,7 +94,7 @@ class WorktreeSource:
         return self._files
 
     def changed(self, old: Head, new: Head) -> None:
-        """Nothing can tell but `tree`, which costs nothing here."""
+        """None: `tree` has to be read, which costs nothing here."""
         del old, new
 
     def blobs(self, ids: Iterable[str]) -> Generator[tuple[str, bytes | None]]:

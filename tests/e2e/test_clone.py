@@ -181,7 +181,7 @@ def test_an_unknown_branch_is_refused_with_the_nearest_name(remote, cache) -> No
 
 def test_two_processes_may_fetch_at_once(remote, cache) -> None:
     program = (
-        "import sys; from pathlib import Path; from reconciler.settings import SourceSettings;"
+        "import sys; from pathlib import Path; from reconciler.settings.model import SourceSettings;"
         "from reconciler.sources.git_source import GitSource;"
         "s = GitSource(SourceSettings(repository=sys.argv[1]), Path(sys.argv[2]));"
         "print([s.refresh().commit for _ in range(5)][-1])"
@@ -337,7 +337,7 @@ def test_a_kill_in_the_middle_of_a_first_fetch_is_survived(remote, cache, delay_
     remote.work.commit({f"strategies/{n}.yaml": os.urandom(2000).hex() for n in range(300)})
     remote.work.push()
     program = (
-        "import sys; from pathlib import Path; from reconciler.settings import SourceSettings;"
+        "import sys; from pathlib import Path; from reconciler.settings.model import SourceSettings;"
         "from reconciler.sources.git_source import GitSource; import git;"
         "print('go', flush=True);"
         "GitSource(SourceSettings(repository=sys.argv[1]), Path(sys.argv[2])).refresh()"
@@ -348,7 +348,7 @@ def test_a_kill_in_the_middle_of_a_first_fetch_is_survived(remote, cache, delay_
         start_new_session=True,
     ) as child:
         assert child.stdout is not None
-        child.stdout.readline()
+        assert child.stdout.readline() == b"go\n"
         time.sleep(delay_s)
         os.kill(child.pid, signal.SIGKILL)
 

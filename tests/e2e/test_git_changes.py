@@ -1,4 +1,4 @@
-"""What differs between two revisions is told file by file, or not at all: it never makes less of a fleet than there is."""
+"""What differs between two revisions is reported file by file, or not at all: it never makes less of a fleet than there is."""
 
 from __future__ import annotations
 

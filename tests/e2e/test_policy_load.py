@@ -19,7 +19,7 @@ from tests.support.repositories import Repository, strategy
 
 
 class Failing(GitSource):
-    """A source that notes how many files each call asks for, and fails at the call that it is told."""
+    """A source that notes how many files each call asks for, and fails at the call that is named."""
 
     def __init__(self, settings: SourceSettings, cache: Path) -> None:
         super().__init__(settings, cache)
@@ -52,19 +52,19 @@ def fleet(tmp_path: Path) -> Fleet:
     return Fleet(tmp_path)
 
 
-def told(revision: Revision) -> list[str]:
+def findings_of(revision: Revision) -> list[str]:
     return [str(problem.location) for _, checked in revision.files for problem in checked.problems]
 
 
 def test_a_commit_that_touches_one_file_is_judged_with_all_others(fleet: Fleet) -> None:
     loader = fleet.loader()
-    assert not told(loader.load())
+    assert not findings_of(loader.load())
 
     fleet.repository.commit({"strategies/eth.yaml": strategy("BTC-USDT")})
-    assert told(loader.load()) == ["strategies/btc.yaml:3:15", "strategies/eth.yaml:3:15"]
+    assert findings_of(loader.load()) == ["strategies/btc.yaml:3:15", "strategies/eth.yaml:3:15"]
 
     fleet.repository.commit({"strategies/btc.yaml": None})
-    assert not told(loader.load())
+    assert not findings_of(loader.load())
 
 
 def test_places_cost_one_call_for_the_files_concerned(fleet: Fleet) -> None:
@@ -79,10 +79,10 @@ def test_places_cost_one_call_for_the_files_concerned(fleet: Fleet) -> None:
 
 def test_what_rules_find_is_no_part_of_the_cache(fleet: Fleet) -> None:
     fleet.repository.commit({"strategies/eth.yaml": strategy("BTC-USDT")})
-    assert told(fleet.loader().load())
+    assert findings_of(fleet.loader().load())
 
-    assert not told(fleet.loader(PolicySettings()).load())
-    assert told(fleet.loader().load())
+    assert not findings_of(fleet.loader(PolicySettings()).load())
+    assert findings_of(fleet.loader().load())
 
 
 def test_while_nothing_changes_nothing_is_judged_again(fleet: Fleet) -> None:
@@ -106,7 +106,7 @@ def test_a_place_that_cannot_be_read_leaves_the_revision_unread_and_the_next_try
     with pytest.raises(SourceError, match="fell silent"):
         loader.load()
     after = loader.load()
-    assert told(after) == ["strategies/btc.yaml:3:15", "strategies/eth.yaml:3:15"]
+    assert findings_of(after) == ["strategies/btc.yaml:3:15", "strategies/eth.yaml:3:15"]
     assert after.commit != before.commit
 
 
@@ -116,7 +116,7 @@ def test_equal_files_have_places_of_their_own(fleet: Fleet) -> None:
     assert fleet.repository.git("rev-parse", "HEAD:strategies/eth.yaml") == fleet.repository.git(
         "rev-parse", "HEAD:strategies/btc.yaml"
     )
-    assert told(fleet.loader().load()) == ["strategies/btc.yaml:3:15", "strategies/eth.yaml:3:15"]
+    assert findings_of(fleet.loader().load()) == ["strategies/btc.yaml:3:15", "strategies/eth.yaml:3:15"]
 
 
 def test_a_working_tree_is_judged_as_it_stands(fleet: Fleet) -> None:
@@ -125,4 +125,4 @@ def test_a_working_tree_is_judged_as_it_stands(fleet: Fleet) -> None:
     source = WorktreeSource(fleet.repository.folder, "strategies")
 
     revision = Loader(source, load_catalog(), fleet.cache, rules).load()
-    assert told(revision) == ["strategies/btc.yaml:3:15", "strategies/eth.yaml:4:15"]
+    assert findings_of(revision) == ["strategies/btc.yaml:3:15", "strategies/eth.yaml:4:15"]

@@ -1,4 +1,4 @@
-"""Changes of a working tree, and of the refs of a repository here, wake up whoever waits for them."""
+"""Changes of a working tree, and of the refs of a repository here, wake up what waits for them."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Place(NamedTuple):
 
 
 class _Ended(Exception):
-    """Something after which nothing of the file can be told."""
+    """Something after which nothing of the file can be read."""
 
 
 class CarefulReader:
@@ -106,7 +106,17 @@ class CarefulReader:
         if len(self._path) >= MAX_DEPTH:
             self._end(event, f"more than {MAX_DEPTH} levels deep", "no strategy needs so many; flatten it")
         if type(event) is yaml.MappingStartEvent:
-            return self._mapping()
+            fields: dict[str, Any] = {}
+            while type(event := self._next()) is not yaml.MappingEndEvent:
+                key, is_field = self._key(event, fields)
+                self._path.append(key)
+                value_event = self._next()
+                self.places[-1][tuple(self._path)] = Place(self._mark(event), self._mark(value_event))
+                value = self._node(value_event)
+                if is_field:
+                    fields[key] = value
+                self._path.pop()
+            return fields
         items: list[Any] = []
         while type(event := self._next()) is not yaml.SequenceEndEvent:
             self._path.append(len(items))
@@ -114,19 +124,6 @@ class CarefulReader:
             items.append(self._node(event))
             self._path.pop()
         return items
-
-    def _mapping(self) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        while type(event := self._next()) is not yaml.MappingEndEvent:
-            key, is_field = self._key(event, found)
-            self._path.append(key)
-            value_event = self._next()
-            self.places[-1][tuple(self._path)] = Place(self._mark(event), self._mark(value_event))
-            value = self._node(value_event)
-            if is_field:
-                found[key] = value
-            self._path.pop()
-        return found
 
     # -- keys
 
@@ -149,7 +146,7 @@ class CarefulReader:
         return key, is_text and (bool(event.style) or key != "<<")
 
     def _is_plain_name(self, event: Any) -> bool:  # noqa: ANN401
-        """Whether a key without quotes is text; says so if it is not."""
+        """Whether a key without quotes is text; if it is not, that is a Problem."""
         key: str = event.value
         try:
             is_name = isinstance(plain(key), str)

@@ -14,7 +14,7 @@ MAX_NODES = 50_000
 """strategy-file.md, YAML. A whole fleet in one file stays far below; what a bomb unfolds to does not."""
 
 MAX_PROBLEMS = 1000
-"""Told of one file. Whoever has more has one mistake many times."""
+"""Reported of one file. More of them are one mistake many times."""
 
 SHOWN = 60
 """Of a name, in a message of one line."""
@@ -55,10 +55,10 @@ def one_line(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """`text` with escapes for what would break a line, colour a terminal or command whoever reads a log."""
+    """`text` with escapes for what would break a line, colour a terminal or act on the reader of a log."""
     if text.isprintable():
         return text
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
 LINE_BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")

@@ -98,18 +98,13 @@ _CAUSES = (
 
 def syntax_problem(error: yaml.YAMLError | UnicodeDecodeError, text: bytes, file: str) -> Problem:
     """The Problem that `error` is; where the cause is not known, in the parser's own words."""
-    if isinstance(error, yaml.MarkedYAMLError):
-        return _marked_problem(error, text, file)
-    position = getattr(error, "position", None)
-    before = LINE_BREAK.split(text[:position].decode(errors="replace"))
-    place = Location(file, len(before), len(before[-1]) + 1)
-    reason = str(getattr(error, "reason", ""))
-    if "characters are not allowed" in reason:
-        return Problem(place, "", "not YAML: an invisible character", "remove it")
-    return Problem(place, "", "not UTF-8 text", "save the file as UTF-8")
-
-
-def _marked_problem(error: yaml.MarkedYAMLError, text: bytes, file: str) -> Problem:
+    if not isinstance(error, yaml.MarkedYAMLError):
+        position = getattr(error, "position", None)
+        before = LINE_BREAK.split(text[:position].decode(errors="replace"))
+        place = Location(file, len(before), len(before[-1]) + 1)
+        if "characters are not allowed" in str(getattr(error, "reason", "")):
+            return Problem(place, "", "not YAML: an invisible character", "remove it")
+        return Problem(place, "", "not UTF-8 text", "save the file as UTF-8")
     said = error.problem or ""
     mark = error.problem_mark or error.context_mark
     if mark is None:

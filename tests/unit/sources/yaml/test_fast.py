@@ -132,13 +132,13 @@ def test_the_deepest_mapping_is_as_deep_as_with_a_parser() -> None:
     "tail", [" " * MAX_NODES, "x " * 20_000, "a" * MAX_NODES, "'" * 20_000, "#" * 20_000, "\n" * 40_000]
 )
 def test_no_text_takes_long(tail: str) -> None:
-    """Were anything tried again for each letter, this would take minutes: the suite's own limit is the judge."""
+    """Were anything tried again for each character, this would take minutes: the suite's own limit is the judge."""
     for start in ("", "a: ", "a: b", "a: '", 'a: "', "a: b #"):
         for end in ("", "\x01", "\n", "\x01\nb: 1\n"):
             same_as_parsed((start + tail + end).encode()[:MAX_NODES])
 
 
-def test_whoever_names_a_parser_gets_that_parser() -> None:
+def test_a_parser_that_is_named_is_used() -> None:
     text = file_text(1).encode()
 
     assert read(text, "f", events=pure_events) == read(text, "f")
