@@ -29,8 +29,8 @@ HEAD_START_S = 1.0
 """How long agents may report before this process reads files: a broker drops what a busy reader leaves in its queue."""
 
 SELDOM = (100_000, 10, 10)
-"""For `gc.set_threshold`: looking through a fleet of 10,000 for garbage takes 15 ms each time, and a command gives
-back all that it holds at its end."""
+"""For `gc.set_threshold`: a search for garbage in a fleet of 10,000 takes 15 ms each time, 45 ms of a warm plan
+(benchmarks.cold_plan); a command gives back all that it holds at its end."""
 
 
 async def look(app: App, wait_s: float | None) -> Desired:
