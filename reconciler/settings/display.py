@@ -6,16 +6,31 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.redact import SETTING_MASK, masked_url
-from reconciler.settings.keys import FEES, LISTS, SECRET_KEYS, TARGETS, field_name, is_duration, known_keys
+from reconciler.settings.keys import FEES, LISTS, SECRET_KEYS, TARGETS, field_name, known_keys
 from reconciler.settings.model import Settings
 
 
 def described(settings: Settings, origins: Mapping[str, str]) -> list[tuple[str, str, str]]:
     """(key, value, origin) of every setting, in the order of the file."""
-    named = {TARGETS: list(settings.targets), FEES: list(settings.policy.fees)}
-    counted = {table: [str(index) for index in range(len(_value(table, settings)))] for table in LISTS}
-    keys = known_keys(f"{table}.{row}" for table, rows in (named | counted).items() for row in rows)
-    return [(key, _shown(key, _value(key, settings)), origins.get(key, "default")) for key in keys]
+    tables = {TARGETS: list(settings.targets), FEES: list(settings.policy.fees)}
+    tables |= {table: [str(index) for index in range(len(_value(table, settings)))] for table in LISTS}
+    found = []
+    for key in known_keys(f"{table}.{row}" for table, rows in tables.items() for row in rows):
+        match _value(key, settings):
+            case None:
+                shown = ""
+            case tuple() as words:
+                shown = ", ".join(words)
+            case bool() as value:
+                shown = str(value).lower()
+            case fee if key.startswith(f"{FEES}."):
+                shown = f"{fee.normalize():f}%"
+            case seconds if field_name(key).endswith("_s"):
+                shown = f"{seconds:g}s"
+            case value:
+                shown = shown_text(key, str(value))
+        found.append((key, shown, origins.get(key, "default")))
+    return found
 
 
 def shown_text(key: str, text: str) -> str:
@@ -32,18 +47,3 @@ def _value(key: str, settings: Settings) -> Any:  # noqa: ANN401  (the type foll
         else:
             value = value[section] if isinstance(value, dict) else getattr(value, section)
     return getattr(value, field_name(key))
-
-
-def _shown(key: str, value: Any) -> str:  # noqa: ANN401
-    """A value as the file would say it, with its unit."""
-    if value is None:
-        return ""
-    if key in SECRET_KEYS:
-        return SETTING_MASK
-    if isinstance(value, tuple):
-        return ", ".join(value)
-    if isinstance(value, bool):
-        return str(value).lower()
-    if key.startswith(f"{FEES}."):
-        return f"{value.normalize():f}%"
-    return f"{value:g}s" if is_duration(key) else masked_url(str(value))

@@ -1,4 +1,4 @@
-"""reconciler.yaml → what stands at each key, and where. Strict; what a value means is decided by `parsing`."""
+"""reconciler.yaml → what stands at each key, and where. Strict; what a value may be is `parsing`'s business."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.errors import Location, Problem, SettingsError
-from reconciler.settings.parsing import Given
+from reconciler.settings.keys import Given
 
 
 def read_file(
@@ -77,71 +77,57 @@ class _Reader:
                 continue
             name = f"{prefix}.{key.value}" if prefix else key.value
             value = next(self._events)
-            if (wrong := self._wrong_with(key.value, name, seen)) is not None:
-                self._refuse(key, value, name, *wrong)
-            else:
-                yield from self._value(key, value, name)
+            place, key_place = self._place(value), self._place(key)
+            if name in seen:
+                self._refuse(key, value, name, "stands here a second time", "remove one of the two")
+            elif "." in key.value:
+                fix = f"write {key.value.partition('.')[0]}: and the rest below it"
+                self._refuse(key, value, name, "there is no such setting", fix)
+            elif (fix_of_key := self._describe_unknown(name)) is not None:
+                self._refuse(key, value, name, "there is no such setting", fix_of_key)
+            elif getattr(value, "anchor", None) is not None or getattr(value, "tag", None) is not None:
+                what = "has an anchor, alias or tag"
+                self._refuse(value, value, name, what, "write the plain value here")
+            elif type(value).__name__ == "MappingStartEvent":
+                yield name, Given("", str(place), place, key_place, is_section=True)
+                yield from self._mapping(name)
+            elif type(value).__name__ == "SequenceStartEvent":
+                yield from self._sequence(name, place, key_place)
+            elif not _is_null(value):
+                yield name, Given(value.value, str(place), place, key_place)
             seen.add(name)
 
-    def _wrong_with(self, key: str, name: str, seen: set[str]) -> tuple[str, str] | None:
-        """What is wrong with a key, and its fix."""
-        if name in seen:
-            return "stands here a second time", "remove one of the two"
-        if "." in key:
-            return "there is no such setting", f"write {key.partition('.')[0]}: and the rest below it"
-        fix = self._describe_unknown(name)
-        return None if fix is None else ("there is no such setting", fix)
+    def _sequence(self, name: str, place: Location, key_place: Location) -> Iterator[tuple[str, Given]]:
+        """A table's rows, whose keys are those of `name.0`, `name.1`, …, or one setting's words."""
+        is_table = self._describe_unknown(f"{name}.0") is None
+        if is_table:
+            yield name, Given("", str(place), place, key_place, is_section=True)
+        words = []
+        index = 0
+        while type(item := next(self._events)).__name__ != "SequenceEndEvent":
+            if is_table and type(item).__name__ == "MappingStartEvent":
+                row, at = f"{name}.{index}", self._place(item)
+                yield row, Given("", str(at), at, at, is_section=True)
+                yield from self._mapping(row)
+            elif is_table:
+                self._refuse(item, item, name, "is no row", "write `key: value` in each row")
+            elif type(item).__name__ == "ScalarEvent":
+                words.append(item.value)
+            else:
+                self._refuse(item, item, name, "is not a setting", "write plain words")
+            index += 1
+        if not is_table:
+            yield name, Given(",".join(words), str(place), place, key_place)
 
     def _refuse(self, key: Any, value: Any, name: str, what: str, fix: str) -> None:  # noqa: ANN401
         self._problem(key, name, what, fix)
         self._skip(value)
-
-    def _value(self, key: Any, value: Any, name: str) -> Iterator[tuple[str, Given]]:  # noqa: ANN401
-        if getattr(value, "anchor", None) is not None or getattr(value, "tag", None) is not None:
-            self._refuse(value, value, name, "has an anchor, alias or tag", "write the plain value here")
-            return
-        match type(value).__name__:
-            case "MappingStartEvent":
-                place = self._place(value)
-                yield name, Given("", str(place), place, self._place(key), is_section=True)
-                yield from self._mapping(name)
-            case "SequenceStartEvent" if self._describe_unknown(f"{name}.0") is None:
-                place = self._place(value)
-                yield name, Given("", str(place), place, self._place(key), is_section=True)
-                yield from self._rows(name)
-            case "SequenceStartEvent":
-                yield name, self._given(key, value, ",".join(self._items(name)))
-            case _ if not _is_null(value):
-                yield name, self._given(key, value, value.value)
-
-    def _rows(self, name: str) -> Iterator[tuple[str, Given]]:
-        """A list of mappings: their keys are those of `name.0`, `name.1`, …"""
-        index = 0
-        while type(item := next(self._events)).__name__ != "SequenceEndEvent":
-            if type(item).__name__ == "MappingStartEvent":
-                place = self._place(item)
-                yield f"{name}.{index}", Given("", str(place), place, place, is_section=True)
-                yield from self._mapping(f"{name}.{index}")
-            else:
-                self._refuse(item, item, name, "is no row", "write `key: value` in each row")
-            index += 1
-
-    def _items(self, name: str) -> Iterator[str]:
-        while type(item := next(self._events)).__name__ != "SequenceEndEvent":
-            if type(item).__name__ == "ScalarEvent":
-                yield item.value
-            else:
-                self._refuse(item, item, name, "is not a setting", "write plain words")
 
     def _skip(self, event: Any) -> None:  # noqa: ANN401
         """Pass by a whole node that begins with `event`."""
         depth = _DEPTH.get(type(event).__name__, 0)
         while depth > 0:
             depth += _DEPTH.get(type(next(self._events)).__name__, 0)
-
-    def _given(self, key: Any, value: Any, text: str) -> Given:  # noqa: ANN401
-        place = self._place(value)
-        return Given(text, str(place), place, self._place(key))
 
     def _problem(self, event: Any, name: str, what: str, fix: str) -> None:  # noqa: ANN401
         self._problems.append(Problem(self._place(event), name, what, fix))
