@@ -103,11 +103,11 @@ class Reconciler:
             self._record(desired, plan, only)
             refused = self._refusal(plan, fleet_size=len(desired.specs))
             admitted = unbraked(plan) if refused else plan
-            await self._notifier.starting(admitted, refused=refused, whole=only is None)
+            await self._notifier.sync_started(admitted, refused=refused, whole=only is None)
             applier = Applier(self._fleet, self._store, self._sync, stop=self._stop)
             results = await applier.apply(admitted, progress)
             report = SyncReport(plan, results, clock() - started, refused)
-            await self._notifier.finished(report, whole=only is None)
+            await self._notifier.sync_finished(report, whole=only is None)
         return report
 
     def _refusal(self, plan: Plan, *, fleet_size: int) -> str:

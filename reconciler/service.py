@@ -23,7 +23,7 @@ from reconciler.model.change import Action
 from reconciler.model.report import Event, EventKind, Level, Outcome, SyncReport
 from reconciler.model.spec import DEFAULT_TARGET, Key
 from reconciler.model.state import AgentTransition, Desired, PictureUpdate
-from reconciler.notify import wording
+from reconciler.notify.events import invalid_event, pending_events
 from reconciler.notify.notifier import Notifier
 from reconciler.protocol.canonical import spec_hash
 from reconciler.protocol.codes import SPEC_IS_WRONG
@@ -221,14 +221,14 @@ class Service:
         options = self._reconciler.options(rejected=self._rejected)
         if not self._settings.sync.auto:
             plan = self._reconciler.plan(desired, options)
-            await self._notifier.standing(EventKind.PENDING, wording.pending(plan))
+            await self._notifier.notify_standing(EventKind.PENDING, pending_events(plan))
             return
         try:
             report = await self._reconciler.run(desired, options, only=only)
         except StoreError as error:
             # Another process keeps the store, or its disk is full: reported once, and tried again.
             event = Event(EventKind.FAILED, Level.ERROR, str(error), subject=str(error))
-            await self._notifier.tell([event])
+            await self._notifier.notify([event])
             self._requeue = Requeue(RETRY_S[1], self._requeue.unseen)
             return
         self._learn_rejections(report)
@@ -251,17 +251,17 @@ class Service:
             revision = await asyncio.to_thread(self._loader.load)
         except SourceError as error:
             event = Event(EventKind.SOURCE_LOST, Level.ERROR, f"Git: {error}", subject="git")
-            await self._notifier.tell([event])
+            await self._notifier.notify([event])
             return
         try:
             changed = self._state.advance(revision)
         except InvalidFiles as error:
-            event = wording.invalid(error.problems, revision.commit)
-            await self._notifier.standing(EventKind.INVALID, [event])
+            event = invalid_event(error.problems, revision.commit)
+            await self._notifier.notify_standing(EventKind.INVALID, [event])
             return
         back = Event(EventKind.SOURCE_BACK, Level.INFO, "Git can be read again")
-        await self._notifier.solved(EventKind.SOURCE_LOST, "git", back)
-        await self._notifier.standing(EventKind.INVALID, [])
+        await self._notifier.notify_solved(EventKind.SOURCE_LOST, "git", back)
+        await self._notifier.notify_standing(EventKind.INVALID, [])
         if changed is None:
             self._triggers.whole()
         elif changed:
@@ -313,7 +313,7 @@ class Service:
                 self._triggers.whole()
 
     def _notify_soon(self, event: Event) -> None:
-        task = asyncio.ensure_future(self._notifier.tell([event]))
+        task = asyncio.ensure_future(self._notifier.notify([event]))
         self._notifying.add(task)
         task.add_done_callback(self._notifying.discard)
 

@@ -15,7 +15,14 @@ from datetime import UTC, datetime
 from reconciler.errors import BrokerError
 from reconciler.model.change import Plan
 from reconciler.model.report import Event, EventKind, Level, SyncReport
-from reconciler.notify import wording
+from reconciler.notify.events import (
+    OF_A_SYNC,
+    blocked_events,
+    ended_well,
+    finished_events,
+    refused_event,
+    started_events,
+)
 from reconciler.protocol.messages import Notification, encode
 from reconciler.settings.model import NotificationSettings
 from reconciler.store.base import Store
@@ -45,10 +52,10 @@ class Notifier:
         self._waiting: deque[tuple[str, str, bytes]] = deque(maxlen=BACKLOG)
         self._one_sender = asyncio.Lock()
 
-    async def tell(self, events: Iterable[Event]) -> None:
+    async def notify(self, events: Iterable[Event]) -> None:
         """Log and publish `events`, leaving out what was told before and still stands."""
         for event in events:
-            if event.subject and not self._store.tell_once(_mark(event.kind, event.subject)):
+            if event.subject and not self._store.report_once(_mark(event.kind, event.subject)):
                 continue
             log.log(logging.getLevelName(event.level.value), event.message)
             if _GRAVITY[event.level] >= _GRAVITY[Level(self._settings.level)]:
@@ -70,34 +77,34 @@ class Notifier:
             async with asyncio.timeout(timeout_s):
                 await self.flush()
 
-    async def standing(self, kind: EventKind, events: Iterable[Event]) -> None:
+    async def notify_standing(self, kind: EventKind, events: Iterable[Event]) -> None:
         """`events` are all that stands of `kind` now: tell the new ones, and forget those that are gone."""
         current = list(events)
-        self._store.keep_told(f"{kind}|", {_mark(kind, event.subject) for event in current})
-        await self.tell(current)
+        self._store.keep_reported(f"{kind}|", {_mark(kind, event.subject) for event in current})
+        await self.notify(current)
 
-    async def starting(self, plan: Plan, *, refused: str, whole: bool) -> None:
+    async def sync_started(self, plan: Plan, *, refused: str, whole: bool) -> None:
         """Tell that a pass begins, and what a brake refused; a whole pass also says what is refused no more."""
         if refused or whole:
-            await self.standing(EventKind.REFUSED, [wording.refused(refused)] if refused else [])
-        await self.tell(wording.before(plan))
+            await self.notify_standing(EventKind.REFUSED, [refused_event(refused)] if refused else [])
+        await self.notify(started_events(plan))
 
-    async def finished(self, report: SyncReport, *, whole: bool) -> None:
+    async def sync_finished(self, report: SyncReport, *, whole: bool) -> None:
         """Tell the end of a pass; after a pass over everything, also what stays blocked or is so no more."""
-        events = wording.after(report)
-        if wording.ended_well(report) and (whole or report.results):  # then whatever comes next is news
-            for kind in wording.OF_A_SYNC:
-                self._store.keep_told(f"{kind}|", set())
-        await self.tell(events)
+        events = finished_events(report)
+        if ended_well(report) and (whole or report.results):  # then whatever comes next is news
+            for kind in OF_A_SYNC:
+                self._store.keep_reported(f"{kind}|", set())
+        await self.notify(events)
         if whole:
             failed = {_mark(event.kind, event.subject) for event in events if event.subject}
-            self._store.keep_told(f"{EventKind.FAILED}|", failed)
-            await self.standing(EventKind.BLOCKED, wording.standing(report.plan))
+            self._store.keep_reported(f"{EventKind.FAILED}|", failed)
+            await self.notify_standing(EventKind.BLOCKED, blocked_events(report.plan))
 
-    async def solved(self, kind: EventKind, subject: str, event: Event) -> None:
+    async def notify_solved(self, kind: EventKind, subject: str, event: Event) -> None:
         """What stood under `kind` and `subject` is over; say so if it had been told."""
-        if self._store.untell(_mark(kind, subject)):
-            await self.tell([event])
+        if self._store.retract(_mark(kind, subject)):
+            await self.notify([event])
 
     async def flush(self) -> None:
         """Send what waits; what cannot be sent keeps waiting."""

@@ -57,13 +57,13 @@ class Store(Protocol):
     def settle(self, key: Key, op: Op) -> None:
         """The step's fate is known: its idempotency key is spent."""
 
-    def tell_once(self, mark: str) -> bool:
+    def report_once(self, mark: str) -> bool:
         """Note that something was told; False if it was told before."""
 
-    def untell(self, mark: str) -> bool:
+    def retract(self, mark: str) -> bool:
         """Note that it is over; False if it had not been told."""
 
-    def keep_told(self, prefix: str, marks: set[str]) -> None:
+    def keep_reported(self, prefix: str, marks: set[str]) -> None:
         """Of what was told under `prefix`, forget all but `marks`."""
 
     def last_good(self) -> Desired | None:

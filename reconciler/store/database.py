@@ -1,5 +1,5 @@
 """
-The store's SQLite file: opening it, its format, its transactions.
+The store's SQLite file: opening it, its format, its transactions, its table of specs.
 
 WAL with `synchronous=NORMAL`: a commit is one write to the log, some 15 µs, and no wait for the disk. What is
 committed survives a kill -9. A loss of power may cost the last moments; the bots' own word then decides, as
@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 
 from reconciler.errors import StoreError
+from reconciler.model.spec import Key, StrategySpec
 
 FORMAT = 1
 """Of the file; a newer one is refused, since an older program would misread it."""
@@ -116,3 +118,49 @@ def transaction(database: sqlite3.Connection) -> Iterator[None]:
 def _roll_back(database: sqlite3.Connection) -> None:
     with contextlib.suppress(sqlite3.Error):
         database.execute("ROLLBACK")
+
+
+_spec_decoder = msgspec.json.Decoder(StrategySpec, float_hook=Decimal)
+_spec_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+class SpecTable:
+    """The specs of the last good revision, one row each: a commit that changes one of 10,000 strategies writes one row.
+
+    The table is called `wishes`. The caller holds the transaction. Rows are read once; later a process knows what it kept.
+    """
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+        self._kept: dict[Key, StrategySpec] | None = None
+
+    def read(self) -> dict[Key, StrategySpec]:
+        """All of them."""
+        if self._kept is None:
+            rows = self._database.execute("SELECT value FROM wishes ORDER BY name")
+            specs = (_spec_decoder.decode(value) for (value,) in rows)
+            self._kept = {spec.key: spec for spec in specs}
+        return dict(self._kept)
+
+    def write(self, specs: Mapping[Key, StrategySpec]) -> None:
+        """Keep `specs` and no others."""
+        before = self.read()
+        changed = [
+            spec for key, spec in specs.items() if (old := before.get(key)) is not spec and old != spec
+        ]
+        gone = [(row_name(key),) for key in before.keys() - specs.keys()]
+        self._database.executemany("DELETE FROM wishes WHERE name = ?", gone)
+        self._database.executemany(
+            "INSERT OR REPLACE INTO wishes VALUES (?, ?)",
+            ((row_name(spec.key), _spec_encoder.encode(spec)) for spec in changed),
+        )
+        self._kept = dict(specs)
+
+    def forget_kept(self) -> None:
+        """Another process may have written, or the transaction was rolled back: read again next time."""
+        self._kept = None
+
+
+def row_name(key: Key) -> str:
+    """What a strategy's rows are called."""
+    return f"{key.target}/{key.name}"

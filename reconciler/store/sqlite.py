@@ -20,10 +20,10 @@ from reconciler.model.change import Op
 from reconciler.model.spec import Key
 from reconciler.model.state import Desired, Inventory, InventoryEntry
 from reconciler.protocol.correlation import Identifiers
-from reconciler.store.database import connect, transaction, usable
-from reconciler.store.wishes import Wishes
+from reconciler.store.database import SpecTable, connect, row_name, transaction, usable
 
-INVENTORY, OUTBOX, TOLD, FACT, LAST_GOOD = "inventory", "outbox", "told", "fact", "last_good"
+INVENTORY, OUTBOX, REPORTED, FACT = "inventory", "outbox", "told", "fact"
+"""Kinds of rows, as the file has them."""
 
 
 class _InFlight(msgspec.Struct, frozen=True):
@@ -32,7 +32,7 @@ class _InFlight(msgspec.Struct, frozen=True):
 
 
 class _LastGood(msgspec.Struct, frozen=True):
-    """The last good revision without its specs, which are `wishes`."""
+    """The last good revision without its specs, which have a table of their own."""
 
     commit: str
     ref: str
@@ -68,10 +68,6 @@ def open_store(url: str) -> SqliteStore:
         raise
 
 
-def _name(key: Key) -> str:
-    return f"{key.target}/{key.name}"
-
-
 def _encoded(value: bytes | InventoryEntry) -> bytes:
     return value if isinstance(value, bytes) else _encoder.encode(value)
 
@@ -83,12 +79,12 @@ class SqliteStore:
         self._database = database
         self._path = path
         self._lock = FileLock(path.with_name(path.name + ".lock")) if path is not None else None
-        self._wishes = Wishes(database)
+        self._specs = SpecTable(database)
         self._dirty: dict[tuple[str, str], bytes | InventoryEntry | None] = {}
         """What waits to be written; None: to be deleted. Entries are encoded then: one is often put twice before."""
         self._inventory: dict[Key, InventoryEntry] = {}
         self._outbox: dict[str, _InFlight] = {}
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self._facts: dict[str, bytes] = {}
         self._read_version = -1
         self._held_by_us = b""
@@ -120,7 +116,7 @@ class SqliteStore:
         return True
 
     def _read(self) -> None:
-        rows: dict[str, dict[str, bytes]] = {OUTBOX: {}, TOLD: {}, FACT: {}}
+        rows: dict[str, dict[str, bytes]] = {OUTBOX: {}, REPORTED: {}, FACT: {}}
         self._inventory = {}
         for kind, name, value in self._database.execute("SELECT kind, name, value FROM rows"):
             if kind == INVENTORY:
@@ -129,9 +125,9 @@ class SqliteStore:
             else:
                 rows[kind][name] = value
         self._outbox = {name: _flights.decode(value) for name, value in rows[OUTBOX].items()}
-        self._told = set(rows[TOLD])
+        self._reported = set(rows[REPORTED])
         self._facts = rows[FACT]
-        self._wishes.forget_kept()
+        self._specs.forget_kept()
 
     def flush(self) -> None:
         if self._dirty:
@@ -235,11 +231,11 @@ class SqliteStore:
     def put(self, entry: InventoryEntry) -> None:
         key = entry.key
         self._inventory[key] = entry
-        self._dirty[INVENTORY, _name(key)] = entry
+        self._dirty[INVENTORY, row_name(key)] = entry
 
     def forget(self, key: Key) -> None:
         if self._inventory.pop(key, None) is not None:
-            self._dirty[INVENTORY, _name(key)] = None
+            self._dirty[INVENTORY, row_name(key)] = None
         for op in Op:
             self.settle(key, op)
 
@@ -255,7 +251,7 @@ class SqliteStore:
     # -- steps in flight
 
     def key_for(self, key: Key, op: Op, spec_hash: str) -> str:
-        name = f"{_name(key)}:{op}"
+        name = f"{row_name(key)}:{op}"
         in_flight = self._outbox.get(name)
         if in_flight is None or in_flight.spec_hash != spec_hash:
             in_flight = _InFlight(spec_hash, self._keys.new())
@@ -264,29 +260,29 @@ class SqliteStore:
         return in_flight.idempotency_key
 
     def settle(self, key: Key, op: Op) -> None:
-        name = f"{_name(key)}:{op}"
+        name = f"{row_name(key)}:{op}"
         if self._outbox.pop(name, None) is not None:
             self._dirty[OUTBOX, name] = None
 
-    # -- what people know
+    # -- what was reported to people
 
-    def tell_once(self, mark: str) -> bool:
-        if mark in self._told:
+    def report_once(self, mark: str) -> bool:
+        if mark in self._reported:
             return False
-        self._told.add(mark)
-        self._dirty[TOLD, mark] = b""
+        self._reported.add(mark)
+        self._dirty[REPORTED, mark] = b""
         return True
 
-    def untell(self, mark: str) -> bool:
-        if mark not in self._told:
+    def retract(self, mark: str) -> bool:
+        if mark not in self._reported:
             return False
-        self._told.discard(mark)
-        self._dirty[TOLD, mark] = None
+        self._reported.discard(mark)
+        self._dirty[REPORTED, mark] = None
         return True
 
-    def keep_told(self, prefix: str, marks: set[str]) -> None:
-        for mark in [told for told in self._told if told.startswith(prefix) and told not in marks]:
-            self.untell(mark)
+    def keep_reported(self, prefix: str, marks: set[str]) -> None:
+        for mark in [mark for mark in self._reported if mark.startswith(prefix) and mark not in marks]:
+            self.retract(mark)
 
     # -- what was wanted
 
@@ -296,7 +292,7 @@ class SqliteStore:
             return None
         with usable(self._path):
             last = _last_good.decode(saved)
-            specs, held = self._wishes.read(), frozenset(last.held)
+            specs, held = self._specs.read(), frozenset(last.held)
             return Desired(last.commit, last.ref, specs, held, unsure=last.unsure)
 
     def keep_last_good(self, desired: Desired) -> None:
@@ -304,9 +300,9 @@ class SqliteStore:
         self._put_fact("last_good", _encoder.encode(last))
         try:
             with usable(self._path), transaction(self._database):
-                self._wishes.write(desired.specs)
+                self._specs.write(desired.specs)
                 self._write()
         except StoreError:
-            self._wishes.forget_kept()
+            self._specs.forget_kept()
             raise
         self._dirty.clear()

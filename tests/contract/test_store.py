@@ -121,19 +121,23 @@ def test_epochs_only_grow_and_never_fall_behind_the_clock(store) -> None:
 
 
 def test_what_was_told_is_told_once(store) -> None:
-    assert store.tell_once("blocked|btc")
-    assert not store.tell_once("blocked|btc")
-    assert store.untell("blocked|btc")
-    assert not store.untell("blocked|btc")
+    assert store.report_once("blocked|btc")
+    assert not store.report_once("blocked|btc")
+    assert store.retract("blocked|btc")
+    assert not store.retract("blocked|btc")
 
 
 def test_only_what_stands_under_a_prefix_is_forgotten(store) -> None:
     for mark in ("blocked|a", "blocked|b", "failed|a"):
-        store.tell_once(mark)
+        store.report_once(mark)
 
-    store.keep_told("blocked|", {"blocked|b"})
+    store.keep_reported("blocked|", {"blocked|b"})
 
-    assert [store.tell_once(mark) for mark in ("blocked|a", "blocked|b", "failed|a")] == [True, False, False]
+    assert [store.report_once(mark) for mark in ("blocked|a", "blocked|b", "failed|a")] == [
+        True,
+        False,
+        False,
+    ]
 
 
 def test_the_last_good_revision_comes_back_whole(store) -> None:
@@ -163,7 +167,7 @@ def test_everything_outlives_the_process(file: str) -> None:
     entry = entry_of(spec(), "c", reached=True)
     store.put(entry)
     key = store.key_for(BTC, Op.START, "h")
-    store.tell_once("x")
+    store.report_once("x")
     epoch, controller = store.take_epoch(), store.controller_id
 
     store = reopened(store, file)
@@ -171,7 +175,7 @@ def test_everything_outlives_the_process(file: str) -> None:
     assert store.inventory()[BTC] == entry
     assert isinstance(store.inventory()[BTC].config["bid_spread"], Decimal)
     assert store.key_for(BTC, Op.START, "h") == key
-    assert not store.tell_once("x")
+    assert not store.report_once("x")
     assert (store.epoch, store.controller_id) == (epoch, controller)
     store.close()
 
@@ -349,10 +353,10 @@ def test_a_full_disk_is_an_error_and_costs_nothing_that_was_written(file: str) -
     program = (
         "import resource, signal, sys; from reconciler.store.sqlite import open_store;"
         "from reconciler.errors import StoreError; s = open_store(sys.argv[1]);"
-        "s.tell_once('before'); s.flush();"
+        "s.report_once('before'); s.flush();"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY));"
-        "[s.tell_once(f'{n:01000}') for n in range(1000)]\n"
+        "[s.report_once(f'{n:01000}') for n in range(1000)]\n"
         "try:\n    s.flush()\nexcept StoreError as error:\n    print(error)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY));"
         "s.flush(); s.close()"
@@ -363,8 +367,8 @@ def test_a_full_disk_is_an_error_and_costs_nothing_that_was_written(file: str) -
 
     assert "the store cannot be written" in done.stdout, done.stderr
     store = open_store(file)
-    assert not store.tell_once("before")
-    assert not store.tell_once(f"{999:01000}")
+    assert not store.report_once("before")
+    assert not store.report_once(f"{999:01000}")
     store.close()
 
 

@@ -6,20 +6,23 @@ import pytest
 
 from reconciler.cli.failure import explain, tell
 from reconciler.errors import ExitCode, InvalidFiles, Location, Problem, Severity
-from reconciler.notify.wording import invalid
+from reconciler.notify.events import invalid_event
 
 WARNING = Problem(Location("s/a.yaml", 1, 2), "owner", "is missing", "add it", Severity.WARNING)
 ERROR = Problem(Location("s/b.yaml", 3, 4), "exchange", "kraken is not allowed", "write binance")
 
 
 def test_a_refused_commit_is_told_with_an_error_even_if_a_warning_stands_before_it() -> None:
-    message = invalid([WARNING, ERROR], "0123456789").message
+    message = invalid_event([WARNING, ERROR], "0123456789").message
 
     assert "s/b.yaml:3:4: exchange: kraken is not allowed; fix: write binance (and 1 more)" in message
 
 
 def test_of_several_errors_the_first_is_told() -> None:
-    assert "s/a.yaml" in invalid([Problem(Location("s/a.yaml"), "", "x", "y"), ERROR], "0123456789").message
+    assert (
+        "s/a.yaml"
+        in invalid_event([Problem(Location("s/a.yaml"), "", "x", "y"), ERROR], "0123456789").message
+    )
 
 
 def test_a_warning_beside_errors_is_marked(capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,8 +52,8 @@ def store():
 class Prompt(Notifier):
     """Waits until all is sent, so that a test can look."""
 
-    async def tell(self, events) -> None:
-        await super().tell(events)
+    async def notify(self, events) -> None:
+        await super().notify(events)
         await self.close()
 
 
@@ -63,7 +63,7 @@ def notifier(channels, store):
 
 
 async def test_each_channel_gets_exactly_the_given_payload(notifier, channels) -> None:
-    await notifier.tell([STARTED])
+    await notifier.notify([STARTED])
 
     assert [channel for _, channel, _ in channels.sent] == ["telegram", "discord"]
     payload = channels.sent[0][2]
@@ -73,16 +73,16 @@ async def test_each_channel_gets_exactly_the_given_payload(notifier, channels) -
 
 
 async def test_what_stays_broken_is_told_once(notifier, channels) -> None:
-    await notifier.standing(EventKind.BLOCKED, [BLOCKED])
-    await notifier.standing(EventKind.BLOCKED, [BLOCKED])
+    await notifier.notify_standing(EventKind.BLOCKED, [BLOCKED])
+    await notifier.notify_standing(EventKind.BLOCKED, [BLOCKED])
 
     assert channels.messages == ["btc is left as it is"]
 
 
 async def test_what_broke_again_after_it_was_mended_is_told_again(notifier, channels) -> None:
-    await notifier.standing(EventKind.BLOCKED, [BLOCKED])
-    await notifier.standing(EventKind.BLOCKED, [])
-    await notifier.standing(EventKind.BLOCKED, [BLOCKED])
+    await notifier.notify_standing(EventKind.BLOCKED, [BLOCKED])
+    await notifier.notify_standing(EventKind.BLOCKED, [])
+    await notifier.notify_standing(EventKind.BLOCKED, [BLOCKED])
 
     assert len(channels.messages) == 2
 
@@ -90,7 +90,7 @@ async def test_what_broke_again_after_it_was_mended_is_told_again(notifier, chan
 async def test_a_restart_does_not_tell_it_again(channels, store) -> None:
     for _ in range(2):
         notifier = Prompt(channels.publish, store, NotificationSettings(), default_target="default")
-        await notifier.standing(EventKind.BLOCKED, [BLOCKED])
+        await notifier.notify_standing(EventKind.BLOCKED, [BLOCKED])
 
     assert len(channels.messages) == 1
 
@@ -98,19 +98,19 @@ async def test_a_restart_does_not_tell_it_again(channels, store) -> None:
 async def test_one_kind_does_not_forget_another(notifier, channels) -> None:
     failed = Event(EventKind.FAILED, Level.ERROR, "btc: start failed", subject="default/btc:start")
 
-    await notifier.standing(EventKind.BLOCKED, [BLOCKED])
-    await notifier.tell([failed])
-    await notifier.standing(EventKind.BLOCKED, [])
-    await notifier.tell([failed])
+    await notifier.notify_standing(EventKind.BLOCKED, [BLOCKED])
+    await notifier.notify([failed])
+    await notifier.notify_standing(EventKind.BLOCKED, [])
+    await notifier.notify([failed])
 
     assert channels.messages == ["btc is left as it is", "btc: start failed"]
 
 
 async def test_what_cannot_be_delivered_waits_and_keeps_its_order(notifier, channels) -> None:
     channels.away = True
-    await notifier.tell([STARTED, BLOCKED])
+    await notifier.notify([STARTED, BLOCKED])
     channels.away = False
-    await notifier.tell([Event(EventKind.BROKER_BACK, Level.INFO, "Broker is back")])
+    await notifier.notify([Event(EventKind.BROKER_BACK, Level.INFO, "Broker is back")])
 
     assert channels.messages == ["Sync started", "btc is left as it is", "Broker is back"]
 
@@ -119,10 +119,10 @@ async def test_a_recovery_is_told_only_if_the_loss_was(notifier, channels) -> No
     lost = Event(EventKind.SOURCE_LOST, Level.ERROR, "Git: out of reach", subject="git")
     back = Event(EventKind.SOURCE_BACK, Level.INFO, "Git can be read again")
 
-    await notifier.solved(EventKind.SOURCE_LOST, "git", back)
-    await notifier.tell([lost])
-    await notifier.solved(EventKind.SOURCE_LOST, "git", back)
-    await notifier.solved(EventKind.SOURCE_LOST, "git", back)
+    await notifier.notify_solved(EventKind.SOURCE_LOST, "git", back)
+    await notifier.notify([lost])
+    await notifier.notify_solved(EventKind.SOURCE_LOST, "git", back)
+    await notifier.notify_solved(EventKind.SOURCE_LOST, "git", back)
 
     assert channels.messages == ["Git: out of reach", "Git can be read again"]
 
@@ -131,13 +131,13 @@ async def test_events_below_the_level_are_not_sent(channels, store) -> None:
     settings = NotificationSettings(level="WARNING", channels=("telegram",))
     notifier = Prompt(channels.publish, store, settings, default_target="default")
 
-    await notifier.tell([STARTED, BLOCKED])
+    await notifier.notify([STARTED, BLOCKED])
 
     assert channels.messages == ["btc is left as it is"]
 
 
 async def test_an_event_of_a_strategy_goes_to_its_own_target(notifier, channels) -> None:
-    await notifier.tell([Event(EventKind.CHANGED, Level.INFO, "eu/btc started", key=Key("eu", "btc"))])
+    await notifier.notify([Event(EventKind.CHANGED, Level.INFO, "eu/btc started", key=Key("eu", "btc"))])
 
     assert {target for target, _, _ in channels.sent} == {"eu"}
 
@@ -152,7 +152,7 @@ async def test_two_that_tell_at_once_send_each_message_once_and_in_order(store) 
     notifier = Prompt(slowly, store, NotificationSettings(channels=("telegram",)), default_target="default")
     first, second = (Event(EventKind.SYNC_STARTED, Level.INFO, text) for text in ("first", "second"))
 
-    await asyncio.gather(notifier.tell([first]), notifier.tell([second]))
+    await asyncio.gather(notifier.notify([first]), notifier.notify([second]))
 
     assert [json.loads(payload)["message"] for payload in sent] == ["first", "second"]
 
@@ -168,8 +168,8 @@ def ended(outcome: Outcome) -> SyncReport:
 async def test_a_sync_that_is_tried_again_and_ends_no_better_is_told_once(notifier, channels) -> None:
     for _ in range(3):
         report = ended(Outcome.UNKNOWN)
-        await notifier.starting(report.plan, refused="", whole=True)
-        await notifier.finished(report, whole=True)
+        await notifier.sync_started(report.plan, refused="", whole=True)
+        await notifier.sync_finished(report, whole=True)
 
     assert channels.messages == [
         "Sync of 9f3c2ab started: 1 to update",
@@ -182,8 +182,8 @@ async def test_a_sync_that_is_tried_again_and_ends_no_better_is_told_once(notifi
 async def test_after_a_sync_that_ended_well_the_same_is_news_again(notifier, channels) -> None:
     for outcome in (Outcome.UNKNOWN, Outcome.CONFIRMED, Outcome.CONFIRMED):
         report = ended(outcome)
-        await notifier.starting(report.plan, refused="", whole=True)
-        await notifier.finished(report, whole=True)
+        await notifier.sync_started(report.plan, refused="", whole=True)
+        await notifier.sync_finished(report, whole=True)
 
     told = channels.messages
     assert told.count("Sync of 9f3c2ab started: 1 to update") == 2

@@ -36,7 +36,7 @@ _DONE = {
 }
 
 
-def before(plan: Plan) -> list[Event]:
+def started_events(plan: Plan) -> list[Event]:
     """What to say before `plan` is applied: that a sync starts, and which drift it heals."""
     if not plan.acting:
         return []
@@ -57,7 +57,7 @@ def before(plan: Plan) -> list[Event]:
     return [started, *crowded(drift, "strategies differ from Git")]
 
 
-def after(report: SyncReport) -> list[Event]:
+def finished_events(report: SyncReport) -> list[Event]:
     """What to say when a pass is over: each change's end, then the sync's own."""
     if not report.results:
         return []
@@ -78,7 +78,7 @@ def ended_well(report: SyncReport) -> bool:
     return all(result.outcome is Outcome.CONFIRMED for result in report.results)
 
 
-def standing(plan: Plan) -> list[Event]:
+def blocked_events(plan: Plan) -> list[Event]:
     """What is wrong for as long as the plan says so: each blocked strategy, with its reason."""
     return [
         Event(
@@ -94,7 +94,7 @@ def standing(plan: Plan) -> list[Event]:
     ]
 
 
-def pending(plan: Plan) -> list[Event]:
+def pending_events(plan: Plan) -> list[Event]:
     """Under `sync.auto: false`: what would be done, for as long as it stays the same."""
     if not plan.acting:
         return []
@@ -102,12 +102,12 @@ def pending(plan: Plan) -> list[Event]:
     return [Event(EventKind.PENDING, Level.WARNING, message, subject=message)]
 
 
-def refused(message: str) -> Event:
+def refused_event(message: str) -> Event:
     """A brake refused the whole plan."""
     return Event(EventKind.REFUSED, Level.ERROR, f"Sync refused: {message}", subject=message)
 
 
-def invalid(problems: Sequence[Problem], commit: str) -> Event:
+def invalid_event(problems: Sequence[Problem], commit: str) -> Event:
     """A revision whose files are wrong; what was in force stays in force."""
     first = min(problems, key=lambda problem: problem.severity)  # errors come first
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
