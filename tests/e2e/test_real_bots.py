@@ -266,6 +266,54 @@ def test_a_teams_own_controller_runs_from_schema_to_orders(team: RealBots) -> No
         assert team.process("own") is None
 
 
+LEVERAGED = """\
+strategy_type: two_sided
+exchange: binance_perpetual
+trading_pair: BTC-USDT
+state: running
+config:
+  spread: 0.2%
+  order_amount: 0.01
+  leverage: 2
+  position_mode: HEDGE
+  manual_kill_switch: {switch}
+"""
+
+
+def test_a_controller_trades_as_its_file_says_and_its_kill_switch_closes_all(team: RealBots) -> None:
+    """Leverage and mode are those of the file before the first order, no tick fails, and the switch ends every order."""
+    generate = (
+        "schema",
+        "generate",
+        "--python",
+        str(python()),
+        "--controllers",
+        str(OURS),
+        "--into",
+        "schemas",
+    )
+    made = team.project.run(*generate)
+    assert made.returncode == 0, made.stderr
+    team.use_schemas("schemas")
+    with team.agent():
+        team.write("own", LEVERAGED.format(switch="false"))
+        team.sync()
+        team.until_prices(near("0.002"), "orders on the perpetual")
+        placed = team.exchange.orders()
+        assert {(order["leverage"], order["position_side"] in {"LONG", "SHORT"}) for order in placed} == {
+            (2, True)
+        }
+
+        buy = next(order for order in team.exchange.orders(only_open=True) if order["side"] == "BUY")
+        team.exchange.fill(buy["client_id"])
+        team.until_prices(near("0.002"), "orders again after a fill")
+        team.write("own", LEVERAGED.format(switch="true"))
+        team.sync()
+        team.until_prices(lambda prices: prices == {"BUY": [], "SELL": []}, "no order after the kill switch")
+
+    assert team.errors("own") == []
+
+
 @pytest.mark.parametrize("moment", ["create", "update", "stop"])
 @pytest.mark.parametrize("victim", ["agent", "bot", "broker"])
 def test_whatever_is_killed_in_the_middle_of_whatever_it_converges(

@@ -65,6 +65,7 @@ class Order(msgspec.Struct):
     """An order from the moment the exchange took it; closed ones are kept for ever.
 
     `limit`: the price that its money is reserved at, which is the order's own or, of a market order, the book's.
+    `leverage`: of its pair when the exchange took it; None on spot.
     """
 
     id: int
@@ -75,6 +76,7 @@ class Order(msgspec.Struct):
     updated_at_ms: int
     status: Status = Status.NEW
     fills: list[Fill] = []
+    leverage: int | None = None
 
     @property
     def is_open(self) -> bool:

@@ -125,6 +125,7 @@ class PerpetualSettlement:
             raise Refused(NOTHING_TO_REDUCE)
         if self._needed(margin, order) > self.available(account, wanted.pair.quote):
             raise Refused(NO_MARGIN)
+        order.leverage = margin.leverage_of(wanted.pair.symbol)
         self._open[order.id] = order
 
     def release(self, account: Account, order: Order) -> None:

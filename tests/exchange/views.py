@@ -36,6 +36,8 @@ def order_view(venue: str, order: Order) -> dict[str, Any]:
         "quantity": _plain(wanted.quantity),
         "filled": _plain(order.filled),
         "status": order.status,
+        "position_side": wanted.position_side,
+        "leverage": order.leverage,
         "placed_at_ms": order.placed_at_ms,
         "updated_at_ms": order.updated_at_ms,
         "fills": [_fill_view(fill) for fill in order.fills],

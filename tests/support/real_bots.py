@@ -122,6 +122,12 @@ class RealBots:
                     return int(entry.name)
         return None
 
+    def errors(self, name: str) -> list[str]:
+        """Every line of a bot's logs that reports an error."""
+        logs = sorted((self.state / "bots" / name / "root" / "logs").glob("*.log*"))
+        lines = (line for log in logs for line in log.read_text(errors="replace").splitlines())
+        return [line for line in lines if re.search(r" - (ERROR|CRITICAL) - |^Traceback ", line)]
+
     def archives(self, name: str) -> list[Path]:
         return sorted((self.state / "archive").glob(f"{name}-*"))
 

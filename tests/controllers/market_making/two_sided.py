@@ -6,7 +6,7 @@ In CI it stands for the controllers of a Hummingbot checkout, which our reposito
 
 from decimal import Decimal
 
-from hummingbot.core.data_type.common import MarketDict, PriceType, TradeType
+from hummingbot.core.data_type.common import MarketDict, PositionMode, PriceType, TradeType
 from hummingbot.strategy_v2.controllers.controller_base import ControllerBase, ControllerConfigBase
 from hummingbot.strategy_v2.executors.order_executor.data_types import ExecutionStrategy, OrderExecutorConfig
 from hummingbot.strategy_v2.models.executor_actions import CreateExecutorAction, StopExecutorAction
@@ -20,6 +20,8 @@ class TwoSidedConfig(ControllerConfigBase):
     trading_pair: str = "BTC-USDT"
     order_amount: Decimal = Field(default=Decimal("0.01"), gt=0, json_schema_extra={"is_updatable": True})
     spread: Decimal = Field(default=Decimal("0.002"), gt=0, json_schema_extra={"is_updatable": True})
+    leverage: int = Field(default=1, gt=0)
+    position_mode: PositionMode = PositionMode.HEDGE
 
     def update_markets(self, markets: MarketDict) -> MarketDict:
         return markets.add_or_update(self.connector_name, self.trading_pair)
@@ -55,5 +57,6 @@ class TwoSided(ControllerBase):
             amount=self.config.order_amount,
             price=price,
             execution_strategy=ExecutionStrategy.LIMIT,
+            leverage=self.config.leverage,
         )
         return CreateExecutorAction(controller_id=self.config.id, executor_config=config)

@@ -1,8 +1,9 @@
 """
 Script of a bot's root folder, loaded by Hummingbot: runs its controllers, and publishes their performance every second.
 
-Hummingbot's package has no script that runs controllers; this one does what the bridge and the agent need: it reads
-the controllers' files again by itself (StrategyV2Base, every 10 s), reports, and obeys manual_kill_switch.
+Hummingbot's package has no script that runs controllers; this one does what the bridge and the agent need: it sets
+leverage and position mode before the first order, reads the controllers' files again (StrategyV2Base, every 10 s),
+reports, and obeys manual_kill_switch.
 """
 
 from __future__ import annotations
@@ -25,6 +26,27 @@ class ControllersScript(StrategyV2Base):
     """All controllers that the config lists."""
 
     _reported_at = 0.0
+
+    def apply_initial_setting(self) -> None:
+        """Set what controllers say of their perpetual markets; StrategyV2Base calls this before the first tick."""
+        for controller in self.controllers.values():
+            config = controller.config
+            connector = getattr(config, "connector_name", "")
+            if not self.is_perpetual(connector):
+                continue
+            if (mode := getattr(config, "position_mode", None)) is not None:
+                self.set_position_mode(connector, mode)
+            pair, leverage = getattr(config, "trading_pair", ""), getattr(config, "leverage", None)
+            if pair and leverage is not None:
+                self.set_leverage(connector, pair, int(leverage))
+
+    def create_actions_proposal(self) -> list[Any]:
+        """None of its own: each controller proposes what it wants. Without this, each tick ends with an error."""
+        return []
+
+    def stop_actions_proposal(self) -> list[Any]:
+        """As `create_actions_proposal`."""
+        return []
 
     def on_tick(self) -> None:
         super().on_tick()
