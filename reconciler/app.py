@@ -1,8 +1,8 @@
 """
 The composition root: settings → the parts of the product, opened and closed in order. Wiring, no decisions.
 
-`open_app` is for a command that makes one pass; `serve` is `reconciler run`: one app after the other, until told to
-stop. New settings mean a new app; a broker that is out of reach is waited for; what trying again does not repair ends
+`open_app` is for a command that makes one pass; `serve` is `reconciler run`: one app after the other, until it is
+stopped. New settings mean a new app; a broker that is out of reach is waited for; what trying again does not repair ends
 it.
 """
 

@@ -36,10 +36,10 @@ BACKOFF_FIRST_S = 0.2
 BACKOFF_LIMIT_S = 10.0
 
 UNHEALTHY = "the wave before it is not healthy"
-UNHEARD = "the broker says that nobody listens for commands: is the agent running?"
+UNHEARD = "the broker reports no subscriber for commands: is the agent running?"
 
 Progress = Callable[[Change, Step, StepResult | None], None]
-"""Told when a step begins (None) and when it ends."""
+"""Called when a step begins (result None) and when it ends."""
 
 
 def quiet(change: Change, step: Step, result: StepResult | None) -> None:

@@ -3,7 +3,7 @@ Checked files of one revision → Desired.
 
 Rule 1: pure; the whole tree is judged at once: names, duplicates, targets.
 Rule 2: an invalid tree never means "nothing is desired": it is refused whole, or its bad files are held,
-and while nobody can tell what a bad file holds, nothing counts as removed.
+and while it is unknown what a bad file holds, nothing counts as removed.
 Rule 3: an empty tree is refused; whoever wants no strategies says so (`allow_empty`).
 """
 
@@ -114,7 +114,7 @@ def changed_keys(before: Desired, after: Desired) -> set[Key]:
     """The strategies that two revisions want differently."""
     held = before.held ^ after.held
     if [*before.specs] == [*after.specs]:
-        # As most commits leave it: nobody has to be looked up, which takes 4 ms for 10,000.
+        # As most commits leave it: no name has to be looked up, which takes 4 ms for 10,000.
         pairs = zip(after.specs.items(), before.specs.values(), strict=True)
         return {key for (key, spec), old in pairs if spec is not old and spec != old} | held
     was = before.specs.get
@@ -165,7 +165,7 @@ class _Tree:
             what = f"two documents would be called {spec.name}"
         elif not is_name(spec.name):
             fix = "rename the file, or set strategy_name: letters, digits, . _ and -, at most 64"
-            what = f"{_stem(path)!r} is no allowed name"
+            what = f"{_stem(path)!r} is not an allowed name"
         else:
             return []
         return [Problem(spec.location, "strategy_name", what, fix)]

@@ -58,7 +58,7 @@ class Location(msgspec.Struct, frozen=True, order=True, gc=False):
 
 
 class Problem(msgspec.Struct, frozen=True, order=True, gc=False):
-    """One thing wrong with one place: what it is and how to mend it.
+    """One thing wrong with one place: what it is and how to fix it.
 
     `path` is the dotted way to the value, such as `config.bid_spread`; empty for a whole file.
     """

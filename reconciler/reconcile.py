@@ -41,7 +41,7 @@ LOCK_POLL_S = 0.2
 class Reconciler:
     """Makes the bots of `fleet` match what is desired, one pass at a time.
 
-    `store` remembers what is ours, `catalog` what Hummingbot knows of fields, `notifier` tells people.
+    `store` remembers what is ours, `catalog` what Hummingbot knows of fields, `notifier` notifies people.
     `stop` is set when the process is asked to leave: the step in flight is finished, the rest is skipped.
     """
 

@@ -197,7 +197,7 @@ class Service:
         self._triggers.whole()
         async with background(self._poll_source(), self._watch_source(), self._watch_clock()):
             await asyncio.sleep(0)  # in this turn of the loop the watch is set up; what was committed
-            await self.look_at_source()  # before that wakes nobody, and polling may be a minute away
+            await self.look_at_source()  # before that nothing is woken, and polling may be a minute away
             while True:
                 wait_s = self._requeue.after_s or self._settings.sync.interval_s
                 await self._unless_stopped(self._triggers.wait(wait_s))

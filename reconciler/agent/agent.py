@@ -39,7 +39,7 @@ PERFORMANCE_PER_S = 200.0
 
 RECONNECT_AFTER_S = 60.0
 """After so long without a broker the agent connects again itself: a transport that was refused has given up, while bots
-run and somebody may repair the broker's password file."""
+run and the broker's password file may be repaired."""
 
 _log = logging.getLogger(__name__)
 
@@ -145,7 +145,7 @@ class Agent:
                 presence = None
             name, online = address.name, presence is not None and presence.state == "online"
             if name == self._settings.name and not online:
-                self._publisher.publish_presence()  # a broker published our will late, or somebody cleared it
+                self._publisher.publish_presence()  # a broker published our will late, or it was cleared
             elif presence is not None and online and presence.session > self._session.session:
                 self._fail(
                     AnotherAgent(f"agent {name!r} began to serve {self._topics.root} as well; this one ends")

@@ -117,7 +117,7 @@ def _update(command: CommandMessage, held: Strategy, allowed: Transition, valida
         if getattr(command, field) not in ("", getattr(held, field)) or field in given:
             raise Refusal(
                 ErrorCode.IMMUTABLE_FIELD,
-                "it cannot change: delete the strategy and create it anew",
+                "it cannot change: delete the strategy and create it again",
                 field=field,
             )
     replace = meta is not None and meta.config_mode is ConfigMode.REPLACE
@@ -179,7 +179,7 @@ _FALLBACK = {Op.START: Lifecycle.STOPPED, Op.STOP: Lifecycle.ERROR}
 
 def superseded(op: Op, held: Strategy) -> Reply:
     """The reply to a command that a stop has superseded; the strategy goes on with the stop."""
-    return refused(op, held.name, Refusal(ErrorCode.CONFLICT, "a stop overtook it"), held.spec_hash)
+    return refused(op, held.name, Refusal(ErrorCode.CONFLICT, "a stop superseded it"), held.spec_hash)
 
 
 # Changes without a command.

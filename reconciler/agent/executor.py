@@ -90,7 +90,7 @@ class Executor:
             return Refusal(ErrorCode.TIMEOUT, f"not done within {self._timeout_s:g} s")
         except Exception:  # noqa: BLE001  (a runner's bug must not leave a sender without a reply, nor end other bots)
             _log.exception("the runner failed to %s %s", work.op, work.name)
-            return Refusal(ErrorCode.INTERNAL, "the runner failed; the agent's log says how")
+            return Refusal(ErrorCode.INTERNAL, "the runner failed; see the agent's log")
         return None
 
     def _command(self, work: Work, strategy: Strategy) -> Awaitable[None]:

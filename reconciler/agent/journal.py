@@ -64,7 +64,7 @@ class Journal:
             except OSError as error:
                 raise StoreError(
                     f"{folder}: the agent's state cannot be kept there: {error.strerror}",
-                    fix="free disk space, mend the folder's rights, or name another one with --state-dir",
+                    fix="free disk space, fix the folder's permissions, or name another one with --state-dir",
                 ) from error
             try:
                 self._db = sqlite3.connect(path, isolation_level=None, timeout=5.0)

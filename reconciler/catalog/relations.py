@@ -42,7 +42,7 @@ def broken(
             if field in config:
                 yield Violation((field,), what, fix)
             else:
-                said = f"left out, Hummingbot's default counts: {what}"
+                said = f"left out, Hummingbot's default applies: {what}"
                 yield Violation((field,), said, fix, key=True, missing=True)
 
 

@@ -59,10 +59,10 @@ def explain(
     for violation in islice(each, MOST_VIOLATIONS):
         found.setdefault((violation.path, violation.what), violation)
     if not found:
-        return [Violation((), f"{owner} is not as its schema wants it", "compare it with the schema")]
+        return [Violation((), f"{owner} does not match its schema", "compare it with the schema")]
     if next(each, None) is not None:
         found[(), ""] = Violation(
-            (), f"more than {MOST_VIOLATIONS} mistakes", "mend these first; the rest is told then"
+            (), f"more than {MOST_VIOLATIONS} mistakes", "fix these first; the rest is reported then"
         )
     return list(found.values())
 
@@ -139,9 +139,9 @@ def words_for(keyword: str, value: Any, schema: Schema) -> tuple[str, str]:  # n
             wanted = f"{least}" if least == most else f"{least or 0} to {upper}"
             return f"{len(value)} items are not {wanted}", f"write a list of {wanted}"
         case "uniqueItems":
-            return "the same item stands here twice", "remove one of the two"
+            return "the same item appears twice", "remove one of the two"
         case "minLength":
-            return f"{shown(value)} says nothing", "write some text"
+            return f"{shown(value)} is empty", "write some text"
         case _:
             return f"{shown(value)} is not allowed here", "see the field's description in the schema"
 
@@ -211,7 +211,7 @@ _BOUNDS = {
 
 _FORMS = {
     f"^{NAME.pattern}$": "use letters, digits, . _ and -, at most 64, beginning with a letter or digit",
-    "^[A-Z0-9._]+-[A-Z0-9._]+$": "write BASE-QUOTE in capitals, such as BTC-USDT",
-    "^[a-z0-9_]+$": "write the connector's name in small letters, such as binance",
+    "^[A-Z0-9._]+-[A-Z0-9._]+$": "write BASE-QUOTE in upper case, such as BTC-USDT",
+    "^[a-z0-9_]+$": "write the connector's name in lower case, such as binance",
     "^config\\.[A-Za-z0-9_.]+$": "write config. and the field's name, such as config.order_amount",
 }

@@ -56,7 +56,7 @@ class DemoProcess:
         """
         if self._process.returncode is not None:
             last = self.log.read_text(errors="replace").strip().splitlines()[-3:]
-            raise DemoFailed(f"the {self.name} ended by itself: {' / '.join(last) or 'it said nothing'}")
+            raise DemoFailed(f"the {self.name} ended by itself: {' / '.join(last) or 'it printed nothing'}")
 
     def new_lines(self) -> list[str]:
         """The complete lines logged since the last call."""

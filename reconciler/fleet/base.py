@@ -36,7 +36,7 @@ class PendingCommand:
     to time without either.
 
     `before`: what was seen of the strategy when the command was sent. `reply`: the newest response.
-    `unheard`: the broker says that nobody has subscribed. `lost`: why nobody can say whether it arrived.
+    `unheard`: the broker reports no subscriber. `lost`: why it is unknown whether it arrived.
     """
 
     def __init__(self, key: Key, request_id: str, *, extended: bool, before: ObservedStrategy | None) -> None:

@@ -192,12 +192,12 @@ class FleetClient:
                 await self.ask_again()
 
     async def ask_again(self) -> None:
-        """Subscribe anew to the state of every target whose agents are there but whose picture has holes.
+        """Subscribe again to the state of every target whose agents are online but whose picture is incomplete.
 
-        If messages were lost that nothing makes up for, nothing that was heard before counts any more.
+        If messages were lost that nothing makes up for, what was received before is dropped.
 
-        A broker may cut a large retained snapshot without a word; each subscription sends it again.
-        At most every `ASK_AGAIN_S`; a connection that is gone brings its own new subscription.
+        A broker may cut a large retained snapshot without an error; each subscription sends it again.
+        At most every `ASK_AGAIN_S`; a new connection subscribes by itself.
         """
         now = self._clock()
         if now - self._asked_at < ASK_AGAIN_S:
@@ -205,12 +205,12 @@ class FleetClient:
         self._asked_at = now
         for name, target in self._targets.items():
             if self.connected and is_incomplete(target.state.observe(now)):
-                log.debug("the picture of %s has holes: asking for it again", name)
+                log.debug("the state of %s is incomplete: requesting it again", name)
                 await self._start_over(name, target, forget=is_outdated(target.state.observe(now)))
 
     async def start_over(self) -> None:
-        """Believe nothing of Extended targets until it is told again: a step's end was not seen, so that a status
-        may be lost. What a Basic peer said once may never be told again.
+        """Drop what is known of Extended targets until it is received again: a step's end was not seen, so a status
+        may be lost. Basic targets keep theirs: a Basic peer may never repeat a status.
         """
         for name, target in self._targets.items():
             if self.connected and target.extended:

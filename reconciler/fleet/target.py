@@ -52,7 +52,7 @@ def subscriptions(topics: Topics, *, performance: bool, logs: bool) -> list[tupl
 
 
 def state_filters(topics: Topics) -> list[str]:
-    """Agents first: should a broker cut what follows, we still know that somebody is there to be heard."""
+    """Agents first: should a broker cut what follows, it is still known which agents are online."""
     return [f"{topics.root}/agent/+", f"{topics.root}/inventory/+", topics.status, f"{topics.status}/+"]
 
 

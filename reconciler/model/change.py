@@ -80,9 +80,9 @@ class Reason(StrEnum):
     UNSEEN = "live state unknown"
     PRUNE_OFF = "removed from Git, but sync.prune is off"
     HEAL_OFF = "live differs from Git, but sync.self_heal is off"
-    BASIC_REPLACE = "a field was removed in Git; this peer can only be given it anew"
+    BASIC_REPLACE = "a field was removed in Git; this peer cannot remove one by an update"
     REJECTED = "the bot refused this spec; a changed spec or `reconciler retry` goes on"
-    ACCOUNT = "this peer cannot be told which account to trade with"
+    ACCOUNT = "a command to this peer cannot name an account"
 
 
 class Cost(StrEnum):

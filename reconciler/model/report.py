@@ -84,7 +84,7 @@ class EventKind(StrEnum):
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
-    """One thing to tell people, once. `subject` plus `kind` identify what stays broken."""
+    """One thing to report to people, once. `subject` plus `kind` identify what stays broken."""
 
     kind: EventKind
     level: Level

@@ -32,7 +32,7 @@ class Presence(StrEnum):
 
 
 class Condition(msgspec.Struct, frozen=True, gc=False):
-    """One thing that is true of a live strategy, beside its state (such as OrdersMayBeOpen)."""
+    """One thing that is true of a live strategy, besides its state (such as OrdersMayBeOpen)."""
 
     type: str
     status: bool = True
@@ -77,7 +77,7 @@ class AgentView(msgspec.Struct, frozen=True, gc=False):
     strategy_types: tuple[str, ...] = ()
     highest_epoch: int = 0
     outdated: bool = False
-    """Something that it told was lost, and nothing later makes up for it."""
+    """A message of it was lost, and no later one makes up for it."""
 
 
 class Observed(msgspec.Struct, frozen=True, gc=False):
@@ -85,7 +85,7 @@ class Observed(msgspec.Struct, frozen=True, gc=False):
 
     `present`: names with a status that can be believed now. `presumed_absent`: True when an unheard-of
     name may be created although absence is not proved (Basic peer, protocol.md "one exception").
-    `age_s`: seconds since the newest message; None if nothing was heard.
+    `age_s`: seconds since the newest message; None if none was received.
     """
 
     target: str
@@ -132,7 +132,7 @@ class PictureUpdate(msgspec.Struct, frozen=True, gc=False):
 
 class Desired(msgspec.Struct, frozen=True, gc=False):
     """What one revision wants. `held`: strategies whose file is invalid under `on_invalid: skip`;
-    they are left alone. `unsure`: a file is so wrong that nobody can tell which strategies it holds, so that
+    they are left alone. `unsure`: a file is so wrong that it is unknown which strategies it holds, so that
     none counts as removed. `commit` is the full object name, or `worktree`.
     """
 

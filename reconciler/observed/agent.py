@@ -25,7 +25,7 @@ fleet is being created every message changes the names."""
 
 
 class ObservedAgent:
-    """An agent that was heard of.
+    """An agent of which a message was received.
 
     `names`: strategies held of its session in force. `rival`: a session that speaks but has not been announced;
     the agent is about to restart, or two of its name are running. `missed`: something that it reported was lost.
@@ -86,13 +86,13 @@ class ObservedAgent:
         return True
 
     def retire(self) -> None:
-        """Forget its presence: somebody cleared it, so nothing says any more that it is there."""
+        """Forget its presence: it was cleared, so nothing says any more that it is online."""
         self.presence = None
         self.online = False
         self.names = set()
         self._touch()
 
-    def hear(self, session: str, now: float) -> None:
+    def on_heartbeat(self, session: str, now: float) -> None:
         """Note that `session` spoke just now (not a retained message): it is alive.
 
         Two sessions at once mean a restart whose birth is still to come: until then nothing is complete.
@@ -108,7 +108,7 @@ class ObservedAgent:
         self._follow(seq, retain=retain)
 
     def _follow(self, seq: int, *, retain: bool) -> None:
-        """Notice a gap. What is retained was published before and has left one; so has nothing that was never heard."""
+        """Notice a gap. What is retained was published before and has left one; so has nothing that was never received."""
         if not retain and self._heard_seq and seq > self._heard_seq + 1 and self.can(NUMBERED):
             self.missed = True
         self._heard_seq = max(self._heard_seq, seq)
@@ -137,7 +137,7 @@ class ObservedAgent:
         return True
 
     def clear_inventory(self) -> None:
-        """Forget its inventory: somebody cleared it."""
+        """Forget its inventory: it was cleared."""
         self._inventory = None
 
     @property

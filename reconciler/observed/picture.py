@@ -1,5 +1,5 @@
 """
-All that was heard over one connection: strategies and agents, and what of it can be believed. Pure.
+All that was received over one connection: strategies and agents, and what of it can be believed. Pure.
 
 A status stands in `current` if its agent announced the session that it is of, or if a Basic peer sent it. All
 others wait in `waiting`: they show that a strategy may exist, and neither that it does nor how it is. They
@@ -38,7 +38,7 @@ class Picture:
 
     @property
     def names(self) -> set[str]:
-        """Every strategy that was heard of."""
+        """Every strategy of which a message was received."""
         return {*self.current, *self.waiting, *self.unreadable}
 
     # Strategies.
@@ -68,7 +68,7 @@ class Picture:
         agent = self.agent(status.agent or "")
         session = status.session or ""
         if not retain:
-            agent.hear(session, now)
+            agent.on_heartbeat(session, now)
         if agent.is_past(session):
             return False
         in_force = session == agent.session
@@ -102,7 +102,7 @@ class Picture:
             self.agents[held.agent].drop(held.name)
 
     def forget(self, name: str) -> bool:
-        """Forget a strategy that was deleted; True if it was heard of before."""
+        """Forget a strategy that was deleted; True if it was known before."""
         known = name in self.current or name in self.waiting or name in self.unreadable
         held = self.current.pop(name, None)
         if held is not None:
@@ -137,7 +137,7 @@ class Picture:
     # Agents.
 
     def agent(self, name: str) -> ObservedAgent:
-        """The agent of that name, heard of from now on."""
+        """The agent of that name, known from now on."""
         if name not in self.agents:
             self.agents[name] = ObservedAgent(name)
         return self.agents[name]
@@ -192,7 +192,7 @@ class Picture:
         return self._believed
 
     def unbelievable(self, *, complete: bool) -> frozenset[str]:
-        """Strategies heard of that may or may not exist; `complete` refutes those that wait."""
+        """Known strategies that may or may not exist; `complete` refutes those that wait."""
         believed = self.believed()
         doubtful = set(self.unreadable)
         if not complete:

@@ -54,7 +54,7 @@ class ObservedTarget:
         self._since = 0.0
         self._heard_at: float | None = None
         self._announced = False
-        self._told: dict[str, bool] = {}
+        self._published: dict[str, bool] = {}
         self._news: list[AgentTransition] = []
         self._aged: set[str] = set()
         self._performance: dict[str, Performance] = {}
@@ -76,7 +76,7 @@ class ObservedTarget:
         return self.start_over() if connected else self._fold(self._picture.names, picture=True)
 
     def start_over(self) -> PictureUpdate:
-        """Forget what was heard, since all that is retained will be told anew: to a new connection, or on request."""
+        """Forget what was received: all that is retained comes again, on a new connection or on request."""
         names = self._picture.names
         self._picture = Picture(basic=self._profile == "basic")
         return self._fold(names, picture=True)
@@ -124,11 +124,11 @@ class ObservedTarget:
                 self._note(agent)
 
     def _note(self, agent: ObservedAgent) -> None:
-        """Make news of an agent whose being online is another than was told last."""
+        """Add an `AgentTransition` for an agent whose presence differs from the last published one."""
         self._picture.distrust()
-        if self._told.get(agent.name, agent.online) != agent.online:
+        if self._published.get(agent.name, agent.online) != agent.online:
             self._news.append(AgentTransition(agent.name, agent.online))
-        self._told[agent.name] = agent.online
+        self._published[agent.name] = agent.online
 
     def _fold(self, changed: Iterable[str], *, picture: bool = False) -> PictureUpdate:
         """Make a update of `changed` and of whatever time has changed since the last one."""
@@ -173,7 +173,7 @@ class ObservedTarget:
 
     def _on_presence(self, level: str, payload: bytes, retain: bool, now: float) -> PictureUpdate:
         if not payload:
-            self._told.pop(level, None)
+            self._published.pop(level, None)
             return self._clear(level, presence=True)
         presence = decode_presence(payload)
         if presence.agent != level:
@@ -195,7 +195,7 @@ class ObservedTarget:
             raise MalformedMessage("agent is not the one of the topic - at `$.agent`")
         agent = self._picture.agent(level)
         if not retain:
-            agent.hear(inventory.session, now)
+            agent.on_heartbeat(inventory.session, now)
         return PICTURE if agent.take_inventory(inventory, retain=retain) else NOTHING
 
     def _clear(self, name: str, *, presence: bool) -> PictureUpdate:
@@ -224,7 +224,7 @@ class ObservedTarget:
         return bool(online) and all(agent.can(capability) for agent in online)
 
     def performance(self, name: str) -> Performance | None:
-        """The last figures heard of `name`."""
+        """The last performance report of `name`."""
         return self._performance.get(name)
 
     def believed(self, name: str) -> ObservedStrategy | None:

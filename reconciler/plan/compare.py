@@ -88,7 +88,7 @@ def _with_config(gap: Gap, case: Case, known: Config) -> Gap:
         more = tuple(sorted(known.keys() - case.spec.config.keys()))
         shown = tuple(FieldChange(f"config.{key}", known[key], None, removed=True) for key in more)
         return msgspec.structs.replace(gap, config=shown, removed=more, whole=not more)
-    extra = _declared_beside(case)
+    extra = _declared_extra(case)
     changes += tuple(
         FieldChange(f"config.{key}", known[key], None, removed=True) for key in extra if key not in once
     )
@@ -104,8 +104,8 @@ def _with_config(gap: Gap, case: Case, known: Config) -> Gap:
 
 
 def _declares_more(case: Case) -> bool:
-    """Whether an agent's hash proves that it was told something that Git does not say, though all that Git
-    says is there: a field that somebody added by hand, or one whose removal we forgot with our store.
+    """Whether an agent's hash proves that it holds a declared field that Git does not, with all of Git's fields
+    there: one that was added by hand, or one whose removal was lost with the store.
     """
     spec, live, entry = case.spec, case.live, case.taken
     if not case.extended or live.spec_hash is None or spec.ignore_drift:
@@ -115,8 +115,8 @@ def _declares_more(case: Case) -> bool:
     return not _is_exactly(spec, live)
 
 
-def _declared_beside(case: Case) -> tuple[str, ...]:
-    """Keys beside Git's that an agent's hash proves to be declared: all that it reports is what it was told."""
+def _declared_extra(case: Case) -> tuple[str, ...]:
+    """Keys besides Git's that an agent's hash proves to be declared: it reports exactly what it was sent."""
     live, wanted = case.live, case.spec.config
     extra = tuple(sorted((live.config or {}).keys() - wanted.keys()))
     if not extra or not case.extended or case.spec.ignore_drift or live.spec_hash is None:
@@ -195,7 +195,7 @@ def hash_after(case: Case, patch: Config) -> str | None:
     """`spec_hash` once `patch` is merged into what the peer holds; None if that cannot be known.
 
     A peer that reports a hash proves by it what it holds. Without one, it is known as long as there is no key
-    that Git does not declare: who set that, or whether the bot filled it in, cannot be told.
+    that Git does not declare: it is unknown who set that, or whether the bot filled it in.
     """
     if case.live.spec_hash is not None:
         held = _proved(case)

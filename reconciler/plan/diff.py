@@ -97,8 +97,8 @@ def keep_live(
 ) -> Config:
     """`wanted` with the live value at `path` (such as `config.order_amount`), unless Git changed it since `once`.
 
-    This is `ignore_drift`: whoever tunes the field live keeps it, until a commit says something new. `once`
-    None: what Git said before is not known, so the live value stays.
+    This is `ignore_drift`: a live change of the field is kept until a commit changes the field. `once`
+    None: Git's earlier value is not known, so the live value stays.
     """
     levels = path.removeprefix("config.").split(".")
     declared = _at(wanted, levels)

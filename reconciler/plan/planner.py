@@ -3,7 +3,7 @@ Desired × Observed × inventory → Plan: one Change for each strategy that is 
 
 Rule 1: no clock, file or socket: the same input gives the same plan, in whatever order it comes.
 Rule 2: a strategy that we cannot see gets no step; the one exception is for Basic peers (docs/protocol.md).
-Rule 3: what is not ours is left alone until somebody says `adopt`.
+Rule 3: what is not ours is left alone until its file says `adopt`.
 Rule 4: what lowers risk comes first, and is held by nothing but the owner's own word: suspend, protect, prune, a
 bad file.
 """
@@ -244,7 +244,7 @@ class _Planner(msgspec.Struct, frozen=True):
 
 
 def has_passed(until: str | None, now_utc: str) -> bool:
-    """Whether a time of a `suspend` is over; None, and a time that nobody can read, never are."""
+    """Whether a time of a `suspend` is over; None, and a time that cannot be read, never are."""
     if until is None:
         return False
     try:

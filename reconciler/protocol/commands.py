@@ -17,7 +17,7 @@ def build(step: Step, name: str, meta: CommandMeta | None) -> tuple[Op, CommandM
     What the step itself knows (spec hash, config mode, account) is put into `meta`.
 
     Raises:
-        CommandRejected: a Basic peer cannot be told what the step needs; sending less would do something else.
+        CommandRejected: a command to a Basic peer cannot say what the step needs; sending less would do something else.
     """
     if meta is None:
         _refuse_beyond_basic(step)
@@ -54,5 +54,5 @@ def _refuse_beyond_basic(step: Step) -> None:
         )
     if step.op is Op.CREATE and _spec(step).account != DEFAULT_ACCOUNT:
         raise CommandRejected(
-            ErrorCode.UNSUPPORTED_OPERATION, "this peer cannot be told which account to trade with"
+            ErrorCode.UNSUPPORTED_OPERATION, "a command to this peer cannot name an account"
         )

@@ -51,7 +51,7 @@ class ResponseMatcher:
         """Expect an answer to `request_id` on `response` (`Topics.response`) or below it.
 
         Raises:
-            ValueError: a Basic command is in flight there already; its errors could not be told apart.
+            ValueError: a Basic command is in flight there already; the errors of the two could not be distinguished.
         """
         if basic and self._basic_on(response) is not None:
             raise ValueError(f"a Basic command is in flight on {response} already")

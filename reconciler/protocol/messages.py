@@ -95,7 +95,7 @@ class StatusMeta(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
 class Status(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     """One strategy's state, shape 1. `agent`, `session` and `seq` order it; a Basic peer has none of them.
 
-    `seq` counts all statuses of a session: it never goes back, also not when a strategy is made anew.
+    `seq` counts all statuses of a session: it never goes back, also not when a strategy is created again.
     """
 
     strategy_name: str
@@ -118,7 +118,7 @@ class Status(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
 
     @property
     def extended(self) -> bool:
-        """Whether an agent of ours wrote it, so that its order can be told."""
+        """Whether an Extended agent wrote it, so that its order is known."""
         return bool(self.agent and self.session)
 
 

@@ -52,7 +52,7 @@ def generate(  # noqa: PLR0913  (what to read, and where to write)
         for facts in strategies
     }
     if every_rule and (unmet := rules.unmet()):
-        raise SchemaError(f"rules of the overlay meet no field: {', '.join(unmet)}", f"mend {overlay}")
+        raise SchemaError(f"rules of the overlay match no field: {', '.join(unmet)}", f"correct {overlay}")
     if not source and (folder / MANIFEST).exists():
         source = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["source"]["controllers"]
     manifest = {
@@ -113,7 +113,8 @@ def write(files: Mapping[Path, str]) -> list[Path]:
             path.write_text(files[path], encoding="utf-8")
         except OSError as error:
             raise SchemaError(
-                f"cannot write {path}: {error.strerror}", "free disk space, mend its rights, or set --into"
+                f"cannot write {path}: {error.strerror}",
+                "free disk space, fix its permissions, or set --into",
             ) from error
     return changed
 
@@ -133,25 +134,25 @@ def check_folder(folder: Path) -> list[Problem]:
         ) from error
     files = {file.name.removesuffix(SUFFIX): file for file in sorted(folder.glob(f"*{SUFFIX}"))}
     problems = [
-        _problem(folder / f"{name}{SUFFIX}", "the manifest has it, the folder has not", "make it again")
+        _problem(folder / f"{name}{SUFFIX}", "it is in the manifest, but not in the folder", "make it again")
         for name in manifest["schemas"].keys() - files.keys()
     ]
     meta = Draft202012Validator(Draft202012Validator.META_SCHEMA)
     for name, file in files.items():
         text, digest = file.read_bytes(), manifest["schemas"].get(name)
         if digest is None:
-            what, fix = "the manifest does not have it", "make the manifest again, or remove the file"
+            what, fix = "it is not in the manifest", "make the manifest again, or remove the file"
             problems.append(_problem(file, what, fix))
         elif digest != _digest(text):
-            fix = "make it again: what is known better goes to the overlay"
+            fix = "make it again: corrections go to the overlay"
             problems.append(_problem(file, "it is not what was generated", fix))
         try:
             schema = json.loads(text)
         except ValueError as error:
-            problems.append(_problem(file, f"it is no JSON: {error}", "make it again"))
+            problems.append(_problem(file, f"it is not JSON: {error}", "make it again"))
             continue
         problems += [
-            _problem(file, f"it is no JSON Schema: {error.message}", "make it again")
+            _problem(file, f"it is not JSON Schema: {error.message}", "make it again")
             for error in meta.iter_errors(schema)
         ]
     return sorted(problems)

@@ -36,7 +36,7 @@ def inspect(python: Path, controllers: Path | None = None, *, timeout_s: float =
     """
     if controllers is not None and not controllers.is_dir():
         raise SchemaError(
-            f"{controllers} is no folder", "name the controllers folder of a Hummingbot checkout"
+            f"{controllers} is not a folder", "name the controllers folder of a Hummingbot checkout"
         )
     with tempfile.TemporaryDirectory(prefix="reconciler-schemas-") as folder:
         legacy = _run(python, "inside_legacy.py", [], Path(folder), timeout_s)
@@ -70,8 +70,8 @@ def _run(python: Path, program: str, arguments: list[str], folder: Path, timeout
         ) from error
     if ended.returncode != 0:
         lines = [line for line in ended.stderr.decode(errors="replace").splitlines() if line.strip()]
-        said = lines[-1] if lines else "it said nothing"
-        fix = "see what it says, with the same interpreter: python -c 'import hummingbot'"
+        said = lines[-1] if lines else "it printed nothing"
+        fix = "run with the same interpreter: python -c 'import hummingbot'"
         if b"No module named 'hummingbot'" in ended.stderr:
             fix = "name an interpreter that has Hummingbot (reconciler agent install makes one)"
         raise SchemaError(f"{python} could not inspect Hummingbot: {said}", fix)
@@ -79,6 +79,6 @@ def _run(python: Path, program: str, arguments: list[str], folder: Path, timeout
         facts: dict[str, Any] = msgspec.json.decode(ended.stdout)
     except msgspec.DecodeError as error:
         raise SchemaError(
-            f"{program} printed something that is no JSON", f"run it by hand: {' '.join(command)}"
+            f"{program} printed something that is not JSON", f"run it by hand: {' '.join(command)}"
         ) from error
     return facts

@@ -155,7 +155,7 @@ def resolved(text: str, environ: Mapping[str, str], folder: Path) -> str:
         try:  # without the line end that editors put behind the last line
             return (folder / name).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
         except OSError as error:
-            what, fix = f"cannot read {name}: {error.strerror}", "mend the path or the file's rights"
+            what, fix = f"cannot read {name}: {error.strerror}", "correct the path or the file's permissions"
             raise BadReference(what, fix) from None
         except UnicodeDecodeError:
             raise BadReference(f"{name} is not UTF-8 text", "save it as UTF-8 text") from None

@@ -62,7 +62,10 @@ def _told(problems: list[Problem]) -> tuple[Problem, ...]:
     """The first `MAX_PROBLEMS`; if there are more, the last one says so, and is an error if one is left out."""
     told, untold = problems[: MAX_PROBLEMS - 1], problems[MAX_PROBLEMS - 1 :]
     if len(untold) > 1:
-        what, fix = f"{len(untold):,} more problems from here on", "mend these first; the rest is told then"
+        what, fix = (
+            f"{len(untold):,} more problems from here on",
+            "fix these first; the rest is reported then",
+        )
         is_error = any(problem.severity is Severity.ERROR for problem in untold)
         severity = Severity.ERROR if is_error else Severity.WARNING
         untold = [Problem(untold[0].location, "", what, fix, severity)]

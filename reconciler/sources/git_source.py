@@ -214,7 +214,7 @@ def find_repository(folder: Path) -> tuple[Path, str]:
     """
     whole = folder.resolve()
     if not whole.is_dir():
-        raise SourceError(f"there is no folder {folder}", fix="set source.repository")
+        raise SourceError(f"there is not a folder {folder}", fix="set source.repository")
     if all((whole / part).exists() for part in ("HEAD", "objects", "refs")):
         return whole, ""
     for place in (whole, *whole.parents):

@@ -38,7 +38,7 @@ class WorktreeSource:
             SourceError: the folder is not there or cannot be read.
         """
         if not self._folder.is_dir():
-            raise SourceError(f"there is no folder {self._folder}", fix="make it, or set source.path")
+            raise SourceError(f"there is not a folder {self._folder}", fix="make it, or set source.path")
         self._texts, self._places = {}, {}
         try:
             self._files = {path: self._file(path, file) for path, file in sorted(self._walk())}

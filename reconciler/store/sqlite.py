@@ -207,7 +207,7 @@ class SqliteStore:
         except OSError as error:
             raise StoreError(
                 f"{self._lock.path}: the store cannot be locked: {error.strerror}",
-                fix="free disk space, or mend the folder's rights",
+                fix="free disk space, or fix the folder's permissions",
             ) from error
         try:
             yield

@@ -153,7 +153,7 @@ def test_a_folder_that_is_not_ours_is_left_alone(shop: Shop, force: tuple[str, .
     done = shop.run("--into", str(theirs), *force)
 
     assert done.returncode == 1
-    assert "something is there that we did not make" in done.stderr
+    assert "there is something that the installer did not make" in done.stderr
     assert [file.name for file in theirs.iterdir()] == ["precious"]
 
 

@@ -49,7 +49,7 @@ async def test_a_stop_that_may_leave_orders_says_loudly_which(team) -> None:
         await team.runner.stop("mm")
 
     assert caught.value.code == "INVALID_STATE"
-    said = "the bot is down, but 2 orders may be open at the exchange: o1 (ETH-USDT on binance)"
+    said = "the bot is stopped, but 2 orders may be open at the exchange: o1 (ETH-USDT on binance)"
     assert said in str(caught.value)
     assert not lives(pid)
     await team.runner.stop("mm")
@@ -92,7 +92,7 @@ async def test_a_stop_ends_the_wait_for_a_restart(team) -> None:
 async def test_a_bot_that_will_not_halt_is_no_pause(team) -> None:
     await team.start(will_not_halt=True)
 
-    with pytest.raises(CommandRejected, match="the bot did not halt: stop: it will not"):
+    with pytest.raises(CommandRejected, match="the bot did not pause: stop: it will not"):
         await team.runner.pause("mm")
 
     assert await team.runner.find() == {"mm": RUNNING}
@@ -102,7 +102,7 @@ async def test_a_bot_that_dies_while_it_halts_is_no_pause_and_comes_back(team) -
     await team.start(dies_at_stop=True)
     team.bots.moods["mm"] = {}
 
-    with pytest.raises(CommandRejected, match="the bot did not halt: its process ended"):
+    with pytest.raises(CommandRejected, match="the bot did not pause: its process ended"):
         await team.runner.pause("mm")
 
     await team.moved_to(STARTING)
@@ -123,7 +123,9 @@ async def test_a_config_that_a_bot_does_not_take_is_refused_and_the_old_one_stay
     await team.start(deaf=["bid_spread"])
     changed = strategy().configured({**CONFIG, "bid_spread": Decimal("0.3"), "ask_spread": Decimal("0.4")})
 
-    with pytest.raises(CommandRejected, match=r"the bot did not take it: bid_spread is 0\.1, not 0\.3"):
+    with pytest.raises(
+        CommandRejected, match=r"the bot did not apply the config: bid_spread is 0\.1, not 0\.3"
+    ):
         await team.runner.apply(changed)
 
     config = await team.bots.connect("mm", Deaf()).config()

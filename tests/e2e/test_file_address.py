@@ -118,7 +118,7 @@ def test_all_other_addresses_are_of_another_machine(address: str) -> None:
 
 
 def test_where_there_is_no_repository_it_is_said(fleet, tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=f"there is no folder {tmp_path}/nowhere"):
+    with pytest.raises(SourceError, match=f"there is not a folder {tmp_path}/nowhere"):
         fleet.source(f"file://{tmp_path}/nowhere").refresh()
 
 

@@ -157,7 +157,7 @@ def test_something_that_is_no_program_is_said_to_be_none(tmp_path: Path) -> None
 
 
 def test_a_folder_of_controllers_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SchemaError, match="is no folder"):
+    with pytest.raises(SchemaError, match="is not a folder"):
         inspect(Path(sys.executable), tmp_path / "controllers")
 
 
@@ -199,8 +199,8 @@ def test_a_missing_file_and_one_that_nobody_knows_are_found(schemas: Path, capsy
     assert run(["schema", "check", str(folder)]) == ExitCode.INVALID
 
     said = capsys.readouterr().out
-    assert "the manifest has it, the folder has not" in said
-    assert "the manifest does not have it" in said
+    assert "it is in the manifest, but not in the folder" in said
+    assert "it is not in the manifest" in said
 
 
 def test_a_file_that_is_no_schema_is_found(schemas: Path, capsys) -> None:

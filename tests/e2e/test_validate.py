@@ -126,7 +126,7 @@ def test_a_name_that_is_no_text_is_a_name_all_the_same(project: Project) -> None
     whole, named = project.json("validate"), project.json("validate", os.fsdecode(name))
 
     assert "strategies/\ufffd\n.yaml" in files_of(whole)
-    assert [each["what"] for each in named["problems"]] == ["'\ufffd\\n' is no allowed name"]
+    assert [each["what"] for each in named["problems"]] == ["'\ufffd\\n' is not an allowed name"]
 
 
 def test_files_are_checked_where_the_secrets_of_the_broker_are_not(project: Project) -> None:

@@ -74,7 +74,7 @@ def test_an_unknown_target_is_refused_with_the_known_ones() -> None:
 def test_a_file_whose_name_cannot_name_a_strategy_is_refused() -> None:
     (problem,) = refused({"s/btc maker.yaml": BODY})
 
-    assert "'btc maker' is no allowed name" in problem.what
+    assert "'btc maker' is not an allowed name" in problem.what
 
 
 def test_an_empty_tree_does_not_mean_that_nothing_is_wanted() -> None:

@@ -387,6 +387,6 @@ async def broker(subject: Subject) -> Broker:
     except ReconcilerError as error:
         return Broker(address=address, error=str(error), fix=error.fix)
     except ValueError as error:
-        return Broker(address=address, error=str(error), fix="mend --root")
+        return Broker(address=address, error=str(error), fix="correct --root")
     username = parse_address(settings.broker).username
     return Broker(address=address, username=username, round_trip_s=round_trip_s, others=tuple(online))

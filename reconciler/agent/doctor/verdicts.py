@@ -115,7 +115,7 @@ def package(found: Environment) -> Judged:
         )
     if found.wanted not in found.known:
         return _missing(
-            f"hummingbot {found.wanted}, of which there are no schemas (known: {', '.join(found.known)})",
+            f"hummingbot {found.wanted}, which has no schemas (known: {', '.join(found.known)})",
             "reconciler schema generate",
         )
     return _ok(f"hummingbot {found.hummingbot}")
@@ -152,18 +152,22 @@ def memory(found: Memory) -> Judged:
 
 def clock(found: Clock) -> Judged:
     """Whether the clock is right, as far as it could be compared."""
-    keep = "let something keep it: timedatectl set-ntp true"
+    keep = "synchronise it: timedatectl set-ntp true"
     if found.year < MADE_IN:
         return _missing(f"the clock says {found.year}", keep)
     if found.offset_s is not None and abs(found.offset_s) > OFF_S:
         ahead = "ahead of" if found.offset_s > 0 else "behind"
         judge = _missing if abs(found.offset_s) > FAR_OFF_S else _warning
         return judge(f"{abs(found.offset_s):.0f} s {ahead} {found.source}", keep)
-    kept = {True: "kept by NTP, says the kernel", False: "kept by nothing", None: "the kernel does not say"}
+    kept = {
+        True: "synchronised by NTP, according to the kernel",
+        False: "not synchronised",
+        None: "the kernel does not report whether it is synchronised",
+    }
     compared = f"; as {found.source} has it, within {OFF_S:.0f} s" if found.offset_s is not None else ""
     if found.source and found.offset_s is None:
         return _warning(
-            f"{kept[found.kept]}; {found.source} did not answer: {found.error}", "mend --time-from"
+            f"{kept[found.kept]}; {found.source} did not answer: {found.error}", "correct --time-from"
         )
     if compared:
         return _ok(f"{kept[found.kept]}{compared}")
@@ -180,7 +184,7 @@ def port(found: Port) -> Judged:
         return _missing(f"{found.address} has no address that bots could connect to", REACHABLE)
     if found.error:
         return _missing(
-            f"{found.address}: {found.error}", "start the broker, open the firewall, or mend broker.url"
+            f"{found.address}: {found.error}", "start the broker, open the firewall, or correct broker.url"
         )
     return _ok(f"{found.address} is open; the agent itself listens nowhere")
 
@@ -189,7 +193,7 @@ def broker(found: Broker) -> Judged:
     """Whether the agent may connect, subscribe and publish, and whether another agent is there."""
     who = f"as {found.username}" if found.username else "without a name"
     if found.error:
-        return _missing(found.error, found.fix or "see that broker.url, username and password are right")
+        return _missing(found.error, found.fix or "check that broker.url, username and password are right")
     seen = f"{found.address} {who}, answers in {found.round_trip_s * 1000:.0f} ms"
     if found.others:
         names = ", ".join(found.others)
@@ -248,7 +252,8 @@ def state(found: State) -> Judged:
     """Whether an agent can work in its folder, and none does."""
     if not found.writable:
         return _missing(
-            f"{found.folder}: cannot be written by this user", "mend its rights, or name another --state-dir"
+            f"{found.folder}: cannot be written by this user",
+            "fix its permissions, or name another --state-dir",
         )
     if found.error:
         return _missing(found.error, "move it away, or use the version of the agent that wrote it")

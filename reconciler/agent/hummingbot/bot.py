@@ -239,7 +239,7 @@ class Bot:
         await self.update_trades()
         orders = self._trades.open_orders
         if orders is None:
-            return "what orders it has cannot be read" if self.record.ran else ""
+            return "its orders cannot be read" if self.record.ran else ""
         if not orders:
             return ""
         count = f"{len(orders)} order{'s' if len(orders) > 1 else ''}"

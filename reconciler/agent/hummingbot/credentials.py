@@ -120,12 +120,14 @@ def _read(file: Path, *, guarded: bool) -> Credentials:
                     )
             data = opened.read()
     except OSError as error:
-        raise SettingsError(f"{file}: {error.strerror}", fix="mend the path or the file's rights") from error
+        raise SettingsError(
+            f"{file}: {error.strerror}", fix="correct the path or the file's permissions"
+        ) from error
     try:
         return msgspec.convert(yaml.safe_load(data), Credentials)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise SettingsError(f"{file}:{line}: not YAML", fix="mend the syntax there") from None
+        raise SettingsError(f"{file}:{line}: not YAML", fix="fix the syntax there") from None
     except (msgspec.ValidationError, yaml.YAMLError, UnicodeDecodeError):
         raise SettingsError(
             f"{file}: not an accounts file",

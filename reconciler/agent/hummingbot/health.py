@@ -137,14 +137,14 @@ ROWS: tuple[Row, ...] = (
     (lambda s, _: not s.connected, lambda s, _: HealthVerdict(s.previous_state)),
     (
         lambda s, limits: s.silence_s > limits.silent_s,
-        _restart(lambda s, _: f"nothing was heard of it for {s.silence_s:.0f} s"),
+        _restart(lambda s, _: f"no message from it for {s.silence_s:.0f} s"),
     ),
     (lambda s, _: s.status is BotStatus.RUNNING, _is(Lifecycle.RUNNING)),
     (lambda s, _: s.paused, _is(Lifecycle.PAUSED)),
     (lambda s, _: s.status is BotStatus.NO_STRATEGY and s.has_run, _shut_down(_stopped_by_itself)),
     (
         lambda s, limits: s.status is BotStatus.NO_STRATEGY and s.status_age_s > limits.strategy_s,
-        _shut_down(lambda s, _: _with_last_error("it came up without a strategy", s)),
+        _shut_down(lambda s, _: _with_last_error("it started without a strategy", s)),
     ),
     (
         lambda s, limits: (
@@ -157,7 +157,7 @@ ROWS: tuple[Row, ...] = (
     ),
     (lambda s, _: s.status is BotStatus.NO_STRATEGY, _is(Lifecycle.STARTING, "it has no strategy yet")),
     (lambda s, _: s.status is BotStatus.NOT_READY, _is(Lifecycle.STARTING, "it waits for its exchange")),
-    (lambda *_: True, _is(Lifecycle.STARTING, "it has not said yet how it is")),
+    (lambda *_: True, _is(Lifecycle.STARTING, "it has not reported its status yet")),
 )
 """A paused bot that runs was resumed by hand: the row for RUNNING therefore precedes the row for paused bots."""
 

@@ -47,7 +47,7 @@ def changed_fields(catalog: Catalog, before: Strategy, after: Strategy) -> dict[
 def not_taken(wanted: Mapping[str, Any], reported: Mapping[str, Any]) -> list[str]:
     """Return a sentence for each wanted field that a bot does not run with."""
     return [
-        f"{name} is {reported[name]!s}, not {value!s}" if name in reported else f"{name} is not told"
+        f"{name} is {reported[name]!s}, not {value!s}" if name in reported else f"{name} is not reported"
         for name, value in wanted.items()
         if name not in reported or not is_same(value, reported[name])
     ]

@@ -123,7 +123,7 @@ class HummingbotRunner:
     async def start(self, strategy: Strategy, *, paused: bool = False) -> None:
         name = strategy.name
         if name in self._bots:
-            raise CommandRejected(ErrorCode.ALREADY_RUNNING, "a bot of this name is up")
+            raise CommandRejected(ErrorCode.ALREADY_RUNNING, "a bot of this name is running")
         directory = BotDirectory(self._bots_dir / name)
         record = BotRecord(strategy=strategy, paused=paused)
         bot = self._bots[name] = Bot(directory, record, self._clock, self._on_event)
@@ -137,7 +137,7 @@ class HummingbotRunner:
             try:
                 await self._supervisor.start(bot)
             except OSError as error:
-                raise CommandRejected(ErrorCode.INTERNAL, f"the bot cannot be begun: {error}") from error
+                raise CommandRejected(ErrorCode.INTERNAL, f"the bot cannot be started: {error}") from error
             await self._until_started(bot)
         except BaseException:
             await self._undo_start(bot)
@@ -192,7 +192,7 @@ class HummingbotRunner:
         if left:
             _log.error("%s: %s", name, left)
             raise Refusal(
-                ErrorCode.INVALID_STATE, f"the bot is down, but {left}: look there, then stop it again"
+                ErrorCode.INVALID_STATE, f"the bot is stopped, but {left}: look there, then stop it again"
             )
 
     async def pause(self, name: str) -> None:
@@ -204,14 +204,14 @@ class HummingbotRunner:
                 await bot.while_alive(bridge.halt())
             except Unanswered as error:
                 bot.update_record(paused=False)  # no pause while an order may be open: it is tried again
-                raise Refusal(ErrorCode.TIMEOUT, f"the bot did not halt: {error}") from error
+                raise Refusal(ErrorCode.TIMEOUT, f"the bot did not pause: {error}") from error
             bot.reset_status()
             deadline = self._clock() + self._timeouts.cancel_s
             while (left := await bot.orders_left()) and self._clock() < deadline:  # noqa: ASYNC110  (reads the disk)
                 await asyncio.sleep(self._timeouts.poll_s)
             if left:
                 bot.update_record(paused=False)
-                raise Refusal(ErrorCode.EXCHANGE_UNAVAILABLE, f"the bot halted, but {left}")
+                raise Refusal(ErrorCode.EXCHANGE_UNAVAILABLE, f"the bot paused, but {left}")
 
     async def resume(self, name: str) -> None:
         async with self._unsupervised(name) as (bot, bridge):
@@ -228,7 +228,7 @@ class HummingbotRunner:
                 with contextlib.suppress(Unanswered):
                     await bridge.halt()
                 if isinstance(error, Unanswered):
-                    raise Refusal(ErrorCode.TIMEOUT, f"the bot did not go on: {error}") from error
+                    raise Refusal(ErrorCode.TIMEOUT, f"the bot did not resume: {error}") from error
                 raise
 
     async def apply(self, strategy: Strategy) -> None:
@@ -258,7 +258,7 @@ class HummingbotRunner:
             while (wrong := not_taken(fields, await bridge.config())) and self._clock() < deadline:  # noqa: ASYNC110  (asks the bot)
                 await asyncio.sleep(self._timeouts.poll_s)
             if wrong:
-                reason = f"the bot did not take it: {'; '.join(wrong)}"
+                reason = f"the bot did not apply the config: {'; '.join(wrong)}"
                 raise Refusal(ErrorCode.INVALID_CONFIG, reason)  # noqa: TRY301  (undone below, as every failure)
         except BaseException as error:
             self._backend.rewrite(bot.directory.root, before)
@@ -266,7 +266,7 @@ class HummingbotRunner:
                 with contextlib.suppress(Unanswered):
                     await bridge.configure(changed_fields(self._catalog, strategy, before))
             if isinstance(error, Unanswered):
-                raise Refusal(ErrorCode.TIMEOUT, f"the bot did not take the config: {error}") from error
+                raise Refusal(ErrorCode.TIMEOUT, f"the bot did not accept the config: {error}") from error
             raise
 
     async def delete(self, name: str) -> None:
@@ -278,14 +278,14 @@ class HummingbotRunner:
         except OSError as error:
             raise CommandRejected(ErrorCode.INTERNAL, f"{folder} cannot be archived: {error}") from error
         if packed is not None:
-            _log.info("%s: what it left is in %s", name, packed)
+            _log.info("%s: its files are in %s", name, packed)
 
     @contextlib.asynccontextmanager
     async def _unsupervised(self, name: str) -> AsyncIterator[tuple[Bot, Bridge]]:
         """Hold a bot that is up, and its bridge, for one command; it is supervised again afterwards."""
         bot = self._bots.get(name)
         if bot is None or not bot.up or bot.bridge is None:
-            raise CommandRejected(ErrorCode.INVALID_STATE, "the bot is not up")
+            raise CommandRejected(ErrorCode.INVALID_STATE, "the bot is not running")
         await Supervisor.unwatch(bot)
         try:
             yield bot, bot.bridge

@@ -86,7 +86,7 @@ class Supervisor:
                 _log.error("%s: %s", bot.name, error)
                 await asyncio.sleep(self._timeouts.check_s)
             except Exception:  # noqa: BLE001  (a bug must not leave a bot unsupervised)
-                _log.exception("%s: looking after it failed; it is tried again", bot.name)
+                _log.exception("%s: its supervision failed; trying again", bot.name)
                 await asyncio.sleep(self._timeouts.check_s)
 
     async def _check(self, bot: Bot) -> None:
@@ -135,7 +135,7 @@ class Supervisor:
             await self.start(bot)
         except (CommandRejected, OSError) as error:
             bot.started_at = self._clock()
-            self._crashed(bot, f"it could not be begun: {error}")
+            self._crashed(bot, f"it could not be started: {error}")
         else:
             bot.restart_at = None
 

@@ -61,7 +61,7 @@ _FIXES: tuple[tuple[str, str], ...] = (
     ),
     (
         r"Failed to fetch|error sending request|dns error|Connection refused|timed out|Could not connect",
-        "see that the index can be reached from here (UV_DEFAULT_INDEX, HTTPS_PROXY), then try again",
+        "check that the index can be reached from here (UV_DEFAULT_INDEX, HTTPS_PROXY), then try again",
     ),
     (r"offline|network was disabled", "unset UV_OFFLINE, or fill --wheel-cache on a machine that is online"),
 )
@@ -78,7 +78,7 @@ def diagnose(said: Sequence[str]) -> Diagnosis:
             end = text.find("\n", found.start())
             return Diagnosis(_shortened(text[start : end if end >= 0 else len(text)]), fix)
     errors = [line.strip() for line in said if not _UNHELPFUL.match(line.strip())]
-    return Diagnosis(_shortened(errors[-1]) if errors else "it did not say why", "")
+    return Diagnosis(_shortened(errors[-1]) if errors else "it gave no reason", "")
 
 
 def _shortened(line: str) -> str:

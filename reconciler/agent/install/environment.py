@@ -107,6 +107,6 @@ async def probe(python: Path, limit_s: float = PROBE_S) -> Probe:
             return Probe(error=str(error))
     answers = [line.removeprefix(_MARK) for line in said if line.startswith(_MARK)]
     if not answers:
-        return Probe(error=f"it ended with {code}: {said[-1] if said else 'it said nothing'}")
+        return Probe(error=f"it ended with {code}: {said[-1] if said else 'it printed nothing'}")
     found = json.loads(answers[-1])
     return Probe(python=found["python"], version=found["version"], error=found["error"] or "")

@@ -67,7 +67,7 @@ async def install(request: InstallRequest, progress: Progress) -> Installation:
             lock.acquire()
         except FileLocked:
             raise InstallError(
-                f"{place}: another install is at work there", fix="wait until it ends"
+                f"{place}: another install is running there", fix="wait until it ends"
             ) from None
         except OSError as error:
             raise InstallError(
@@ -114,7 +114,8 @@ def _existing(place: Path, request: InstallRequest) -> Marker | None:
     if found is None:
         if place.exists() and (not place.is_dir() or any(place.iterdir())):
             raise InstallError(
-                f"{place}: something is there that we did not make", fix="name another folder with --into"
+                f"{place}: there is something that the installer did not make",
+                fix="name another folder with --into",
             )
         return None
     if request.force:
@@ -126,7 +127,7 @@ def _existing(place: Path, request: InstallRequest) -> Marker | None:
         )
     if digest(place) != found.digest:
         raise InstallError(
-            f"{place}: packages were changed since it was made", fix="make it anew with --force"
+            f"{place}: packages were changed since it was made", fix="make it again with --force"
         )
     return found
 

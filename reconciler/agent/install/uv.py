@@ -78,7 +78,7 @@ class Uv(msgspec.Struct, frozen=True, kw_only=True):
                 )
             except ProgramTimeout as error:
                 raise InstallError(
-                    f"uv did not end within {self.limit_s:g} s; what it said: {self.log}",
+                    f"uv did not end within {self.limit_s:g} s; its output: {self.log}",
                     fix="try again: what it has is kept; --timeout gives it longer",
                 ) from error
         if code:

@@ -81,7 +81,7 @@ class SimulatedRunner:
     async def start(self, strategy: Strategy, *, paused: bool = False) -> None:
         name = strategy.name
         if name in self._bots or name in self._starting:
-            raise CommandRejected(ErrorCode.ALREADY_RUNNING, "a bot of this name is up")
+            raise CommandRejected(ErrorCode.ALREADY_RUNNING, "a bot of this name is running")
         self._starting.add(name)
         try:
             await asyncio.sleep(self._start_delay_s)
@@ -123,7 +123,7 @@ class SimulatedRunner:
     def _up(self, name: str) -> _Bot:
         bot = self._bots.get(name)
         if bot is None or bot.restart is not None:
-            raise CommandRejected(ErrorCode.INVALID_STATE, "the bot is not up")
+            raise CommandRejected(ErrorCode.INVALID_STATE, "the bot is not running")
         return bot
 
     def performance(self, name: str) -> Performance | None:

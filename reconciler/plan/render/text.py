@@ -108,7 +108,7 @@ def target_text(seen: TargetSummary) -> str:
     whole = "complete" if seen.complete else "not complete"
     age_s = seen.age_s
     if age_s is None:
-        age = "nothing heard yet"
+        age = "nothing received yet"
     elif age_s < 120:  # noqa: PLR2004  (two minutes: above that, seconds are noise)
         age = f"{age_s:.1f} s old" if age_s < 10 else f"{age_s:.0f} s old"  # noqa: PLR2004
     else:
@@ -179,7 +179,7 @@ def reason_text(change: Change) -> str:
 
 
 def notes(plan: Plan) -> Iterator[str]:
-    """What the plan does to open orders (a stop or pause cancels them: hummingbot.md), and who was not heard."""
+    """What the plan does to open orders (a stop or pause cancels them: hummingbot.md), and which targets have not reported."""
     replaced: list[str] = []
     gone: list[str] = []
     for change in plan.acting:
@@ -187,7 +187,7 @@ def notes(plan: Plan) -> Iterator[str]:
         if Op.STOP in ops or (change.action is Action.PAUSE):
             (replaced if ops & {Op.START} else gone).append(str(change.key))
     if replaced:
-        yield f"Open orders are cancelled and placed anew: {named(replaced)}."
+        yield f"Open orders are cancelled and placed again: {named(replaced)}."
     if gone:
         yield f"Open orders are cancelled: {named(gone)}."
     silent = [seen.target for seen in plan.targets if seen.connected and seen.age_s is None]

@@ -120,7 +120,7 @@ def _out_of_bounds(  # noqa: PLR0913, PLR0917  (a value, a bound and a market)
 ) -> Iterator[Finding]:
     unit = kind.fields[str(path[0])].unit
     limit = bound_in(text, unit)
-    left_out = "" if path[0] in spec.config else "left out, Hummingbot's default counts: "
+    left_out = "" if path[0] in spec.config else "left out, Hummingbot's default applies: "
     for below, value in numbers(at(spec.config, kind.fields, path)):
         spot = Spot(spec, (CONFIG, *path, *below))
         if limit is None:

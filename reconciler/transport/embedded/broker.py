@@ -162,7 +162,7 @@ async def _until_ready(broker: BrokerProcess, log: Path) -> None:
         ended.cancel()
     if ended.done() and not ended.cancelled():
         lines = log.read_text(errors="replace").strip().splitlines()  # noqa: ASYNC240  a short file on this machine
-        last = lines[-1] if lines else "it said nothing"
+        last = lines[-1] if lines else "it printed nothing"
         raise BrokerError(f"the embedded broker ended at once: {last}", fix=f"see {log}")
 
 

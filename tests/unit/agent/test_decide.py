@@ -98,7 +98,7 @@ def test_a_superseded_command_is_answered_that_a_stop_overtook_it() -> None:
     reply = superseded(Op.START, strategy(Lifecycle.STOPPING))
 
     assert reply.error_code == "CONFLICT"
-    assert reply.details == {"reason": "a stop overtook it"}
+    assert reply.details == {"reason": "a stop superseded it"}
 
 
 # Create.

@@ -78,12 +78,12 @@ def test_a_failed_start_leaves_it_stopped_and_says_why() -> None:
 def test_a_start_of_what_cannot_run_as_it_is_ends_in_error() -> None:
     work, meanwhile = works_on(Op.START, Lifecycle.STOPPED)
 
-    refusal = Refusal(ErrorCode.INVALID_CONFIG, "it came up without a strategy", lasting=True)
+    refusal = Refusal(ErrorCode.INVALID_CONFIG, "it started without a strategy", lasting=True)
     ended = finish(work, meanwhile, refusal).strategy
 
     assert ended is not None
     assert (ended.state, ended.wish) == (Lifecycle.ERROR, Wish.STOPPED)
-    assert ended.message == "start failed: it came up without a strategy"
+    assert ended.message == "start failed: it started without a strategy"
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_a_list_that_is_left_out_is_held_to_hummingbots_own_default() -> None:
     ((field, what),) = broken("dman_maker_v2", dca_spreads=[1, 2])
 
     assert field == "dca_amounts"
-    assert what == "left out, Hummingbot's default counts: 4 items, but dca_spreads has 2"
+    assert what == "left out, Hummingbot's default applies: 4 items, but dca_spreads has 2"
 
 
 def test_another_price_source_is_another_exchange() -> None:

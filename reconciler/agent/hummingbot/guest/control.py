@@ -140,7 +140,7 @@ class StrategyControl:
             raise RuntimeError("No strategy is currently running!")
         waiting = [name for name, market in core.markets.items() if not market.ready]
         if not waiting and self._sweeping is not None and not self._sweeping.done():
-            return {"msg": "Market connectors are not ready: orders of an earlier life are being cancelled"}
+            return {"msg": "Market connectors are not ready: orders of an earlier run are being cancelled"}
         if waiting:
             return {"msg": f"Market connectors are not ready: {', '.join(waiting)}"}
         return {"msg": "running", "data": {"open_orders": len(self._orders())}}

@@ -65,7 +65,7 @@ def check_version(order: LaunchOrder) -> None:
     if found not in KNOWN_VERSIONS and not order.any_version:
         known = ", ".join(sorted(KNOWN_VERSIONS))
         raise LaunchFailed(
-            BAD_VERSION, f"hummingbot {found} was never tried with these mends; known: {known}"
+            BAD_VERSION, f"hummingbot {found} was never tested with these patches; known: {known}"
         )
 
 
@@ -161,7 +161,9 @@ def main() -> int:
         try:
             order = LaunchOrder(json.load(sys.stdin))
         except (ValueError, KeyError, TypeError) as error:
-            raise LaunchFailed(BAD_ORDER, f"what came on stdin is no order: {type(error).__name__}") from None
+            raise LaunchFailed(
+                BAD_ORDER, f"what came on stdin is no launch order: {type(error).__name__}"
+            ) from None
         return asyncio.run(run(order, Path(sys.argv[1]).resolve()))
     except LaunchFailed as end:
         print(json.dumps({"reason": str(end)}), file=sys.stderr, flush=True)

@@ -134,9 +134,9 @@ TABLE: list[tuple[Judge, Any, CheckVerdict, str]] = [
     (verdicts.state, but(STATE, holder="42"), WARNING, "process 42"),
     (verdicts.state, but(STATE, mode=0o777), WARNING, "mode 0777"),
     (verdicts.state, but(STATE, mode=0o755), OK, "3 strategies"),
-    (verdicts.clock, CLOCK, OK, "kept by NTP, says the kernel; compared with no other clock"),
-    (verdicts.clock, but(CLOCK, kept=False), WARNING, "kept by nothing"),
-    (verdicts.clock, but(CLOCK, kept=None), WARNING, "the kernel does not say"),
+    (verdicts.clock, CLOCK, OK, "synchronised by NTP, according to the kernel; compared with no other clock"),
+    (verdicts.clock, but(CLOCK, kept=False), WARNING, "not synchronised"),
+    (verdicts.clock, but(CLOCK, kept=None), WARNING, "the kernel does not report whether it is synchronised"),
     (verdicts.clock, but(CLOCK, year=1970), MISSING, "the clock says 1970"),
     (verdicts.clock, but(CLOCK, kept=False, source="ex", offset_s=0.9), OK, "as ex has it, within 1 s"),
     (verdicts.clock, but(CLOCK, source="ex", offset_s=1.1), WARNING, "1 s ahead of ex"),
@@ -173,6 +173,6 @@ def test_the_variable_that_would_hold_a_missing_key_is_spelt_as_the_agent_reads_
 
 
 def test_the_brokers_own_advice_comes_first() -> None:
-    assert verdicts.broker(but(BROKER, error="Not authorized", fix="mend broker.password"))[2] == (
-        "mend broker.password"
+    assert verdicts.broker(but(BROKER, error="Not authorized", fix="correct broker.password"))[2] == (
+        "correct broker.password"
     )

@@ -41,7 +41,7 @@ def test_a_bot_that_came_up_without_a_strategy_is_an_error_with_its_reason() -> 
 
     assert found.state is Lifecycle.ERROR
     assert found.action is RecoveryAction.SHUT_DOWN
-    assert found.reason == "it came up without a strategy; its log says: no such exchange: bynance"
+    assert found.reason == "it started without a strategy; its log says: no such exchange: bynance"
 
 
 def test_it_has_time_to_load_its_strategy() -> None:
@@ -100,9 +100,7 @@ def test_a_process_that_ended_is_restarted(exit_code: int | None, how: str) -> N
 def test_a_bot_that_is_not_heard_of_is_restarted() -> None:
     found = verdict(status=BotStatus.RUNNING, silence_s=61.0)
 
-    assert found == HealthVerdict(
-        Lifecycle.STARTING, "nothing was heard of it for 61 s", RecoveryAction.RESTART
-    )
+    assert found == HealthVerdict(Lifecycle.STARTING, "no message from it for 61 s", RecoveryAction.RESTART)
 
 
 def test_a_paused_bot_that_is_not_heard_of_is_restarted_too() -> None:

@@ -59,7 +59,7 @@ def test_what_a_bot_does_not_run_with_is_named_with_both_values() -> None:
 
     assert not_taken(wanted, {"bid_spread": 0.1, "ask_spread": 1.0}) == [
         "bid_spread is 0.1, not 0.3",
-        "order_levels is not told",
+        "order_levels is not reported",
     ]
 
 

@@ -81,8 +81,8 @@ def test_what_nobody_knows_is_told_in_its_own_last_words() -> None:
 
 
 def test_silence_is_called_silence() -> None:
-    assert diagnose([]).what == "it did not say why"
-    assert diagnose(["Using Python 3.11.7", ""]).what == "it did not say why"
+    assert diagnose([]).what == "it gave no reason"
+    assert diagnose(["Using Python 3.11.7", ""]).what == "it gave no reason"
 
 
 def test_a_compilers_long_line_is_cut() -> None:

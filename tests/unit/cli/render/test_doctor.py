@@ -10,7 +10,7 @@ from reconciler.cli.render.doctor import diagnosis_document, diagnosis_exit_code
 from reconciler.errors import ExitCode
 
 GOOD = CheckResult("disk", CheckVerdict.OK, "80 GB free")
-POOR = CheckResult("clock", CheckVerdict.WARNING, "kept by nothing", "timedatectl set-ntp true")
+POOR = CheckResult("clock", CheckVerdict.WARNING, "not synchronised", "timedatectl set-ntp true")
 GONE = CheckResult("interpreter", CheckVerdict.MISSING, "no environment at /venv", "reconciler agent install")
 
 

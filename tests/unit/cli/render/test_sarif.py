@@ -154,7 +154,7 @@ def test_every_problem_of_the_cases_is_of_a_kind_that_can_be_told() -> None:
         ("there is no strategy in this file", "empty-file"),
         ("strategy default/a stands in b.yaml:1 too", "name"),
         ("two documents would be called a", "name"),
-        ("'a b' is no allowed name", "name"),
+        ("'a b' is not an allowed name", "name"),
         ("there is no target 'eu'", "unknown-target"),
         ("hedge cannot trade on 'binanse'", "unknown-exchange"),
     ],

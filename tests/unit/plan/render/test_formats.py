@@ -95,7 +95,7 @@ def test_markdown_is_a_heading_a_diff_and_a_warning() -> None:
 ! doge-maker     blocked                 live strategy is not ours; adopt: true takes it over
 ```
 
-Open orders are cancelled and placed anew: sol-arb.
+Open orders are cancelled and placed again: sol-arb.
 
 Open orders are cancelled: old-maker.
 """

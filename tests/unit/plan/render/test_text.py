@@ -34,7 +34,7 @@ strategies @ 9f3c2ab (main)      live: 3 strategies on default, complete, 0.4 s 
   ! doge-maker     blocked                 live strategy is not ours; adopt: true takes it over
 
 Plan: 1 to create, 1 to update, 1 to replace, 1 to delete, 1 blocked, 12 unchanged.
-Open orders are cancelled and placed anew: sol-arb.
+Open orders are cancelled and placed again: sol-arb.
 Open orders are cancelled: old-maker.
 """
     )
@@ -115,7 +115,7 @@ def test_the_working_tree_has_no_ref() -> None:
         ({"live": 1}, "1 strategy on default, complete, 0.4 s old"),
         ({"complete": False, "age_s": 34.6}, "3 strategies on default, not complete, 35 s old"),
         ({"age_s": 600.0}, "3 strategies on default, complete, 10 min old"),
-        ({"age_s": None}, "3 strategies on default, complete, nothing heard yet"),
+        ({"age_s": None}, "3 strategies on default, complete, nothing received yet"),
         ({"connected": False}, "default not connected"),
     ],
 )
@@ -169,7 +169,7 @@ def test_a_restart_says_what_it_does_to_open_orders() -> None:
 
     assert "  ~ mm             stop, update, start (restart)   a changed field needs a restart\n" in text
     assert "      config.leverage: 2 → 9\n" in text
-    assert text.endswith("Open orders are cancelled and placed anew: mm.\n")
+    assert text.endswith("Open orders are cancelled and placed again: mm.\n")
 
 
 def test_a_pause_cancels_open_orders_too() -> None:

@@ -240,7 +240,7 @@ def test_a_default_counts_as_if_it_were_written() -> None:
     row = LimitRow(field="config.order_levels", min="2")
     (problem,) = problems({"a": maker()}, limits=(row,))
 
-    assert problem.what.startswith("left out, Hummingbot's default counts: 1 is under 2")
+    assert problem.what.startswith("left out, Hummingbot's default applies: 1 is under 2")
     assert str(problem.location) == "s/a.yaml:4:1"
 
 
