@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.command import group
+from reconciler.cli.command import CliCommand, group
 from reconciler.cli.invocation import Invocation, pass_invocation
 from reconciler.cli.options import broker_option
-from reconciler.cli.output import say
-from reconciler.cli.terminal import stop_on_signals
+from reconciler.cli.output import note, output_option, say, say_json
+from reconciler.cli.terminal import stop_on_signals, waiting
 from reconciler.errors import ExitCode, SettingsError
 
 if TYPE_CHECKING:
     from reconciler.agent.hummingbot.options import BotOptions
     from reconciler.agent.settings import AgentSettings
     from reconciler.settings.model import Settings
-
-
-import sys
-from typing import TYPE_CHECKING
-
-from reconciler.cli.command import CliCommand
-from reconciler.cli.output import note, output_option, say_json
-from reconciler.cli.terminal import waiting
-
-if TYPE_CHECKING:
-    from reconciler.agent.settings import AgentSettings
 
 
 @group(
@@ -125,7 +115,16 @@ def agent(invocation: Invocation, /, faults: tuple[str, ...], **options: object)
     does), refuse, ignore (fields of config).
     """
     invocation.log(long_running=True)
-    asyncio.run(_agent(settings_of_agent(invocation.settings(), faults, **options)))
+    settings = settings_of_agent(invocation.settings(), faults, **options)
+
+    async def run_until_stopped() -> None:
+        from reconciler.agent.main import run_agent
+
+        stop = asyncio.Event()
+        stop_on_signals(stop)
+        await run_agent(settings, stop=stop)
+
+    asyncio.run(run_until_stopped())
     return ExitCode.OK
 
 
@@ -146,7 +145,13 @@ def settings_of_agent(ours: Settings, faults: tuple[str, ...], **options: object
     settings = msgspec.structs.replace(settings, bots=_bots(options), **options)
     if broker.api_key and broker.api_secret:
         settings = msgspec.structs.replace(settings, api_keys={broker.api_key: broker.api_secret})
-    return msgspec.structs.replace(settings, faults=parse_faults(dict(map(_fault, faults))))
+    values = {}
+    for text in faults:
+        fault, equals, value = text.partition("=")
+        if not equals:
+            raise SettingsError(f"--fault {text}: this says not how much", fix="write --fault lose=0.2")
+        values[fault] = value
+    return msgspec.structs.replace(settings, faults=parse_faults(values))
 
 
 def _bots(options: dict[str, object]) -> BotOptions:
@@ -164,21 +169,6 @@ def _bots(options: dict[str, object]) -> BotOptions:
         except (OSError, msgspec.MsgspecError) as error:
             raise SettingsError(f"{file}: {error}", fix='write {"MODULE": {"CONSTANT": "VALUE"}}') from error
     return msgspec.structs.replace(BotOptions(), **given)
-
-
-def _fault(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise SettingsError(f"--fault {text}: this says not how much", fix="write --fault lose=0.2")
-    return name, value
-
-
-async def _agent(settings: AgentSettings) -> None:
-    from reconciler.agent.main import run_agent
-
-    stop = asyncio.Event()
-    stop_on_signals(stop)
-    await run_agent(settings, stop=stop)
 
 
 @agent.command(

@@ -51,12 +51,12 @@ def apply(  # noqa: PLR0913, PLR0917  (click's: one for each option)
     """
     from reconciler.cli.render.plan import load
     from reconciler.cli.render.report import report_document, report_exit_code, report_text
-    from reconciler.cli.sync import Wanted, look_and_apply
+    from reconciler.cli.sync import ApplyRequest, apply_once
 
     refuse_unasked(yes=yes)
     invocation.log()
     settings = invocation.settings()
-    wanted = Wanted(
+    request = ApplyRequest(
         saved=load(saved) if saved else None,
         adopt=adopt,
         yes=yes,
@@ -67,7 +67,7 @@ def apply(  # noqa: PLR0913, PLR0917  (click's: one for each option)
             "apply", str(saved or ""), "--yes" if yes else "", "--adopt" if adopt else ""
         ),
     )
-    report = asyncio.run(look_and_apply(settings, wanted))
+    report = asyncio.run(apply_once(settings, request))
     if output == "json":
         say_json(report_document(report))
     elif report.results:

@@ -33,19 +33,11 @@ def show(invocation: Invocation, output: str) -> ExitCode:
     if output == "json":
         say_json([{"key": key, "value": value, "origin": origin} for key, value, origin in described])
     else:
-        say(_table(described))
+        keys = max(len(key) for key, _, _ in described)
+        values = min(40, max(len(value) for _, value, _ in described))
+        for key, value, origin in described:
+            line = f"{key:<{keys}}  {value:<{values}}  {origin}"
+            say(click.style(line, dim=True) if origin == "default" else line)
     for problem in loaded.warnings:
         note(f"warning: {problem}")
     return ExitCode.OK
-
-
-def _table(described: list[tuple[str, str, str]]) -> str:
-    keys = max(len(key) for key, _, _ in described)
-    values = min(40, max(len(value) for _, value, _ in described))
-    return "\n".join(_line(key.ljust(keys), value.ljust(values), origin) for key, value, origin in described)
-
-
-def _line(key: str, value: str, origin: str) -> str:
-    """What nobody set is dim, so that the rest stands out."""
-    line = f"{key}  {value}  {origin}"
-    return click.style(line, dim=True) if origin == "default" else line

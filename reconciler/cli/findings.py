@@ -1,8 +1,8 @@
 """
-The work behind `validate`: which files, and what is wrong with them. How that reads stands in findings_*.py.
+Findings of `validate`: the files that are checked, and their problems. cli/render shows them.
 
 Rule 1: files that are named are judged among all files of the tree that they belong to, since two of them may be
-one strategy; what is told is told of the named ones only.
+one strategy; only problems of the named ones are reported.
 Rule 2: names stay as the person or the tree spells them; services that show findings beside the code get paths
 from the repository's root.
 """
@@ -16,7 +16,6 @@ from typing import TypeAlias
 
 import msgspec
 
-from reconciler.catalog import Catalog
 from reconciler.desired import make_desired
 from reconciler.errors import ExitCode, InvalidFiles, Problem, Severity, SourceError
 from reconciler.settings.model import Settings
@@ -109,32 +108,41 @@ def _folder(settings: Settings) -> Path:
 
 
 def _find_named(settings: Settings, paths: tuple[Path, ...]) -> Findings:
-    named = {_whole(file): file for path in paths for file in _files_in(path)}
+    named: dict[str, Path] = {}
+    for path in paths:
+        files = [path]
+        if path.is_dir():
+            below = (file for file in path.rglob("*") if is_strategy_file(file.relative_to(path).as_posix()))
+            files = sorted(file for file in below if file.is_file())
+        # the one spelling of where a file stands; it may be a link itself
+        named |= {readable(file.parent.resolve() / file.name): file for file in files}
     names = {whole: readable(file) for whole, file in named.items()}
     tree = _tree_with(settings, named)
     catalog = catalog_of(settings)
-    beside = _renamed(tree, names)
-    alone = {names[whole]: _read(file, catalog) for whole, file in named.items() if whole not in tree}
-    may_be_empty = bool(beside) or not any(path.is_dir() for path in paths)
+    in_tree: Files = {}  # the whole tree, its named files as they are spelled here; nothing if none is named
+    if tree.keys() & named.keys():
+        spelled = [(names.get(whole, name), checked) for whole, (name, checked) in tree.items()]
+        in_tree = {name: placed(checked, name) for name, checked in spelled}
+    outside: Files = {}
+    for whole, file in named.items():
+        if whole not in tree:
+            try:
+                text = file.read_bytes()
+            except OSError as error:
+                raise SourceError(f"cannot read {readable(file)}: {error.strerror}") from error
+            outside[names[whole]] = check(text, readable(file), catalog)
+    may_be_empty = bool(in_tree) or not any(path.is_dir() for path in paths)
     problems = (
-        *(_problems(beside, settings, may_be_empty=True) if beside else ()),
-        *(_problems(alone, settings, may_be_empty=may_be_empty) if alone or not beside else ()),
+        *(_problems(in_tree, settings, may_be_empty=True) if in_tree else ()),
+        *(_problems(outside, settings, may_be_empty=may_be_empty) if outside or not in_tree else ()),
     )
-    told = {*names.values(), EVERYWHERE}
+    shown = {*names.values(), EVERYWHERE}
     return Findings(
         tuple(names.values()),
-        _strategies({**beside, **alone}, names.values()),
-        tuple(sorted(problem for problem in problems if problem.location.file in told)),
+        _strategies({**in_tree, **outside}, names.values()),
+        tuple(sorted(problem for problem in problems if problem.location.file in shown)),
         *_repository(Path()),
     )
-
-
-def _files_in(path: Path) -> list[Path]:
-    """`path` itself, or what counts as a strategy file below it."""
-    if not path.is_dir():
-        return [path]
-    files = (file for file in path.rglob("*") if is_strategy_file(file.relative_to(path).as_posix()))
-    return sorted(file for file in files if file.is_file())
 
 
 def _tree_with(settings: Settings, named: Iterable[str]) -> Tree:
@@ -145,27 +153,6 @@ def _tree_with(settings: Settings, named: Iterable[str]) -> Tree:
         return {}
     files = _tree(settings, None)
     return {posixpath.join(folder, name): (name, checked) for name, checked in files.items()}
-
-
-def _renamed(tree: Tree, named: Mapping[str, str]) -> Files:
-    """The files of the tree, those that are named as they are spelled there; none if none of them is."""
-    if not tree.keys() & named.keys():
-        return {}
-    files = ((named.get(whole, name), checked) for whole, (name, checked) in tree.items())
-    return {name: placed(checked, name) for name, checked in files}
-
-
-def _read(file: Path, catalog: Catalog) -> Checked:
-    try:
-        text = file.read_bytes()
-    except OSError as error:
-        raise SourceError(f"cannot read {readable(file)}: {error.strerror}") from error
-    return check(text, readable(file), catalog)
-
-
-def _whole(file: Path) -> str:
-    """The one spelling of where a file stands; it may be a link itself."""
-    return readable(file.parent.resolve() / file.name)
 
 
 # -- what is wrong

@@ -71,32 +71,38 @@ def init(folder: Path, output: str) -> ExitCode:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        done = [_Done(path, _write(path, text)) for path, text in _files(folder)]
-        done.append(_Done(folder / ".gitignore", _ignore(folder / ".gitignore")))
+        done = [_InitFile(path, _write(path, text)) for path, text in _starter_files(folder)]
+        done.append(_InitFile(folder / ".gitignore", _ignore(folder / ".gitignore")))
     except OSError as error:
         what = f"cannot write {error.filename or folder}: {error.strerror}"
         raise ReconcilerError(what, fix="free disk space, mend its rights, or name another folder") from error
     if output == "json":
-        say_json(_document(done))
+        written = [str(path) for path, outcome in done if outcome is _FileOutcome.WRITTEN]
+        kept = [
+            {"path": str(path), "differs": outcome is _FileOutcome.DIFFERS}
+            for path, outcome in done
+            if outcome
+        ]
+        say_json({"format": FORMAT, "exit_code": 0, "written": written, "kept": kept})
     else:
-        _tell(done, folder)
+        _print_outcomes(done, folder)
     return ExitCode.OK
 
 
-class _Kept(StrEnum):
-    """What became of a file; the value is what is said of one that was there before."""
+class _FileOutcome(StrEnum):
+    """The outcome for a file; the value is printed for one that existed before."""
 
     WRITTEN = ""
     SAME = "it exists"
     DIFFERS = "it exists, and differs"
 
 
-class _Done(NamedTuple):
+class _InitFile(NamedTuple):
     path: Path
-    kept: _Kept
+    kept: _FileOutcome
 
 
-def _files(folder: Path) -> Iterator[tuple[Path, bytes]]:
+def _starter_files(folder: Path) -> Iterator[tuple[Path, bytes]]:
     from reconciler.catalog.loading import MANIFEST, schemas_dir
 
     yield folder / "reconciler.yaml", SETTINGS.format(branch=_branch(folder)).encode()
@@ -116,43 +122,34 @@ def _branch(folder: Path) -> str:
     return head.removeprefix(_AT_BRANCH) if head.startswith(_AT_BRANCH) else USUAL_BRANCH
 
 
-def _write(path: Path, content: bytes) -> _Kept:
+def _write(path: Path, content: bytes) -> _FileOutcome:
     """Write a file that is not there yet, whole or not at all: the next try would keep a half one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         file = path.open("xb")
     except FileExistsError:
-        return _Kept.SAME if path.read_bytes() == content else _Kept.DIFFERS
+        return _FileOutcome.SAME if path.read_bytes() == content else _FileOutcome.DIFFERS
     try:
         with file:
             file.write(content)
     except OSError:
         path.unlink()
         raise
-    return _Kept.WRITTEN
+    return _FileOutcome.WRITTEN
 
 
-def _ignore(path: Path) -> _Kept:
+def _ignore(path: Path) -> _FileOutcome:
     """Add our line to .gitignore, unless it has it."""
     before = path.read_text() if path.exists() else ""
     if IGNORED in before.splitlines():
-        return _Kept.SAME
+        return _FileOutcome.SAME
     gap = "\n" if before and not before.endswith("\n") else ""
     path.write_text(f"{before}{gap}{IGNORED}\n")
-    return _Kept.WRITTEN
+    return _FileOutcome.WRITTEN
 
 
-# -- what is said
-
-
-def _document(done: list[_Done]) -> dict[str, object]:
-    written = [str(path) for path, kept in done if kept is _Kept.WRITTEN]
-    kept = [{"path": str(path), "differs": kept is _Kept.DIFFERS} for path, kept in done if kept]
-    return {"format": FORMAT, "exit_code": 0, "written": written, "kept": kept}
-
-
-def _tell(done: list[_Done], folder: Path) -> None:
-    """Say file by file what was done; the schemas, which are many, as one."""
+def _print_outcomes(done: list[_InitFile], folder: Path) -> None:
+    """Print the outcome of each file, of the many schemas in one line, and the commands to type next."""
     schemas = [one for one in done if one.path.is_relative_to(folder / SCHEMAS)]
     for path, kept in (one for one in done if one not in schemas):
         if kept:
@@ -160,29 +157,23 @@ def _tell(done: list[_Done], folder: Path) -> None:
         else:
             say(f"wrote {path}")
     number = Counter(kept for _, kept in schemas)
-    if number[_Kept.WRITTEN]:
-        say(f"wrote {folder / SCHEMAS}: {number[_Kept.WRITTEN]} schemas")
-    if left := len(schemas) - number[_Kept.WRITTEN]:
-        note(f"kept  {folder / SCHEMAS}: {left} schemas that exist, {number[_Kept.DIFFERS]} of them differ")
-    for hint in _next_steps(folder):
-        note(hint)
-
-
-def _next_steps(folder: Path) -> Iterator[str]:
-    yield ""
-    yield "next:"
-    if folder != Path():
-        yield f"  cd {shlex.quote(str(folder))}"
-    if not _in_repository(folder):
-        yield f"  git init -b {USUAL_BRANCH}"
-    yield "  git add reconciler.yaml strategies schemas .gitignore && git commit -m 'Start'"
-    yield "  reconciler validate"
-    yield "  export RECONCILER_BROKER__URL=embedded:   # or set broker.url in reconciler.yaml to your own broker"
-    yield "  reconciler agent &                        # simulated bots"
-    yield "  reconciler plan"
-
-
-def _in_repository(folder: Path) -> bool:
-    """Whether `folder` is inside a Git repository, as Git itself looks for it: a .git here or above."""
+    if number[_FileOutcome.WRITTEN]:
+        say(f"wrote {folder / SCHEMAS}: {number[_FileOutcome.WRITTEN]} schemas")
+    if left := len(schemas) - number[_FileOutcome.WRITTEN]:
+        note(
+            f"kept  {folder / SCHEMAS}: {left} schemas that exist, {number[_FileOutcome.DIFFERS]} of them differ"
+        )
     whole = folder.resolve()
-    return any((place / ".git").exists() for place in (whole, *whole.parents))
+    is_in_repository = any((place / ".git").exists() for place in (whole, *whole.parents))
+    note("\nnext:")
+    if folder != Path():
+        note(f"  cd {shlex.quote(str(folder))}")
+    if not is_in_repository:
+        note(f"  git init -b {USUAL_BRANCH}")
+    note("  git add reconciler.yaml strategies schemas .gitignore && git commit -m 'Start'")
+    note("  reconciler validate")
+    note(
+        "  export RECONCILER_BROKER__URL=embedded:   # or set broker.url in reconciler.yaml to your own broker"
+    )
+    note("  reconciler agent &                        # simulated bots")
+    note("  reconciler plan")

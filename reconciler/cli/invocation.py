@@ -31,7 +31,12 @@ class Invocation:
 
     def __init__(self, config: Path | None, sets: tuple[str, ...], verbosity: int) -> None:
         self.verbosity = verbosity
-        self.flags = dict(map(_setting, sets))
+        self.flags: dict[str, str] = {}
+        for text in sets:
+            key, equals, value = text.partition("=")
+            if not equals or not key:
+                raise SettingsError(f"--set {text}: this sets nothing", fix="write --set SECTION.KEY=VALUE")
+            self.flags[key] = value
         self._config = config
         self._sets = dict(self.flags)
         self._options: dict[str, tuple[str, object]] = {}
@@ -39,7 +44,7 @@ class Invocation:
     def command(self, *words: str) -> str:
         """A line for the shell that runs `reconciler` with `words`, and with all that this call was given.
 
-        Secrets are masked: whoever types it knows them.
+        Secrets are masked: who types the line knows them.
         """
         from reconciler.settings.display import shown_text
 
@@ -57,7 +62,7 @@ class Invocation:
         self._options[key] = (option, value)
 
     def load(self, *, unused: Collection[str] = ()) -> Loaded:
-        """The settings in force and where each came from, read anew at each call.
+        """The settings in force and where each came from, read again at each call.
 
         `unused`: sections that the command does not use: secrets that they name need not be there.
 
@@ -70,7 +75,7 @@ class Invocation:
         return load_settings(file, environ=os.environ, flags=self.flags, unused=unused)
 
     def settings(self, *, unused: Collection[str] = ()) -> Settings:
-        """The settings in force; what works but should not be so is said on stderr.
+        """The settings in force; warnings are printed to stderr.
 
         Raises:
             SettingsError: as `load`.
@@ -88,13 +93,6 @@ class Invocation:
 
 
 pass_invocation = click.make_pass_decorator(Invocation)
-
-
-def _setting(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise SettingsError(f"--set {text}: this sets nothing", fix="write --set SECTION.KEY=VALUE")
-    return key, value
 
 
 def setting_option(key: str, *names: str, **attributes: Any) -> Callable[[_Command], _Command]:  # noqa: ANN401  (click's)

@@ -1,4 +1,4 @@
-"""The work behind `logs`: listen, and print log records as they come."""
+"""The stream of log records that `logs` prints."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reconciler.cli.terminal import stop_on_signals
 from reconciler.errors import ReconcilerError
 from reconciler.model.spec import Key
 from reconciler.plan.render.values import printable
-from reconciler.protocol.messages import LogRecord, MalformedMessage
+from reconciler.protocol.messages import MalformedMessage
 from reconciler.protocol.reports import decode_log
 from reconciler.settings.model import Settings
 
@@ -30,7 +30,7 @@ async def listen(settings: Settings, keys: frozenset[Key], for_s: float | None, 
     """
     stop = asyncio.Event()
     stop_on_signals(stop)
-    printer = _Printer(keys, output, stop)
+    printer = _LogPrinter(keys, output, stop)
     async with open_app(settings, stop=stop, logs=True) as app:
         app.fleet.on_logs(printer.take)
         if for_s is None:
@@ -43,7 +43,7 @@ async def listen(settings: Settings, keys: frozenset[Key], for_s: float | None, 
         note(f"nothing was logged within {for_s:g} s; with -f: go on listening")
 
 
-class _Printer:
+class _LogPrinter:
     """Prints log records until that fails: a listener must not raise, so `lost` says why, and `stop` is set."""
 
     def __init__(self, keys: frozenset[Key], output: str, stop: asyncio.Event) -> None:
@@ -60,20 +60,18 @@ class _Printer:
         except MalformedMessage:
             return
         key = Key(target, record.strategy_name)
-        if self.lost is None and (not self._keys or key in self._keys):
-            self._print(key, record)
-
-    def _print(self, key: Key, record: LogRecord) -> None:
+        if self.lost is not None or (self._keys and key not in self._keys):
+            return
+        if self._output == "json":
+            text = msgspec.json.encode(record).decode()
+        else:
+            colour = _COLOURS.get(record.level)
+            level = click.style(f"{record.level:<7}", fg=colour) if colour else f"{record.level:<7}"
+            text = f"{record.timestamp or '-'} {level} {key}: {printable(record.message)}"
         try:
-            say(_line(key, record) if self._output == "text" else msgspec.json.encode(record).decode())
+            say(text)
         except (BrokenPipeError, ReconcilerError) as error:
             self.lost = error
             self._stop.set()
         else:
             self.printed += 1
-
-
-def _line(key: Key, record: LogRecord) -> str:
-    colour = _COLOURS.get(record.level)
-    level = click.style(f"{record.level:<7}", fg=colour) if colour else f"{record.level:<7}"
-    return f"{record.timestamp or '-'} {level} {key}: {printable(record.message)}"

@@ -50,12 +50,12 @@ def plan(
     ? unknown, · unmanaged.
     """
     from reconciler.cli.render.plan import plan_exit_code, plan_text, save
-    from reconciler.cli.sync import look_and_plan
+    from reconciler.cli.sync import plan_once
 
     invocation.log()
     settings = invocation.settings()
     command = invocation.command("apply", "--adopt" if adopt else "")
-    made = asyncio.run(look_and_plan(settings, wait_s, adopt=adopt, command=command))
+    made = asyncio.run(plan_once(settings, wait_s, adopt=adopt, command=command))
     if out is not None:
         save(made.plan, out)
     say(plan_text(made, output, tree=settings.source.path, verbose=invocation.verbosity > 0))

@@ -30,14 +30,14 @@ def run(invocation: Invocation) -> ExitCode:
     Ctrl-C finish the step in flight and leave; SIGHUP reads the settings again. The log goes to stderr.
     """
     invocation.log(long_running=True)
-    asyncio.run(_run(invocation))
+
+    async def serve_until_stopped() -> None:
+        from reconciler.app import serve
+
+        stop, reload = asyncio.Event(), asyncio.Event()
+        stop_on_signals(stop)
+        reload_on_signal(reload)
+        await serve(invocation.settings, stop=stop, reload=reload)
+
+    asyncio.run(serve_until_stopped())
     return ExitCode.OK
-
-
-async def _run(invocation: Invocation) -> None:
-    from reconciler.app import serve
-
-    stop, reload = asyncio.Event(), asyncio.Event()
-    stop_on_signals(stop)
-    reload_on_signal(reload)
-    await serve(invocation.settings, stop=stop, reload=reload)

@@ -1,10 +1,9 @@
-"""What `plan`, `apply` and `status` have in common: read Git and look at the bots once. Sends nothing."""
+"""A snapshot of Git and of the bots, for `plan`, `apply` and `status`. Sends no command."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from reconciler.app import App, open_app
@@ -16,7 +15,7 @@ from reconciler.errors import InvalidFiles, SourceError
 from reconciler.fleet.client import FleetClient
 from reconciler.model.change import Plan
 from reconciler.model.spec import Key
-from reconciler.model.state import Desired, Lifecycle, Observed
+from reconciler.model.state import Desired, Lifecycle
 from reconciler.protocol.messages import Performance
 from reconciler.settings.model import Settings
 
@@ -33,8 +32,8 @@ SELDOM = (100_000, 10, 10)
 (benchmarks.cold_plan); a command gives back all that it holds at its end."""
 
 
-async def look(app: App, wait_s: float | None) -> Desired:
-    """Take what is wanted while the picture of the bots comes in, for at most `wait_s`.
+async def load_and_settle(app: App, wait_s: float | None) -> Desired:
+    """Load the desired state while the picture of the bots comes in, for at most `wait_s`.
 
     None waits until the silence of a Basic peer means something (protocol.md, `basic_window`).
 
@@ -59,7 +58,7 @@ def patience_of(settings: Settings) -> float:
     return max(target.basic_window_s for target in settings.targets.values()) + 1.0
 
 
-async def look_around(
+async def take_snapshot(
     settings: Settings, wait_s: float | None, *, quick: bool
 ) -> tuple[Plan, list[StatusRow]]:
     """The plan that would be made now, and a row for each strategy.
@@ -70,7 +69,7 @@ async def look_around(
     async with open_app(settings, stop=asyncio.Event(), performance=True) as app:
         desired = await _desired(app, wait_s)
         if not quick:
-            await _figures(app.fleet)
+            await _wait_for_performance(app.fleet)
         observed = app.fleet.observe()
         plan = app.reconciler.plan(desired, app.reconciler.options())
 
@@ -83,7 +82,7 @@ async def look_around(
 async def _desired(app: App, wait_s: float | None) -> Desired:
     """What Git wants; if it cannot be read or is wrong, what was last in force, and a note that says so."""
     try:
-        return await look(app, wait_s)
+        return await load_and_settle(app, wait_s)
     except (SourceError, InvalidFiles) as error:
         last = app.store.last_good()
         if last is None:
@@ -93,19 +92,18 @@ async def _desired(app: App, wait_s: float | None) -> Desired:
     return last
 
 
-async def _figures(live: FleetClient) -> None:
-    """Listen until every running strategy has sent its performance, within limits."""
+async def _wait_for_performance(fleet: FleetClient) -> None:
+    """Wait until every running strategy has reported its performance, at most FIGURES_S."""
     clock = asyncio.get_running_loop().time
     deadline = clock() + FIGURES_S
     with waiting("waiting for performance figures …"):
-        while clock() < deadline and not _all_told(live, live.observe()):  # noqa: ASYNC110  (figures are no news)
+        while clock() < deadline:
+            missing = any(
+                fleet.state(target).performance(name) is None
+                for target, view in fleet.observe().items()
+                for name, seen in view.strategies.items()
+                if seen.state is Lifecycle.RUNNING
+            )
+            if not missing:
+                return
             await asyncio.sleep(LOOK_EVERY_S)
-
-
-def _all_told(live: FleetClient, observed: Mapping[str, Observed]) -> bool:
-    return all(
-        live.state(target).performance(name) is not None
-        for target, view in observed.items()
-        for name, seen in view.strategies.items()
-        if seen.state is Lifecycle.RUNNING
-    )

@@ -44,10 +44,10 @@ def status(
     unmanaged (live, but in Git nowhere and not ours). Profits are in the quote asset of each pair.
     """
     from reconciler.cli.render.status import status_document, status_exit_code, status_table
-    from reconciler.cli.snapshot import look_around
+    from reconciler.cli.snapshot import take_snapshot
 
     invocation.log()
-    plan, rows = asyncio.run(look_around(invocation.settings(), wait_s, quick=quick))
+    plan, rows = asyncio.run(take_snapshot(invocation.settings(), wait_s, quick=quick))
     shown = [row for row in rows if not keys or row.key in keys]
     there = {row.key for row in rows}
     if missing := [key for key in keys if key not in there]:

@@ -1,4 +1,4 @@
-"""The work behind `plan` and `apply`: one look at Git and the bots, and at most one pass."""
+"""One plan, or one pass, from a snapshot of Git and of the bots: what `plan` and `apply` run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 from reconciler.app import App, open_app
 from reconciler.cli.failure import tell
 from reconciler.cli.render.plan import CheckedPlan, plan_text
-from reconciler.cli.snapshot import look
+from reconciler.cli.snapshot import load_and_settle
 from reconciler.cli.terminal import StepCount, ask, stop_on_signals, waiting
 from reconciler.errors import PlanRefused, ReconcilerError
 from reconciler.model.change import Plan
@@ -22,7 +22,7 @@ from reconciler.plan.saved import refuse_if_moved
 from reconciler.settings.model import Settings
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+class ApplyRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What `apply` was asked to do. `show`: where the plan is printed before anything is done. `command`: how to
     ask for the same again.
     """
@@ -35,16 +35,14 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     command: str
 
 
-async def look_and_plan(
-    settings: Settings, wait_s: float | None, *, adopt: bool, command: str
-) -> CheckedPlan:
+async def plan_once(settings: Settings, wait_s: float | None, *, adopt: bool, command: str) -> CheckedPlan:
     """What it would take now. `command`: what would apply it.
 
     Raises:
         ReconcilerError: Git or the broker is out of reach, or files are wrong.
     """
     async with open_app(settings, stop=asyncio.Event()) as app:
-        desired = await look(app, wait_s)
+        desired = await load_and_settle(app, wait_s)
         tell(desired.problems)
         plan = app.reconciler.plan(desired, app.reconciler.options(adopt=adopt))
         return CheckedPlan(plan, _refusal(plan, app, desired, command))
@@ -58,7 +56,7 @@ def _refusal(plan: Plan, app: App, desired: Desired, command: str) -> str:
     return ""
 
 
-async def look_and_apply(settings: Settings, wanted: Wanted) -> SyncReport:
+async def apply_once(settings: Settings, request: ApplyRequest) -> SyncReport:
     """Show what it takes, ask if need be, and do it.
 
     Raises:
@@ -67,29 +65,29 @@ async def look_and_apply(settings: Settings, wanted: Wanted) -> SyncReport:
     """
     stop = asyncio.Event()
     async with open_app(settings, stop=stop) as app:
-        desired = await look(app, wanted.wait_s)
+        desired = await load_and_settle(app, request.wait_s)
         tell(desired.problems)
-        job = _Job(app, desired, wanted)
-        plan = job.plan()
-        made = CheckedPlan(plan, _refusal(plan, app, desired, wanted.command))
-        wanted.show(plan_text(made, "text", tree=settings.source.path))
+        run = _ApplyRun(app, desired, request)
+        plan = run.plan()
+        made = CheckedPlan(plan, _refusal(plan, app, desired, request.command))
+        request.show(plan_text(made, "text", tree=settings.source.path))
         if made.refused or not plan.acting:
             return SyncReport(plan, refused=made.refused)
-        if not wanted.yes:
-            await job.agree(plan)
+        if not request.yes:
+            await run.agree(plan)
         stop_on_signals(stop)
         with waiting("applying …") as show:
-            return await job.apply(StepCount(plan, show))
+            return await run.apply(StepCount(plan, show))
 
 
-class _Job:
+class _ApplyRun:
     """One `apply`: the same plan each time that it is worked out, or a refusal."""
 
-    def __init__(self, app: App, desired: Desired, wanted: Wanted) -> None:
+    def __init__(self, app: App, desired: Desired, request: ApplyRequest) -> None:
         self._app = app
         self._desired = desired
-        self._wanted = wanted
-        saved = wanted.saved
+        self._request = request
+        saved = request.saved
         self._only = frozenset(change.key for change in saved.acting) if saved else None
 
     def plan(self) -> Plan:
@@ -99,13 +97,13 @@ class _Job:
             PlanStale: it is not what was saved.
         """
         plan = self._app.reconciler.plan(self._desired, self._options(), only=self._only)
-        if self._wanted.saved is not None:
-            refuse_if_moved(self._wanted.saved, plan)
+        if self._request.saved is not None:
+            refuse_if_moved(self._request.saved, plan)
         return plan
 
     def _options(self) -> PlanOptions:
         """A saved plan brings along whom it takes over."""
-        options = self._app.reconciler.options(adopt=self._wanted.adopt)
+        options = self._app.reconciler.options(adopt=self._request.adopt)
         if self._only is None:
             return options
         return msgspec.structs.replace(options, adopt=frozenset(map(str, self._only)))

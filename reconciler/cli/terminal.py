@@ -1,4 +1,4 @@
-"""What passes between a command and the person at its terminal: questions, signals, progress. On stderr only."""
+"""The terminal of a command: questions, progress and signals. Prints to stderr only."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def waiting(message: str) -> Iterator[Show]:
     Yields what changes the message.
     """
     if sys.stderr is None or not sys.stderr.isatty():
-        yield _say_nothing
+        yield lambda _: None
         return
     from rich.console import Console
 
@@ -43,10 +43,6 @@ def waiting(message: str) -> Iterator[Show]:
         timer.cancel()
         timer.join()
         status.stop()
-
-
-def _say_nothing(text: str) -> None:
-    """Nobody watches."""
 
 
 class StepCount:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -11,10 +10,6 @@ from reconciler.cli.command import command
 from reconciler.cli.invocation import Invocation, pass_invocation
 from reconciler.cli.output import output_option, say, say_json
 from reconciler.errors import ExitCode
-
-if TYPE_CHECKING:
-    from reconciler.cli.findings import Findings
-
 
 _UNUSED = ("broker", "notifications", "store")
 """Files are checked where the secrets of these are not: on a laptop, in the CI of a pull request."""
@@ -50,28 +45,20 @@ def validate(
 
     found = find(invocation.settings(unused=_UNUSED), paths, ref)
     found = found.strict() if strict else found
-    _show(found, output)
-    return found.exit_code
-
-
-def _show(found: Findings, output: str) -> None:
-    """Print findings in one of the forms; each form's module is imported only if it is wanted."""
-    if output == "github":
-        from reconciler.cli.render.findings import findings_github
-
-        say(findings_github(found))
-    elif output == "sarif":
+    if output == "sarif":
         from reconciler.cli.render.sarif import findings_sarif
 
         say_json(findings_sarif(found))
-    elif output == "junit":
-        from reconciler.cli.render.findings import findings_junit
+        return found.exit_code
+    from reconciler.cli.render import findings
 
-        say(findings_junit(found))
-    else:
-        from reconciler.cli.render.findings import findings_document, findings_text
-
-        if output == "json":
-            say_json(findings_document(found))
-        else:
-            say(findings_text(found))
+    match output:
+        case "json":
+            say_json(findings.findings_document(found))
+        case "github":
+            say(findings.findings_github(found))
+        case "junit":
+            say(findings.findings_junit(found))
+        case _:
+            say(findings.findings_text(found))
+    return found.exit_code
