@@ -1,9 +1,9 @@
 """
-Plans and reports → Events: what people are told, in which words, how grave.
+Plans and reports → Events: what notifications say, in which words, how grave.
 
-Rule 1: pure; who is told what already is `notifier`.
+Rule 1: pure; what was reported already is `notifier`'s business.
 Rule 2: one event per thing that happened, not per pass; a crowd of the same kind is one event with a count. A sync
-that is tried again and again, and ends no better, is told once.
+that is tried again and again, and ends no better, is reported once.
 Rule 3: no config values: those stand in the plan, where secrets are masked.
 """
 
@@ -22,7 +22,7 @@ CROWD = 20
 _DRIFT = {Reason.DRIFTED, Reason.STATE}
 
 OF_A_SYNC = (EventKind.SYNC_STARTED, EventKind.DRIFT_FOUND, EventKind.SYNC_FINISHED)
-"""Told once, in the same words, until a sync ends well."""
+"""Reported once, in the same words, until a sync ends well."""
 
 _DONE = {
     Action.STOP: "stopped",
@@ -61,20 +61,25 @@ def finished_events(report: SyncReport) -> list[Event]:
     """What to say when a pass is over: each change's end, then the sync's own."""
     if not report.results:
         return []
-    told = [_ended(result) for result in report.results]
-    healed = [event for event in told if event.kind is EventKind.DRIFT_HEALED]
-    changed = [event for event in told if event.kind is EventKind.CHANGED]
-    failed = [event for event in told if event.kind is EventKind.FAILED]
+    ends = [_ended(result) for result in report.results]
+    healed = [event for event in ends if event.kind is EventKind.DRIFT_HEALED]
+    changed = [event for event in ends if event.kind is EventKind.CHANGED]
+    failed = [event for event in ends if event.kind is EventKind.FAILED]
+    number = Counter(result.outcome for result in report.results)
+    parts = ", ".join(f"{number[outcome]} {outcome}" for outcome in Outcome if number[outcome])
+    message = f"Sync of {short(report.plan.commit)} finished: {parts}"
+    level, subject = (Level.INFO, "") if ended_well(report) else (Level.WARNING, message)
+    finished = Event(EventKind.SYNC_FINISHED, level, message, subject=subject)
     return [
         *crowded(changed, "strategies changed"),
         *crowded(healed, "strategies match Git again"),
         *failed,
-        _finished(report),
+        finished,
     ]
 
 
 def ended_well(report: SyncReport) -> bool:
-    """Whether all that was begun is done."""
+    """Whether every change is confirmed."""
     return all(result.outcome is Outcome.CONFIRMED for result in report.results)
 
 
@@ -84,7 +89,8 @@ def blocked_events(plan: Plan) -> list[Event]:
         Event(
             EventKind.BLOCKED,
             Level.WARNING,
-            f"{change.key} is left as it is: {change.reason}{_detail(change)}",
+            f"{change.key} is left as it is: {change.reason}"
+            + (f" ({change.detail})" if change.detail else ""),
             key=change.key,
             action=change.action,
             subject=f"{change.target}/{change.name}:{change.reason.name}",
@@ -154,16 +160,3 @@ def _ended(result: ChangeResult) -> Event:
     text = f"{change.key}: {step.op} {result.outcome}: {code}{step.message}"
     subject = f"{change.target}/{change.name}:{step.op}:{step.code}"
     return Event(EventKind.FAILED, level, text, key=change.key, action=change.action, subject=subject)
-
-
-def _finished(report: SyncReport) -> Event:
-    number = Counter(result.outcome for result in report.results)
-    parts = ", ".join(f"{number[outcome]} {outcome}" for outcome in Outcome if number[outcome])
-    message = f"Sync of {short(report.plan.commit)} finished: {parts}"
-    if ended_well(report):
-        return Event(EventKind.SYNC_FINISHED, Level.INFO, message)
-    return Event(EventKind.SYNC_FINISHED, Level.WARNING, message, subject=message)
-
-
-def _detail(change: Change) -> str:
-    return f" ({change.detail})" if change.detail else ""

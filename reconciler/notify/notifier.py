@@ -1,4 +1,4 @@
-"""Tells people, once: keeps track of what stays broken, and publishes events to the channels.
+"""Publishes events to the channels; one that stands is reported once, until it is over.
 
 What cannot be delivered now (broker away) waits in memory, at most `BACKLOG` messages, oldest dropped first.
 """
@@ -32,7 +32,7 @@ BACKLOG = 1000
 
 _GRAVITY = {level: number for number, level in enumerate(Level)}
 
-Publish = Callable[[str, str, bytes], Awaitable[None]]
+PublishNotification = Callable[[str, str, bytes], Awaitable[None]]
 """(target, channel, payload) → sent, or BrokerError."""
 
 log = logging.getLogger("reconciler")
@@ -42,7 +42,12 @@ class Notifier:
     """One event, one message to each channel; an event with a `subject` only once until it is solved."""
 
     def __init__(
-        self, publish: Publish, store: Store, settings: NotificationSettings, *, default_target: str
+        self,
+        publish: PublishNotification,
+        store: Store,
+        settings: NotificationSettings,
+        *,
+        default_target: str,
     ) -> None:
         self._publish = publish
         self._store = store
@@ -53,21 +58,19 @@ class Notifier:
         self._one_sender = asyncio.Lock()
 
     async def notify(self, events: Iterable[Event]) -> None:
-        """Log and publish `events`, leaving out what was told before and still stands."""
+        """Log and publish `events`, leaving out what was reported before and still stands."""
         for event in events:
             if event.subject and not self._store.report_once(_mark(event.kind, event.subject)):
                 continue
             log.log(logging.getLevelName(event.level.value), event.message)
             if _GRAVITY[event.level] >= _GRAVITY[Level(self._settings.level)]:
-                payload = _payload(event)
-                target = self._target(event)
+                timestamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+                message = Notification(message=event.message, level=event.level.value, timestamp=timestamp)
+                target = event.key.target if event.key else self._default_target
+                payload = encode(message)
                 self._waiting.extend((target, channel, payload) for channel in self._settings.channels)
-        self._flush_soon()
-
-    def _flush_soon(self) -> None:
-        """Send in the background: a bot must not wait until people have been told."""
         if self._waiting and (self._sending is None or self._sending.done()):
-            self._sending = asyncio.ensure_future(self.flush())
+            self._sending = asyncio.ensure_future(self.flush())  # no bot waits for a chat
 
     async def close(self, timeout_s: float = 5.0) -> None:
         """Send what can still be sent, at most `timeout_s`."""
@@ -78,19 +81,19 @@ class Notifier:
                 await self.flush()
 
     async def notify_standing(self, kind: EventKind, events: Iterable[Event]) -> None:
-        """`events` are all that stands of `kind` now: tell the new ones, and forget those that are gone."""
+        """`events` are all that stands of `kind` now: publish the new ones, and forget those that are gone."""
         current = list(events)
         self._store.keep_reported(f"{kind}|", {_mark(kind, event.subject) for event in current})
         await self.notify(current)
 
     async def sync_started(self, plan: Plan, *, refused: str, whole: bool) -> None:
-        """Tell that a pass begins, and what a brake refused; a whole pass also says what is refused no more."""
+        """Publish that a pass begins, and what a brake refused; a whole pass also clears what is refused no more."""
         if refused or whole:
             await self.notify_standing(EventKind.REFUSED, [refused_event(refused)] if refused else [])
         await self.notify(started_events(plan))
 
     async def sync_finished(self, report: SyncReport, *, whole: bool) -> None:
-        """Tell the end of a pass; after a pass over everything, also what stays blocked or is so no more."""
+        """Publish the end of a pass; after a pass over everything, also what stays blocked or is so no more."""
         events = finished_events(report)
         if ended_well(report) and (whole or report.results):  # then whatever comes next is news
             for kind in OF_A_SYNC:
@@ -102,7 +105,7 @@ class Notifier:
             await self.notify_standing(EventKind.BLOCKED, blocked_events(report.plan))
 
     async def notify_solved(self, kind: EventKind, subject: str, event: Event) -> None:
-        """What stood under `kind` and `subject` is over; say so if it had been told."""
+        """What stood under `kind` and `subject` is over; publish `event` if it had been reported."""
         if self._store.retract(_mark(kind, subject)):
             await self.notify([event])
 
@@ -118,14 +121,6 @@ class Notifier:
                 if self._waiting[0] is first:  # else a full backlog has dropped it meanwhile
                     self._waiting.popleft()
 
-    def _target(self, event: Event) -> str:
-        return event.key.target if event.key else self._default_target
-
 
 def _mark(kind: EventKind, subject: str) -> str:
     return f"{kind}|{subject}"
-
-
-def _payload(event: Event) -> bytes:
-    timestamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return encode(Notification(message=event.message, level=event.level.value, timestamp=timestamp))

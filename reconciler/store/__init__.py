@@ -1,1 +1,1 @@
-"""What must outlive the process: inventory, outbox, what was told, the last good revision."""
+"""What must outlive the process: inventory, outbox, what was reported, the last good revision."""

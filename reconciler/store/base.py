@@ -58,13 +58,13 @@ class Store(Protocol):
         """The step's fate is known: its idempotency key is spent."""
 
     def report_once(self, mark: str) -> bool:
-        """Note that something was told; False if it was told before."""
+        """Note that something was reported; False if it was reported before."""
 
     def retract(self, mark: str) -> bool:
-        """Note that it is over; False if it had not been told."""
+        """Note that it is over; False if it had not been reported."""
 
     def keep_reported(self, prefix: str, marks: set[str]) -> None:
-        """Of what was told under `prefix`, forget all but `marks`."""
+        """Of what was reported under `prefix`, forget all but `marks`."""
 
     def last_good(self) -> Desired | None:
         """The last revision that was in force."""

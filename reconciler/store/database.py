@@ -2,7 +2,7 @@
 The store's SQLite file: opening it, its format, its transactions, its table of specs.
 
 WAL with `synchronous=NORMAL`: a commit is one write to the log, some 15 µs, and no wait for the disk. What is
-committed survives a kill -9. A loss of power may cost the last moments; the bots' own word then decides, as
+committed survives a kill -9. A loss of power may cost the last moments; what the bots report then decides, as
 after any lost message.
 """
 
@@ -67,7 +67,7 @@ def connect(path: Path | None) -> sqlite3.Connection:
 
 @contextlib.contextmanager
 def usable(path: Path | None) -> Iterator[None]:
-    """Whatever goes wrong with the file within the block is a StoreError with a way on."""
+    """Whatever goes wrong with the file within the block is a StoreError with its fix."""
     try:
         yield
     except _UNUSABLE as error:
@@ -81,7 +81,7 @@ def usable(path: Path | None) -> Iterator[None]:
 
 
 def _make_or_check(database: sqlite3.Connection) -> None:
-    """In one transaction, so that of two processes that begin at once one makes it and one finds it."""
+    """In one transaction, so that of two processes that start at once one makes it and one finds it."""
     (version,) = database.execute("PRAGMA user_version").fetchone()
     (application,) = database.execute("PRAGMA application_id").fetchone()
     (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()

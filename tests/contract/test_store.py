@@ -120,7 +120,7 @@ def test_epochs_only_grow_and_never_fall_behind_the_clock(store) -> None:
     assert before <= first < second == store.epoch
 
 
-def test_what_was_told_is_told_once(store) -> None:
+def test_what_was_reported_is_not_reported_again(store) -> None:
     assert store.report_once("blocked|btc")
     assert not store.report_once("blocked|btc")
     assert store.retract("blocked|btc")
@@ -219,14 +219,14 @@ def test_two_processes_never_apply_at_once(file: str) -> None:
     theirs.close()
 
 
-def test_whoever_applies_after_another_is_told_so(file: str) -> None:
+def test_applying_after_another_process_is_noticed(file: str) -> None:
     ours, theirs = open_store(file), open_store(file)
-    told = []
+    others_seen = []
     for store in (ours, ours, theirs, ours):
         with store.applying(0.0) as others:
-            told.append(others)
+            others_seen.append(others)
 
-    assert told == [True, False, True, True]
+    assert others_seen == [True, False, True, True]
     ours.close()
     theirs.close()
 

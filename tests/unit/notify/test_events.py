@@ -1,4 +1,4 @@
-"""What people are told: one event for one thing, a crowd counted, no config values."""
+"""What notifications say: one event for one thing, a crowd counted, no config values."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_drift_names_the_fields_but_not_their_values() -> None:
     assert (found.kind, found.level) == (EventKind.DRIFT_FOUND, Level.WARNING)
 
 
-def test_healed_drift_and_a_change_are_told_apart() -> None:
+def test_healed_drift_and_a_change_are_distinct_events() -> None:
     report = SyncReport(plan(), (ended(change(reason=Reason.DRIFTED)), ended(change("eth"))))
 
     kinds = [event.kind for event in finished_events(report)]

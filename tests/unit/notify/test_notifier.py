@@ -1,4 +1,4 @@
-"""People are told once, in the given payload, and nothing is lost while the broker is away."""
+"""Events are published once, in the given payload, and nothing is lost while the broker is away."""
 
 from __future__ import annotations
 
@@ -72,14 +72,14 @@ async def test_each_channel_gets_exactly_the_given_payload(notifier, channels) -
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", payload["timestamp"])
 
 
-async def test_what_stays_broken_is_told_once(notifier, channels) -> None:
+async def test_what_stays_broken_is_reported_once(notifier, channels) -> None:
     await notifier.notify_standing(EventKind.BLOCKED, [BLOCKED])
     await notifier.notify_standing(EventKind.BLOCKED, [BLOCKED])
 
     assert channels.messages == ["btc is left as it is"]
 
 
-async def test_what_broke_again_after_it_was_mended_is_told_again(notifier, channels) -> None:
+async def test_what_broke_again_after_it_was_repaired_is_reported_again(notifier, channels) -> None:
     await notifier.notify_standing(EventKind.BLOCKED, [BLOCKED])
     await notifier.notify_standing(EventKind.BLOCKED, [])
     await notifier.notify_standing(EventKind.BLOCKED, [BLOCKED])
@@ -87,7 +87,7 @@ async def test_what_broke_again_after_it_was_mended_is_told_again(notifier, chan
     assert len(channels.messages) == 2
 
 
-async def test_a_restart_does_not_tell_it_again(channels, store) -> None:
+async def test_a_restart_does_not_report_it_again(channels, store) -> None:
     for _ in range(2):
         notifier = Prompt(channels.publish, store, NotificationSettings(), default_target="default")
         await notifier.notify_standing(EventKind.BLOCKED, [BLOCKED])
@@ -115,7 +115,7 @@ async def test_what_cannot_be_delivered_waits_and_keeps_its_order(notifier, chan
     assert channels.messages == ["Sync started", "btc is left as it is", "Broker is back"]
 
 
-async def test_a_recovery_is_told_only_if_the_loss_was(notifier, channels) -> None:
+async def test_a_recovery_is_reported_only_if_the_loss_was(notifier, channels) -> None:
     lost = Event(EventKind.SOURCE_LOST, Level.ERROR, "Git: out of reach", subject="git")
     back = Event(EventKind.SOURCE_BACK, Level.INFO, "Git can be read again")
 
@@ -142,7 +142,7 @@ async def test_an_event_of_a_strategy_goes_to_its_own_target(notifier, channels)
     assert {target for target, _, _ in channels.sent} == {"eu"}
 
 
-async def test_two_that_tell_at_once_send_each_message_once_and_in_order(store) -> None:
+async def test_two_that_publish_at_once_send_each_message_once_and_in_order(store) -> None:
     sent: list[bytes] = []
 
     async def slowly(target: str, channel: str, payload: bytes) -> None:
@@ -165,7 +165,7 @@ def ended(outcome: Outcome) -> SyncReport:
     return SyncReport(Plan("9f3c2ab0", "main", (change,), 0), (ChangeResult(change, outcome, (step,)),))
 
 
-async def test_a_sync_that_is_tried_again_and_ends_no_better_is_told_once(notifier, channels) -> None:
+async def test_a_sync_that_is_tried_again_and_ends_no_better_is_reported_once(notifier, channels) -> None:
     for _ in range(3):
         report = ended(Outcome.UNKNOWN)
         await notifier.sync_started(report.plan, refused="", whole=True)
@@ -185,7 +185,7 @@ async def test_after_a_sync_that_ended_well_the_same_is_news_again(notifier, cha
         await notifier.sync_started(report.plan, refused="", whole=True)
         await notifier.sync_finished(report, whole=True)
 
-    told = channels.messages
-    assert told.count("Sync of 9f3c2ab started: 1 to update") == 2
-    assert told.count("btc differs from Git: config.bid_spread") == 2
-    assert told.count("Sync of 9f3c2ab finished: 1 confirmed") == 2
+    published = channels.messages
+    assert published.count("Sync of 9f3c2ab started: 1 to update") == 2
+    assert published.count("btc differs from Git: config.bid_spread") == 2
+    assert published.count("Sync of 9f3c2ab finished: 1 confirmed") == 2

@@ -77,7 +77,7 @@ def test_time_spans_have_units(tmp_path: Path, text: str, seconds: float) -> Non
         ("sync: [[1]]\n", "1:7", "is not a setting", "key: value"),
     ],
 )
-def test_a_mistake_is_told_with_place_and_fix(
+def test_a_mistake_is_reported_with_place_and_fix(
     tmp_path: Path, text: str, place: str, what: str, fix: str
 ) -> None:
     message = refused(text, tmp_path)
@@ -87,7 +87,7 @@ def test_a_mistake_is_told_with_place_and_fix(
     assert fix in message
 
 
-def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
     message = refused("sync: {auto: x, retries: y}", tmp_path, environ={"RECONCILER_SYNC__MIN_FLEET": "z"})
 
     assert message.count("fix:") == 3

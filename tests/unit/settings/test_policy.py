@@ -153,7 +153,7 @@ def test_an_empty_table_has_no_rows(tmp_path: Path, text: str) -> None:
         ("max_leverag: 1", "1:10", "no such setting", "did you mean policy.max_leverage?"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_told_with_place_and_fix(
+def test_a_mistake_is_reported_with_place_and_fix(
     tmp_path: Path, text: str, place: str, what: str, fix: str
 ) -> None:
     message = refusal(f"policy: {{{text}}}\n", tmp_path)
