@@ -22,7 +22,7 @@ from reconciler.fleet.base import Fleet
 from reconciler.model.change import Action
 from reconciler.model.report import Event, EventKind, Level, Outcome, SyncReport
 from reconciler.model.spec import DEFAULT_TARGET, Key
-from reconciler.model.state import AgentTransition, Desired, PictureUpdate
+from reconciler.model.state import Desired, PictureUpdate
 from reconciler.notify.events import invalid_event, pending_events
 from reconciler.notify.notifier import Notifier
 from reconciler.protocol.canonical import spec_hash
@@ -68,13 +68,14 @@ class Triggers:
 
     def soon(self, keys: set[Key]) -> None:
         """As `some`, after a moment in which more may come."""
+
+        def fire() -> None:
+            self._timer = None
+            self._event.set()
+
         self._keys |= keys
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(DEBOUNCE_S, self._fire)
-
-    def _fire(self) -> None:
-        self._timer = None
-        self._event.set()
+            self._timer = asyncio.get_running_loop().call_later(DEBOUNCE_S, fire)
 
     async def wait(self, timeout_s: float) -> None:
         """Return once there is a mark; when time runs out, everything needs a look."""
@@ -286,7 +287,13 @@ class Service:
         if update.picture and self._requeue.unseen:
             self._triggers.whole()
         for agent in update.agents:
-            self._notify_soon(_agent_event(target, agent))
+            place = "" if target == DEFAULT_TARGET else f" on {target}"
+            if agent.online:
+                event = Event(EventKind.AGENT_BACK, Level.INFO, f"Agent {agent.name}{place} is back")
+            else:
+                lost = f"Agent {agent.name}{place} is lost: its strategies are unknown and left alone until it is back"
+                event = Event(EventKind.AGENT_LOST, Level.ERROR, lost)
+            self._notify_soon(event)
             self._triggers.whole()
 
     def _on_link(self, connected: bool, reason: str) -> None:
@@ -316,11 +323,3 @@ class Service:
         task = asyncio.ensure_future(self._notifier.notify([event]))
         self._notifying.add(task)
         task.add_done_callback(self._notifying.discard)
-
-
-def _agent_event(target: str, news: AgentTransition) -> Event:
-    place = "" if target == DEFAULT_TARGET else f" on {target}"
-    if news.online:
-        return Event(EventKind.AGENT_BACK, Level.INFO, f"Agent {news.name}{place} is back")
-    text = f"Agent {news.name}{place} is lost: its strategies are unknown and left alone until it is back"
-    return Event(EventKind.AGENT_LOST, Level.ERROR, text)

@@ -57,7 +57,12 @@ def make_plan(  # noqa: PLR0913  (the four sides of a plan, how to make it, and 
     `observed`: by target. `only`: look at these strategies and no others.
     """
     planner = _Planner(desired, observed, inventory, catalog, options)
-    keys: Iterable[Key] = only if only is not None else _all_keys(desired, observed, inventory)
+    if only is None:
+        # Every strategy that anybody names, once. In the order of Git, in which memory is read twice as fast.
+        live = (Key(target, name) for target, view in observed.items() for name in view.strategies)
+        keys: Iterable[Key] = dict.fromkeys((*desired.specs, *desired.held, *inventory, *live))
+    else:
+        keys = only
     found = [change for change in map(planner.change, keys) if change is not None]
     changes = tuple(sorted(found, key=apply_order))
     wanted = len(desired.specs) if only is None else len(only & desired.specs.keys())
@@ -75,16 +80,6 @@ def make_plan(  # noqa: PLR0913  (the four sides of a plan, how to make it, and 
         live_digest=digest_of_all(change for change in changes if change.action.acts),
         forget=tuple(sorted(filter(planner.is_gone, inventory if only is None else only))),
     )
-
-
-def _all_keys(desired: Desired, observed: Mapping[str, Observed], inventory: Inventory) -> dict[Key, None]:
-    """Every strategy that anybody names, once. In the order of Git, in which memory is read twice as fast."""
-    keys = dict.fromkeys(desired.specs)
-    keys.update(dict.fromkeys(desired.held))
-    keys.update(dict.fromkeys(inventory))
-    for target, view in observed.items():
-        keys.update((Key(target, name), None) for name in view.strategies)
-    return keys
 
 
 class _Planner(msgspec.Struct, frozen=True):
