@@ -21,7 +21,12 @@ def build(step: Step, name: str, meta: CommandMeta | None) -> tuple[Op, CommandM
     """
     if meta is None:
         _refuse_beyond_basic(step)
-    command = CommandMessage(strategy_name=name, meta=meta and _filled(meta, step))
+    else:
+        account = _spec(step).account if step.op is Op.CREATE else meta.account
+        meta = msgspec.structs.replace(
+            meta, spec_hash=step.spec_hash, config_mode=step.config_mode, account=account
+        )
+    command = CommandMessage(strategy_name=name, meta=meta)
     if step.op is Op.CREATE:
         spec = _spec(step)
         command.strategy_type = spec.strategy_type
@@ -37,13 +42,6 @@ def _spec(step: Step) -> StrategySpec:
     if step.spec is None:
         raise ValueError(f"a {step.op} step needs the whole spec")
     return step.spec
-
-
-def _filled(meta: CommandMeta, step: Step) -> CommandMeta:
-    account = _spec(step).account if step.op is Op.CREATE else meta.account
-    return msgspec.structs.replace(
-        meta, spec_hash=step.spec_hash, config_mode=step.config_mode, account=account
-    )
 
 
 def _refuse_beyond_basic(step: Step) -> None:

@@ -70,7 +70,8 @@ class ResponseMatcher:
         if request_id is None or not _agrees(self._in_flight[request_id], reply, topic):
             self.unmatched += 1
             return None
-        if not _only_accepted(reply):
+        only_accepted = reply.ok and reply.meta is not None and reply.meta.phase == "accepted"
+        if not only_accepted:
             del self._in_flight[request_id]
         return request_id
 
@@ -100,7 +101,3 @@ def _agrees(command: ExpectedResponse, reply: Reply, topic: str) -> bool:
         and (reply.data or {}).get("strategy_name") in unnamed
         and (meta is None or (meta.op in {"", command.op} and meta.strategy_name in unnamed))
     )
-
-
-def _only_accepted(reply: Reply) -> bool:
-    return reply.ok and reply.meta is not None and reply.meta.phase == "accepted"

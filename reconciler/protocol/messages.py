@@ -9,7 +9,6 @@ tolerantly (`reports`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -240,16 +239,13 @@ def decode(decoder: msgspec.json.Decoder[T], payload: bytes, limit: int = MAX_BY
 def _too_deep(value: Any) -> bool:  # noqa: ANN401  (any JSON value)
     level = [value]
     for _ in range(MAX_DEPTH):
-        level = [child for item in level for child in _children(item)]
+        containers = [item for item in level if isinstance(item, dict | list)]
+        level = [
+            child for item in containers for child in (item.values() if isinstance(item, dict) else item)
+        ]
         if not level:
             return False
     return True
-
-
-def _children(value: Any) -> Iterable[Any]:  # noqa: ANN401  (any JSON value)
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
 
 
 def decode_object(payload: bytes, limit: int = MAX_BYTES) -> dict[str, Any]:
@@ -275,13 +271,9 @@ def decode_command(op: Op, payload: bytes) -> CommandMessage:
             raise MalformedMessage(f"{op} needs {field} - at `$.{field}`")
     if not is_name(command.strategy_name):
         raise MalformedMessage("strategy_name is not an allowed name - at `$.strategy_name`")
-    _check_end(command)
-    return command
-
-
-def _check_end(command: CommandMessage) -> None:
     if command.meta is not None and command.meta.expires_at is not None:
         try:
             parse_time(command.meta.expires_at)
         except ValueError as error:
             raise MalformedMessage(f"{error} - at `$.meta.expires_at`") from error
+    return command

@@ -41,12 +41,9 @@ _ORDER = ("agent", "session", "seq")
 """Only together do they order a status; a Basic peer may use such a key for something of its own."""
 
 
-def _types_of(kind: type[msgspec.Struct]) -> dict[str, Any]:
-    return {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
-
-
 _TYPES: dict[type, dict[str, Any]] = {
-    kind: _types_of(kind) for kind in (Reply, Status, Performance, LogRecord)
+    kind: {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+    for kind in (Reply, Status, Performance, LogRecord)
 }
 
 
@@ -121,29 +118,22 @@ def decode_status(payload: bytes) -> StatusReport:
     except MalformedMessage:
         body = decode_object(payload, MAX_SNAPSHOT_BYTES)
     listed = body.get("strategies")
-    return _snapshot(listed) if isinstance(listed, list) else _single(body)
-
-
-def _single(body: dict[str, Any]) -> StatusReport:
-    try:
-        return StatusReport((_salvage(_with_state(body), Status),))
-    except MalformedMessage:
-        if not _name_in(body):
-            raise
-        return StatusReport((), (_name_in(body),))
-
-
-def _snapshot(listed: list[Any]) -> StatusReport:
-    reports = [_single(body) for body in listed if _name_in(body)]
+    if not isinstance(listed, list):
+        return _single(body)
+    reports = [_single(item) for item in listed if _name_in(item)]
     statuses = tuple(status for report in reports for status in report.statuses)
     unreadable = tuple(name for report in reports for name in report.unreadable)
     return StatusReport(statuses, unreadable, snapshot=True, complete=len(reports) == len(listed))
 
 
-def _with_state(body: Any) -> Any:  # noqa: ANN401  (somebody else's JSON)
-    if isinstance(body, dict) and "state" not in body and "status" in body:
-        return {**body, "state": body["status"]}
-    return body
+def _single(body: dict[str, Any]) -> StatusReport:
+    aliased = {**body, "state": body["status"]} if "state" not in body and "status" in body else body
+    try:
+        return StatusReport((_salvage(aliased, Status),))
+    except MalformedMessage:
+        if not _name_in(body):
+            raise
+        return StatusReport((), (_name_in(body),))
 
 
 def _name_in(body: Any) -> str:  # noqa: ANN401  (somebody else's JSON)

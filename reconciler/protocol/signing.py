@@ -86,7 +86,8 @@ class NonceMemory:
 
     def first_use(self, request_id: str, expires_at: datetime, now: datetime) -> bool:
         """Whether `request_id` is new; from now on it is not. Times know their offset."""
-        self._forget_expired(now)
+        while self._queue and expired(self._queue[0][0], now):
+            del self._ends[heappop(self._queue)[1]]
         if request_id in self._ends:
             return False
         self._keep(request_id, expires_at)
@@ -95,10 +96,6 @@ class NonceMemory:
     def _keep(self, request_id: str, expires_at: datetime) -> None:
         self._ends[request_id] = expires_at
         heappush(self._queue, (expires_at, request_id))
-
-    def _forget_expired(self, now: datetime) -> None:
-        while self._queue and expired(self._queue[0][0], now):
-            del self._ends[heappop(self._queue)[1]]
 
 
 class Authenticity(StrEnum):

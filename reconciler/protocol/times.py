@@ -32,14 +32,11 @@ def parse_time(text: str) -> datetime:
     moment = datetime.fromisoformat(
         f"{day}T{minute}:{'59' if leap else second}{fraction or ''}{offset.upper()}"
     )
-    return _in_utc(moment) + timedelta(seconds=leap)
-
-
-def _in_utc(moment: datetime) -> datetime:
     try:
-        return moment.astimezone(UTC)
+        in_utc = moment.astimezone(UTC)
     except OverflowError:
         raise ValueError("a time at the edge of the calendar") from None
+    return in_utc + timedelta(seconds=leap)
 
 
 def format_time(moment: datetime) -> str:
