@@ -19,7 +19,6 @@ from urllib.parse import quote
 
 from reconciler import __version__
 from reconciler.cli.findings import Findings
-from reconciler.errors import Problem
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 ROOT = "%SRCROOT%"
@@ -81,19 +80,15 @@ KINDS: Sequence[ProblemKind] = (
 """In order: the first that fits counts."""
 
 
-def kind_of(problem: Problem) -> ProblemKind:
-    """The kind of a problem; OTHER if none fits."""
-    return _kind_of(problem.what)
-
-
 @lru_cache(1024)
-def _kind_of(what: str) -> ProblemKind:
+def kind_of(what: str) -> ProblemKind:
+    """The kind of a problem that says `what`; OTHER if none fits."""
     return next(kind for kind in KINDS if kind.said.search(what))
 
 
 def findings_sarif(found: Findings) -> dict[str, Any]:
     """The findings as one run of one tool."""
-    kinds = [kind_of(problem) for problem in found.problems]
+    kinds = [kind_of(problem.what) for problem in found.problems]
     used = [kind for kind in KINDS if kind in kinds or kind is OTHER]
     rules = {kind.id: number for number, kind in enumerate(used)}
     driver = {
@@ -101,10 +96,27 @@ def findings_sarif(found: Findings) -> dict[str, Any]:
         "semanticVersion": __version__,
         "rules": [{"id": kind.id, "shortDescription": {"text": kind.about}} for kind in used],
     }
-    results = [
-        {"ruleId": kind.id, "ruleIndex": rules[kind.id], **_result(problem, found)}
-        for problem, kind in zip(found.problems, kinds, strict=True)
-    ]
+    results = []
+    for problem, kind in zip(found.problems, kinds, strict=True):
+        location = problem.location
+        file = found.from_root(location.file)
+        artifact = {"uri": quote(file), "uriBaseId": ROOT}
+        if PurePosixPath(file).is_absolute():
+            artifact = {"uri": f"file://{quote(file)}"}
+        place: dict[str, Any] = {"artifactLocation": artifact}
+        if location.line:
+            column = {"startColumn": location.column} if location.column else {}
+            place["region"] = {"startLine": location.line, **column}
+        where = f"{problem.path}: " if problem.path else ""
+        results.append(
+            {
+                "ruleId": kind.id,
+                "ruleIndex": rules[kind.id],
+                "level": problem.severity.value,
+                "message": {"text": f"{where}{problem.what}\nfix: {problem.fix}"},
+                "locations": [{"physicalLocation": place}],
+            }
+        )
     run = {
         "tool": {"driver": driver},
         "invocations": [{"executionSuccessful": True, "exitCode": int(found.exit_code)}],
@@ -113,23 +125,3 @@ def findings_sarif(found: Findings) -> dict[str, Any]:
         "results": results,
     }
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
-
-
-def _result(problem: Problem, found: Findings) -> dict[str, Any]:
-    location = problem.location
-    file = found.from_root(location.file)
-    if PurePosixPath(file).is_absolute():
-        artifact = {"uri": f"file://{quote(file)}"}
-    else:
-        artifact = {"uri": quote(file), "uriBaseId": ROOT}
-    place: dict[str, Any] = {"artifactLocation": artifact}
-    if location.line:
-        place["region"] = {"startLine": location.line}
-        if location.column:
-            place["region"]["startColumn"] = location.column
-    where = f"{problem.path}: " if problem.path else ""
-    return {
-        "level": problem.severity.value,
-        "message": {"text": f"{where}{problem.what}\nfix: {problem.fix}"},
-        "locations": [{"physicalLocation": place}],
-    }

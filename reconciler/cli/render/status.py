@@ -112,6 +112,10 @@ def _row(key: Key, change: Change | None, given: StatusInput) -> StatusRow:
     if change is not None:
         sync = _SYNC.get(change.action) or ("drift" if change.reason in _DRIFT else "pending")
         why = f"{change.reason}: {change.detail}" if change.detail else change.reason.value
+    health = presence.value
+    if seen is not None:
+        is_degraded = any(condition.status for condition in seen.conditions)
+        health = _HEALTH.get(seen.state) or ("degraded" if is_degraded else "healthy")
     return StatusRow(
         target=key.target,
         name=key.name,
@@ -119,20 +123,13 @@ def _row(key: Key, change: Change | None, given: StatusInput) -> StatusRow:
         live=seen.state.value if seen else None,
         sync=sync,
         why=why,
-        health=_health(seen, presence),
+        health=health,
         message=seen.message if seen else "",
         net_pnl_quote=performance.net_pnl_quote if performance else None,
         volume_quote=performance.volume_quote if performance else None,
         open_orders=performance.open_orders if performance else None,
         age_s=_age_s(seen, given.now),
     )
-
-
-def _health(seen: ObservedStrategy | None, presence: Presence) -> str:
-    if seen is None:
-        return presence.value
-    degraded = any(condition.status for condition in seen.conditions)
-    return _HEALTH.get(seen.state) or ("degraded" if degraded else "healthy")
 
 
 def _age_s(seen: ObservedStrategy | None, now: datetime) -> float | None:
