@@ -1,7 +1,7 @@
 """
-Documents × catalog → StrategySpecs and Problems.
+Checks documents against the catalog: Documents × catalog → StrategySpecs and Problems.
 
-Rule 1: all problems of a file at once, each with its place, what is wrong and how to mend it.
+Rule 1: all problems of a file at once, each with its place, what is wrong and how to repair it.
 Rule 2: a document with an error gives no spec; its name is kept, so that its strategy can be left alone.
 Rule 3: units are converted here and only where the schema has one; nothing else is changed.
 """
@@ -11,9 +11,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from reconciler.catalog import Catalog, Field, Violation
+from reconciler.catalog.catalog import Catalog
 from reconciler.catalog.units import convert, in_percent, plainly, spelled
-from reconciler.catalog.violations import listed, nearest
+from reconciler.catalog.violations import Violation, listed, nearest
 from reconciler.errors import Location, Problem, Severity
 from reconciler.model.spec import (
     DEFAULT_ACCOUNT,
@@ -47,29 +47,21 @@ def check(text: bytes, file: str, catalog: Catalog) -> Checked:
     if not reading.whole:
         broken.append(None)
     if not (specs or broken or findings.problems):
-        findings.problems.append(_nothing(file))
-        broken.append("")
-    return Checked(tuple(specs), _told(sorted(findings.problems)), tuple(broken))
-
-
-def _nothing(file: str) -> Problem:
-    """A file that was emptied is no wish to delete its strategy: a full disk or an editor that crashed does that."""
-    fix = "delete the file if its strategy is to go, put _ before its name to keep it, or write a strategy"
-    return Problem(Location(file), "", "there is no strategy in this file", fix)
-
-
-def _told(problems: list[Problem]) -> tuple[Problem, ...]:
-    """The first `MAX_PROBLEMS`; if there are more, the last one says so, and is an error if one is left out."""
-    told, untold = problems[: MAX_PROBLEMS - 1], problems[MAX_PROBLEMS - 1 :]
-    if len(untold) > 1:
-        what, fix = (
-            f"{len(untold):,} more problems from here on",
-            "fix these first; the rest is reported then",
+        # A file that was emptied is no wish to delete its strategy: a full disk or a crashed editor does that.
+        what = "there is no strategy in this file"
+        fix = (
+            "delete the file if its strategy is to go, put _ before its name to keep it, or write a strategy"
         )
-        is_error = any(problem.severity is Severity.ERROR for problem in untold)
+        findings.problems.append(Problem(Location(file), "", what, fix))
+        broken.append("")
+    problems = sorted(findings.problems)
+    reported, rest = problems[: MAX_PROBLEMS - 1], problems[MAX_PROBLEMS - 1 :]
+    if len(rest) > 1:
+        what, fix = f"{len(rest):,} more problems from here on", "fix these first; the rest is reported then"
+        is_error = any(problem.severity is Severity.ERROR for problem in rest)
         severity = Severity.ERROR if is_error else Severity.WARNING
-        untold = [Problem(untold[0].location, "", what, fix, severity)]
-    return (*told, *untold)
+        rest = [Problem(rest[0].location, "", what, fix, severity)]
+    return Checked(tuple(specs), (*reported, *rest), tuple(broken))
 
 
 def _claimed_name(document: Document, catalog: Catalog) -> str | None:
@@ -117,11 +109,34 @@ class _Checker:
         if not self._catalog.envelope_is_valid(data):
             self._report(self._catalog.envelope_violations(data), ())
         config = self._config()
-        if "suspend" in data:
-            self._check_suspend(data["suspend"])
+        suspend = data.get("suspend")
+        until = suspend.get("until") if isinstance(suspend, dict) else None
+        if isinstance(until, str):
+            try:
+                parse_time(until)
+            except ValueError as error:
+                self._problem(("suspend", "until"), f"{until!r} is {error}", "write 2026-12-24T00:00:00Z")
         if self._is_wrong:
             return None
-        return _spec(data, config, Location(self._document.file, self._document.line))
+        return StrategySpec(
+            name=data.get("strategy_name", ""),
+            strategy_type=data["strategy_type"],
+            exchange=data["exchange"],
+            trading_pair=data["trading_pair"],
+            config=config,
+            state=_WISHES[data.get("state", "running")],
+            target=data.get("target", DEFAULT_TARGET),
+            account=data.get("account", DEFAULT_ACCOUNT),
+            labels=data.get("labels", {}),
+            description=data.get("description", ""),
+            owner=data.get("owner", ""),
+            wave=int(data.get("wave", 0)),
+            protect=data.get("protect", False),
+            suspend=None if suspend is None else Suspend(suspend["reason"], suspend.get("until")),
+            ignore_drift=tuple(data.get("ignore_drift", ())),
+            adopt=data.get("adopt", False),
+            location=Location(self._document.file, self._document.line),
+        )
 
     # -- config
 
@@ -130,18 +145,28 @@ class _Checker:
         if not isinstance(config, dict) or not isinstance(kind, str):
             return {}
         if not self._catalog.knows(kind):
-            self._unknown_type(kind)
+            near = nearest(kind, self._catalog.types)
+            known = f"known: {listed(sorted(self._catalog.types))}"
+            fix = f"did you mean {near}? ({known})" if near else known
+            self._problem(("strategy_type",), f"{kind!r} is no strategy type with a schema", fix)
             return {}
         self._check_exchange(kind, self._data.get("exchange"))
         converted = self._converted(kind, config)
         if not self._catalog.is_valid(kind, converted):
             self._report(self._catalog.violations(kind, converted), ("config",))
         else:
-            self._report(self._unkept(kind, converted), ("config",))
+            exchange, pair = str(self._data.get("exchange")), str(self._data.get("trading_pair"))
+            related = self._catalog.relations(kind, converted, exchange=exchange, trading_pair=pair)
+            self._report(related, ("config",))
         self._warn_absurd(kind, config)
         if "ignore_drift" in self._data:
             self._check_ignored(kind, self._data["ignore_drift"])
-        return self._filled(kind, converted)
+        for field in self._catalog.filled(kind, converted):
+            what = f"left out; {field.default} is used"
+            fix = f"write {field.name}: {field.default}, so that everybody sees it"
+            self._problem(("config", field.name), what, fix, Severity.WARNING)
+            converted = {**converted, field.name: field.default}
+        return converted
 
     def _check_exchange(self, kind: str, exchange: Any) -> None:  # noqa: ANN401  (whatever the file has there)
         known = self._catalog.exchanges(kind)
@@ -153,16 +178,6 @@ class _Checker:
         fix = f"did you mean {near}?" if near else f"write one of {listed(known)}"
         self._problem(("exchange",), f"{kind} cannot trade on {exchange!r}", fix)
 
-    def _unkept(self, kind: str, config: Config) -> list[Violation]:
-        exchange, pair = str(self._data.get("exchange")), str(self._data.get("trading_pair"))
-        return self._catalog.relations(kind, config, exchange=exchange, trading_pair=pair)
-
-    def _unknown_type(self, kind: str) -> None:
-        near = nearest(kind, self._catalog.types)
-        known = f"known: {listed(sorted(self._catalog.types))}"
-        fix = f"did you mean {near}? ({known})" if near else known
-        self._problem(("strategy_type",), f"{kind!r} is no strategy type with a schema", fix)
-
     def _converted(self, kind: str, config: Config) -> Config:
         """`config` with % and bps turned into each field's own unit, and texts read where the field holds none."""
         fields = self._catalog.fields(kind)
@@ -172,21 +187,15 @@ class _Checker:
                 continue
             meant: bool | int | Decimal | None = convert(value, fields[name].unit)
             if meant is None:
-                meant = self._read_text(fields[name], value)
-            if meant is not None:
-                converted = dict(config) if converted is config else converted
-                converted[name] = meant
+                meant = spelled(value, fields[name].types)
+                if meant is None:
+                    continue
+                written = str(meant).lower() if isinstance(meant, bool) else plainly(Decimal(meant))
+                what = f"{value!r} is a text, read as {written}"
+                self._problem(("config", name), what, f"write {name}: {written}", Severity.WARNING)
+            converted = dict(config) if converted is config else converted
+            converted[name] = meant
         return converted
-
-    def _read_text(self, field: Field, text: str) -> bool | int | Decimal | None:
-        """What a text means in a field that holds only numbers, or only true and false; None if that is not plain."""
-        meant = spelled(text, field.types)
-        if meant is None:
-            return None
-        written = plainly(Decimal(meant)) if not isinstance(meant, bool) else str(meant).lower()
-        what = f"{text!r} is a text, read as {written}"
-        self._problem(("config", field.name), what, f"write {field.name}: {written}", Severity.WARNING)
-        return meant
 
     def _warn_absurd(self, kind: str, config: Config) -> None:
         for field in self._catalog.may_be_absurd(kind):
@@ -216,37 +225,15 @@ class _Checker:
                 fix = f"write config.{name}"
                 self._problem(("ignore_drift", index), f"{name} has nothing below it", fix)
 
-    def _filled(self, kind: str, config: Config) -> Config:
-        """`config` with the defaults that have to be written out, each with a warning."""
-        for field in self._catalog.filled(kind, config):
-            what = f"left out; {field.default} is used"
-            fix = f"write {field.name}: {field.default}, so that everybody sees it"
-            self._problem(("config", field.name), what, fix, Severity.WARNING)
-            config = {**config, field.name: field.default}
-        return config
-
-    # -- the rest
-
-    def _check_suspend(self, suspend: Any) -> None:  # noqa: ANN401
-        until = suspend.get("until") if isinstance(suspend, dict) else None
-        if not isinstance(until, str):
-            return
-        try:
-            parse_time(until)
-        except ValueError as error:
-            self._problem(("suspend", "until"), f"{until!r} is {error}", "write 2026-12-24T00:00:00Z")
-
     def _report(self, violations: list[Violation], below: Path) -> None:
         for violation in violations:
             path = (*below, *violation.path)
-            if not (violation.missing and self._may_be_merged(path)):
+            # the field may come with something that the reader refused in the same mapping, such as `<<`
+            may_be_merged = violation.missing and any(
+                refused[:-1] == path[:-1] and refused != path for refused in self._document.refused if refused
+            )
+            if not may_be_merged:
                 self._problem(path, violation.what, violation.fix, key=violation.key)
-
-    def _may_be_merged(self, path: Path) -> bool:
-        """Whether the field would come with something that the reader refused beside it, such as `<<`."""
-        return any(
-            refused[:-1] == path[:-1] and refused != path for refused in self._document.refused if refused
-        )
 
     def _problem(
         self, path: Path, what: str, fix: str, severity: Severity = Severity.ERROR, *, key: bool = False
@@ -259,29 +246,6 @@ class _Checker:
 
 _NUMBERS = frozenset({int, Decimal})
 """What the reader makes of a number; a switch is none."""
-
-
-def _spec(data: dict[str, Any], config: Config, location: Location) -> StrategySpec:
-    suspend = data.get("suspend")
-    return StrategySpec(
-        name=data.get("strategy_name", ""),
-        strategy_type=data["strategy_type"],
-        exchange=data["exchange"],
-        trading_pair=data["trading_pair"],
-        config=config,
-        state=_WISHES[data.get("state", "running")],
-        target=data.get("target", DEFAULT_TARGET),
-        account=data.get("account", DEFAULT_ACCOUNT),
-        labels=data.get("labels", {}),
-        description=data.get("description", ""),
-        owner=data.get("owner", ""),
-        wave=int(data.get("wave", 0)),
-        protect=data.get("protect", False),
-        suspend=None if suspend is None else Suspend(suspend["reason"], suspend.get("until")),
-        ignore_drift=tuple(data.get("ignore_drift", ())),
-        adopt=data.get("adopt", False),
-        location=location,
-    )
 
 
 _WISHES = {wish.value: wish for wish in Wish}

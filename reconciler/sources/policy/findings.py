@@ -70,33 +70,28 @@ def with_findings(files: Files, found: Sequence[Finding], texts: Texts) -> Files
         return files
     spots = chain.from_iterable((finding.spot, *finding.others) for finding in found)
     places = _SpotPlaces(texts({spot.spec.location.file for spot in spots}))
-    by_file: dict[str, list[Finding]] = {}
+    problems: dict[str, list[Problem]] = {}
+    wrong: set[Location] = set()
     for finding in found:
-        by_file.setdefault(finding.spot.spec.location.file, []).append(finding)
-    return tuple(
-        (path, _judged(checked, by_file[path], places) if path in by_file else checked)
-        for path, checked in files
-    )
-
-
-def _judged(checked: Checked, found: list[Finding], places: _SpotPlaces) -> Checked:
-    """`checked` with findings; the strategies of those that are errors count as broken documents."""
-    wrong = {finding.spot.spec.location for finding in found if finding.severity is Severity.ERROR}
-    problems = list(checked.problems)
-    for finding in found:
-        what = finding.what
+        what, start = finding.what, finding.spot.spec.location
         if finding.others:
             named = [f"{other.name} at {places.of(other)}" for other in finding.others]
             more = [f"{finding.more:,} more"] if finding.more else []
             what = f"{what} (see {', '.join([*named, *more])})"
         place, path = places.of(finding.spot), dotted(finding.spot.path)
-        problems.append(Problem(place, path, one_line(what), one_line(finding.fix), finding.severity))
-    broken = (spec.name for spec in checked.specs if spec.location in wrong)
-    return Checked(
-        tuple(spec for spec in checked.specs if spec.location not in wrong),
-        tuple(sorted(problems)),
-        (*checked.broken, *broken),
-    )
+        problem = Problem(place, path, one_line(what), one_line(finding.fix), finding.severity)
+        problems.setdefault(start.file, []).append(problem)
+        if finding.severity is Severity.ERROR:
+            wrong.add(start)
+    judged = dict(files)
+    for file, more_problems in problems.items():
+        checked = judged[file]
+        judged[file] = Checked(
+            tuple(spec for spec in checked.specs if spec.location not in wrong),
+            tuple(sorted([*checked.problems, *more_problems])),
+            (*checked.broken, *(spec.name for spec in checked.specs if spec.location in wrong)),
+        )
+    return tuple(judged.items())
 
 
 class _SpotPlaces:

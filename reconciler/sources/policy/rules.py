@@ -1,5 +1,5 @@
 """
-`policy` × catalog → the rules in force, and what they find in a fleet. Pure.
+Makes the rules that `policy` sets, and applies them to a fleet: `policy` × catalog × files → files. Pure.
 
 Rule 1: a rule that nobody set finds nothing and costs nothing.
 Rule 2: one pass over all strategies; what they share is kept by market.
@@ -128,10 +128,8 @@ def simple_rules(policy: PolicySettings) -> Iterator[Rule]:
         yield _allowed_exchanges(policy.allowed_exchanges, severity)
     if policy.allowed_strategy_types:
         yield _allowed_types(policy.allowed_strategy_types, severity)
-    if policy.required_labels:
-        yield _required_labels(policy.required_labels, severity)
-    if policy.require_owner:
-        yield _required_owner(severity)
+    if policy.required_labels or policy.require_owner:
+        yield _required(policy.required_labels, severity, owner=policy.require_owner)
 
 
 def _max_leverage(most: Decimal, severity: Severity) -> Rule:
@@ -180,7 +178,7 @@ def _is_allowed(name: str, allowed: tuple[str, ...]) -> bool:
     return name in allowed or any(matches(pattern, name) for pattern in allowed)
 
 
-def _required_labels(labels: tuple[str, ...], severity: Severity) -> Rule:
+def _required(labels: tuple[str, ...], severity: Severity, *, owner: bool) -> Rule:
     def rule(spec: StrategySpec, kind: StrategyKind, markets: list[Traded]) -> Iterator[Finding]:
         del kind, markets
         for label in labels:
@@ -188,14 +186,7 @@ def _required_labels(labels: tuple[str, ...], severity: Severity) -> Rule:
                 what = "is missing or empty, but one of policy.required_labels"
                 fix = f"add `{label}: …` below labels"
                 yield Finding(Spot(spec, ("labels", label)), what, fix, severity)
-
-    return rule
-
-
-def _required_owner(severity: Severity) -> Rule:
-    def rule(spec: StrategySpec, kind: StrategyKind, markets: list[Traded]) -> Iterator[Finding]:
-        del kind, markets
-        if not spec.owner.strip():
+        if owner and not spec.owner.strip():
             what = "is missing or empty, but policy.require_owner asks for one"
             yield Finding(Spot(spec, ("owner",)), what, "add owner: and who answers for it", severity)
 

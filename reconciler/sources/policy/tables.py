@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from itertools import product
 from typing import Generic, NamedTuple, TypeVar
 
 from reconciler.catalog.units import FRACTION, convert, in_percent, plainly
@@ -84,12 +85,30 @@ class Limits:
         for path, bound, rows in self._bounds:
             if path[0] not in kind.fields:
                 continue
-            found = [
-                finding
-                for traded in markets
-                for severity, row in rows.fitting(traded.market)
-                for finding in _out_of_bounds(spec, kind, path, bound.of(row), bound, severity, traded.market)
-            ]
+            unit = kind.fields[str(path[0])].unit
+            left_out = "" if path[0] in spec.config else "left out, Hummingbot's default applies: "
+            values = numbers(at(spec.config, kind.fields, path))
+            limits = [(traded.market, *row) for traded in markets for row in rows.fitting(traded.market)]
+            found: list[Finding] = []
+            for (market, severity, row), (below, value) in product(limits, values):
+                text = bound.of(row)
+                limit = bound_in(text, unit)
+                spot = Spot(spec, (CONFIG, *path, *below))
+                if limit is None:
+                    what = (
+                        f"{plainly(value)} is no percentage, so that policy.limits cannot hold it to {text}"
+                    )
+                    fix = f"write a number without a unit instead of {text} in the settings"
+                    found.append(Finding(spot, what, fix, severity))
+                elif (value - limit) * bound.sign > 0:
+                    said = (
+                        plainly(value)
+                        if text[-1].isdigit()
+                        else f"{plainly(in_percent(value, _each(unit)))} %"
+                    )
+                    what = f"{said} is {bound.beyond} {text}, the {bound.end} that policy.limits allows for {market}"
+                    fix = f"write {text}, or {bound.within}"
+                    found.append(Finding(spot, f"{left_out}{what}", fix, severity))
             yield from sorted(found, key=lambda finding: finding.severity)[:1]
 
 
@@ -107,30 +126,6 @@ class _Bound(NamedTuple):
 
 
 _BOUNDS = (_Bound("min", -1, "under", "least", "more"), _Bound("max", 1, "over", "most", "less"))
-
-
-def _out_of_bounds(  # noqa: PLR0913, PLR0917  (a value, a bound and a market)
-    spec: StrategySpec,
-    kind: StrategyKind,
-    path: Path,
-    text: str,
-    bound: _Bound,
-    severity: Severity,
-    market: Market,
-) -> Iterator[Finding]:
-    unit = kind.fields[str(path[0])].unit
-    limit = bound_in(text, unit)
-    left_out = "" if path[0] in spec.config else "left out, Hummingbot's default applies: "
-    for below, value in numbers(at(spec.config, kind.fields, path)):
-        spot = Spot(spec, (CONFIG, *path, *below))
-        if limit is None:
-            what = f"{plainly(value)} is no percentage, so that policy.limits cannot hold it to {text}"
-            fix = f"write a number without a unit instead of {text} in the settings"
-            yield Finding(spot, what, fix, severity)
-        elif (value - limit) * bound.sign > 0:
-            said = plainly(value) if text[-1].isdigit() else f"{plainly(in_percent(value, _each(unit)))} %"
-            what = f"{said} is {bound.beyond} {text}, the {bound.end} that policy.limits allows for {market}"
-            yield Finding(spot, f"{left_out}{what}", f"write {text}, or {bound.within}", severity)
 
 
 def bound_in(bound: str, unit: str) -> Decimal | None:
