@@ -1,8 +1,9 @@
 """
 Several commands, or several responses, in one message (Extended; capability `batch`). Pure.
 
-Each one in it is byte for byte what would travel alone: with its own `meta`, and signed for its own topic. So a
-batch is an envelope and nothing more: what is true of a command is true of it in a batch.
+Rule 1: each one in it is byte for byte what travels alone: with its own `meta`, and signed for its own topic. A batch is
+an envelope and nothing more.
+Rule 2: a payload that is no batch raises MalformedMessage and nothing else.
 """
 
 from __future__ import annotations
@@ -38,8 +39,6 @@ class _Responses(msgspec.Struct, gc=False):
 
 _commands = msgspec.json.Decoder(_Commands)
 _responses = msgspec.json.Decoder(_Responses)
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-
 
 T = TypeVar("T")
 
@@ -69,12 +68,7 @@ def unpack_commands(payload: bytes) -> list[tuple[str, bytes]]:
     Raises:
         MalformedMessage: it is no batch, or too long.
     """
-    if len(payload) > MAX_BYTES:
-        raise MalformedMessage(f"{len(payload)} bytes, more than the {MAX_BYTES} that are read")
-    try:
-        return [(item.op, bytes(item.command)) for item in _commands.decode(payload).commands]
-    except _UNREADABLE as error:
-        raise MalformedMessage(str(error)) from error
+    return [(item.op, bytes(item.command)) for item in _decode(_commands, payload).commands]
 
 
 def pack_responses(responses: Iterable[bytes]) -> bytes:
@@ -88,9 +82,14 @@ def unpack_responses(payload: bytes) -> list[bytes]:
     Raises:
         MalformedMessage: it is no batch, or too long.
     """
+    return [bytes(response) for response in _decode(_responses, payload).responses]
+
+
+def _decode(decoder: msgspec.json.Decoder[T], payload: bytes) -> T:
+    """Read an envelope; how deep its items are nested is checked when each is read."""
     if len(payload) > MAX_BYTES:
         raise MalformedMessage(f"{len(payload)} bytes, more than the {MAX_BYTES} that are read")
     try:
-        return [bytes(response) for response in _responses.decode(payload).responses]
-    except _UNREADABLE as error:
+        return decoder.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedMessage(str(error)) from error

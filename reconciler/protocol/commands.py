@@ -1,4 +1,10 @@
-"""Steps → commands. To a Basic peer exactly the given keys in the given order, and nothing else. Pure."""
+"""
+Steps → commands. Pure.
+
+Rule 1: a Basic peer gets exactly the given keys in the given order, and nothing else.
+Rule 2: what only `meta` can say is refused for a Basic peer: without it a removed key would stay, or the strategy
+would trade with another account.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +51,7 @@ def _spec(step: Step) -> StrategySpec:
 
 
 def _refuse_beyond_basic(step: Step) -> None:
-    """Refuse what only `meta` can say: leaving it out would keep a removed key, or trade with another account."""
+    """Rule 2."""
     if step.op is Op.UPDATE and step.config_mode is ConfigMode.REPLACE:
         raise CommandRejected(
             ErrorCode.UNSUPPORTED_OPERATION, "this peer cannot remove a config key by an update"

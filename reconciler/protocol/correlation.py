@@ -1,9 +1,9 @@
 """
-Names of requests, and which command a response answers. Pure.
+Request ids, and which command a response answers. Pure.
 
-In this order: MQTT 5 Correlation Data; `meta.request_id`; and for an answer that has neither, the one
-command that is in flight to the Basic peer of that root. An answer that names another request or another
-strategy is never taken: it is late, double or somebody else's.
+Rule 1: MQTT 5 Correlation Data names the command; without it `meta.request_id`; without both, a response answers the
+one command that is in flight to the Basic peer of that root.
+Rule 2: a response that names another request or another strategy is not taken: it is late, a duplicate or foreign.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Identifiers:
 
 
 class ExpectedResponse(msgspec.Struct, frozen=True, gc=False):
-    """A command that waits for its answer. `response`: the topic at or below which it is expected."""
+    """A command that awaits its response. `response`: the topic at or below which it is expected."""
 
     op: Op
     name: str
@@ -41,14 +41,14 @@ class ExpectedResponse(msgspec.Struct, frozen=True, gc=False):
 
 
 class ResponseMatcher:
-    """The commands in flight; `unmatched` counts answers that belonged to none (late, double, foreign)."""
+    """The commands in flight; `unmatched` counts responses that belonged to none (late, duplicate, foreign)."""
 
     def __init__(self) -> None:
         self._in_flight: dict[str, ExpectedResponse] = {}
         self.unmatched = 0
 
     def register(self, request_id: str, op: Op, name: str, *, basic: bool, response: str) -> None:
-        """Expect an answer to `request_id` on `response` (`Topics.response`) or below it.
+        """Expect a response to `request_id` on `response` (`Topics.response`) or below it.
 
         Raises:
             ValueError: a Basic command is in flight there already; the errors of the two could not be distinguished.
@@ -58,28 +58,27 @@ class ResponseMatcher:
         self._in_flight[request_id] = ExpectedResponse(op, name, basic, response)
 
     def forget(self, request_id: str) -> None:
-        """Expect no answer any more; one that comes late will not be matched."""
+        """Expect no response any more; a late one is not matched."""
         self._in_flight.pop(request_id, None)
 
     def match(self, reply: Reply, correlation_data: bytes | None, topic: str) -> str | None:
         """Return the request that `reply` answers, None if there is none.
 
-        A request is done with its first answer, unless that says only that it was accepted.
+        A request is done with its first response, unless that says only that it was accepted.
         """
-        request_id = self._candidate(reply, correlation_data, topic)
-        if request_id is None or not _agrees(self._in_flight[request_id], reply, topic):
+        named = (correlation_data or b"").decode(errors="replace") or (reply.meta and reply.meta.request_id)
+        request_id = named or self._basic_on(topic)
+        if (
+            not request_id
+            or request_id not in self._in_flight
+            or not _agrees(self._in_flight[request_id], reply, topic)
+        ):
             self.unmatched += 1
             return None
         only_accepted = reply.ok and reply.meta is not None and reply.meta.phase == "accepted"
         if not only_accepted:
             del self._in_flight[request_id]
         return request_id
-
-    def _candidate(self, reply: Reply, correlation_data: bytes | None, topic: str) -> str | None:
-        named = (correlation_data or b"").decode(errors="replace") or (reply.meta and reply.meta.request_id)
-        if named:
-            return named if named in self._in_flight else None
-        return self._basic_on(topic)
 
     def _basic_on(self, topic: str) -> str | None:
         for request_id, command in self._in_flight.items():
@@ -93,7 +92,7 @@ def _below(topic: str, response: str) -> bool:
 
 
 def _agrees(command: ExpectedResponse, reply: Reply, topic: str) -> bool:
-    """Whether nothing that `reply` says of itself contradicts that it answers `command`."""
+    """Rule 2: whether nothing that `reply` says of itself contradicts that it answers `command`."""
     meta = reply.meta
     unnamed = (None, "", command.name)
     return (

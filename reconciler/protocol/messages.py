@@ -189,6 +189,8 @@ def encode(message: msgspec.Struct) -> bytes:
     return wire_json(message)
 
 
+# -- reading
+
 MAX_BYTES = 1 << 20
 """Longest payload about one strategy: a strategy file may have 1 MiB, and no honest message comes near."""
 
@@ -196,7 +198,7 @@ MAX_SNAPSHOT_BYTES = 16 << 20
 """Longest status payload: a snapshot names a whole fleet, 400 bytes a strategy."""
 
 MAX_DEPTH = 40
-"""Deepest nesting: 32 levels of a config, as in a file, and what stands around it."""
+"""Deepest nesting: 32 levels of a config, as in a file, and what is around it."""
 
 _NUMBERS = Context(prec=1_000, Emax=999, Emin=-999, traps=[InvalidOperation, Inexact, Overflow])
 """Numbers are taken exactly or not at all: a float ends at 1e308, and 1e999999999 would cost gigabytes."""
@@ -263,7 +265,7 @@ def decode_command(op: Op, payload: bytes) -> CommandMessage:
     """Read a command that arrived on `op`'s topic.
 
     Raises:
-        MalformedMessage: not JSON, a key is missing or of the wrong type, or the name is not allowed.
+        MalformedMessage: not JSON, a key is missing or of the wrong type, or the name or `meta.expires_at` is not allowed.
     """
     command = decode(_command, payload)
     for field in _REQUIRED.get(op, ()):

@@ -9,7 +9,7 @@ Rule 3: what orders messages (presence, inventory) is read strictly; only our ow
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -45,53 +45,56 @@ _TYPES: dict[type, dict[str, Any]] = {
     kind: {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
     for kind in (Reply, Status, Performance, LogRecord)
 }
+"""The keys of what is read tolerantly, each with its type."""
 
 
-def _readable(body: dict[str, Any], types: dict[str, Any]) -> Iterator[str]:
-    """Name the keys of `body` that are known and of their type."""
-    for key, kind in types.items():
-        if key in body:
-            try:
-                msgspec.convert(body[key], kind)
-            except msgspec.ValidationError:
-                continue
-            yield key
+def decode_presence(payload: bytes) -> AgentPresence:
+    return decode(_presence, payload)
 
 
-def _salvage(body: Any, kind: type[T]) -> T:  # noqa: ANN401  (somebody else's JSON)
-    """Read `body` without its keys of the wrong type.
-
-    Raises:
-        MalformedMessage: one of those is required, or it is no object at all.
-    """
-    if not isinstance(body, dict):
-        raise MalformedMessage(f"expected an object, got {type(body).__name__}")
-    keys = set(_readable(body, _TYPES[kind]))
-    if any(key in body and key not in keys for key in _ORDER):
-        keys.difference_update(_ORDER)
-    try:
-        return msgspec.convert({key: body[key] for key in body if key in keys}, kind)
-    except msgspec.ValidationError as error:
-        raise MalformedMessage(str(error)) from error
+def decode_inventory(payload: bytes) -> AgentInventory:
+    return decode(_inventory, payload)
 
 
-def _decode_leniently(decoder: msgspec.json.Decoder[T], kind: type[T], payload: bytes) -> T:
+def decode_reply(payload: bytes) -> Reply:
+    return _decode_tolerantly(_reply, Reply, payload)
+
+
+def decode_performance(payload: bytes) -> Performance:
+    return _decode_tolerantly(_performance, Performance, payload)
+
+
+def decode_log(payload: bytes) -> LogRecord:
+    return _decode_tolerantly(_log, LogRecord, payload)
+
+
+def _decode_tolerantly(decoder: msgspec.json.Decoder[T], kind: type[T], payload: bytes) -> T:
     try:
         return decode(decoder, payload)
     except MalformedMessage:
         return _salvage(decode_object(payload), kind)
 
 
-def decode_reply(payload: bytes) -> Reply:
-    return _decode_leniently(_reply, Reply, payload)
+def _salvage(body: Any, kind: type[T]) -> T:  # noqa: ANN401  (somebody else's JSON)
+    """Rule 2: read `body` without its keys of the wrong type.
 
-
-def decode_performance(payload: bytes) -> Performance:
-    return _decode_leniently(_performance, Performance, payload)
-
-
-def decode_log(payload: bytes) -> LogRecord:
-    return _decode_leniently(_log, LogRecord, payload)
+    Raises:
+        MalformedMessage: one of those is required, or it is no object at all.
+    """
+    if not isinstance(body, dict):
+        raise MalformedMessage(f"expected an object, got {type(body).__name__}")
+    keys = set()
+    for key, wanted in _TYPES[kind].items():
+        with contextlib.suppress(msgspec.ValidationError):
+            if key in body:
+                msgspec.convert(body[key], wanted)
+                keys.add(key)
+    if any(key in body and key not in keys for key in _ORDER):
+        keys.difference_update(_ORDER)
+    try:
+        return msgspec.convert({key: body[key] for key in body if key in keys}, kind)
+    except msgspec.ValidationError as error:
+        raise MalformedMessage(str(error)) from error
 
 
 class StatusReport(NamedTuple):
@@ -139,11 +142,3 @@ def _single(body: dict[str, Any]) -> StatusReport:
 def _name_in(body: Any) -> str:  # noqa: ANN401  (somebody else's JSON)
     name = body.get("strategy_name") if isinstance(body, dict) else None
     return name if isinstance(name, str) else ""
-
-
-def decode_presence(payload: bytes) -> AgentPresence:
-    return decode(_presence, payload)
-
-
-def decode_inventory(payload: bytes) -> AgentInventory:
-    return decode(_inventory, payload)

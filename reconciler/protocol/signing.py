@@ -99,14 +99,14 @@ class NonceMemory:
 
 
 class Authenticity(StrEnum):
-    """What a receiver does with a command."""
+    """What an `Authenticator` finds out about a command."""
 
     GENUINE = "genuine"
     UNAUTHORIZED = "unauthorized"
     EXPIRED = "expired"
     REPLAYED = "replayed"
-    """Genuine, but taken before. A broker too delivers twice: never act on it again, and never let an
-    answer say that the first one failed."""
+    """Genuine, but taken before. Brokers also deliver twice: it is not acted on again, and no response may say that the
+    first one failed."""
 
 
 class Authenticator:

@@ -1,4 +1,4 @@
-"""RFC 3339 times as messages carry them, read and written. Nobody's clock is read here. Pure."""
+"""RFC 3339 times as messages carry them, read and written. No clock is read. Pure."""
 
 from __future__ import annotations
 

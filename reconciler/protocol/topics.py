@@ -99,7 +99,7 @@ class Topics:
     def may_reply_to(self, topic: str) -> bool:
         """Whether a reply may go to `topic`: `{root}/response` or up to three names below it.
 
-        Anything else, a wildcard above all, would let a stranger make us publish where he likes.
+        Anything else, a wildcard above all, would let a stranger choose where an agent publishes.
         """
         inside = topic.startswith(self.response)
         return inside and _REPLY_LEVELS.fullmatch(topic, len(self.response)) is not None

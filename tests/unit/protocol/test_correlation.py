@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from reconciler.model.change import Op
-from reconciler.protocol.correlation import ResponseMatcher
+from reconciler.protocol.correlation import Identifiers, ResponseMatcher
 from reconciler.protocol.messages import Reply, ReplyMeta
 from reconciler.protocol.topics import Topics
 
@@ -127,3 +127,19 @@ def test_a_basic_peer_is_free_again_after_its_answer() -> None:
     registry.register("r2", Op.STOP, "eth", basic=True, response=ROOT.response)
 
     assert registry.match(ERROR, None, ROOT.response) == "r2"
+
+
+def test_names_differ_and_come_in_the_order_of_the_alphabet() -> None:
+    ids = Identifiers("a1b2")
+
+    names = [ids.new() for _ in range(5_000)]
+
+    assert len(set(names)) == len(names)
+    assert names == sorted(names)
+    assert all(name.startswith("a1b2") for name in names)
+
+
+def test_another_prefix_gives_no_name_again() -> None:
+    one, two = Identifiers("a"), Identifiers("b")
+
+    assert not {one.new() for _ in range(100)} & {two.new() for _ in range(100)}
