@@ -1,7 +1,7 @@
 """
 Hides secrets: fields of configs that hold one, and user names and passwords in addresses. Pure.
 
-Secrets have no place in a strategy file: the agent holds them (`account`). One that stands there all the same
+Secrets have no place in a strategy file: the agent holds them (`account`). One that is there nevertheless
 is masked wherever a plan is shown, and such a plan is not saved.
 """
 

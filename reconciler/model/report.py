@@ -63,7 +63,7 @@ class Level(StrEnum):
 
 
 class EventKind(StrEnum):
-    """What an event tells; the value names it in JSON."""
+    """What an event reports; the value names it in JSON."""
 
     SYNC_STARTED = "sync_started"
     SYNC_FINISHED = "sync_finished"

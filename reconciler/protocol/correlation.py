@@ -17,7 +17,7 @@ from reconciler.protocol.messages import Reply
 
 
 class Identifiers:
-    """Unique names, in order. `prefix`: random, of this process's life; what follows it is a number.
+    """Unique names, in order. `prefix`: random, one for each process; a number follows it.
 
     A random name each would cost a system call, and, as a key of a database, touch another page each time.
     """

@@ -23,7 +23,7 @@ from reconciler.protocol.times import parse_time
 Number = int | Decimal
 Filled = Annotated[str, msgspec.Meta(min_length=1)]
 Loose = Any
-"""A display-only field of somebody else's message: any JSON value is taken, none is relied on."""
+"""A display-only field of a foreign message: any JSON value is accepted, none is relied on."""
 
 
 class CommandMeta(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):

@@ -75,7 +75,7 @@ def _decode_tolerantly(decoder: msgspec.json.Decoder[T], kind: type[T], payload:
         return _salvage(decode_object(payload), kind)
 
 
-def _salvage(body: Any, kind: type[T]) -> T:  # noqa: ANN401  (somebody else's JSON)
+def _salvage(body: Any, kind: type[T]) -> T:  # noqa: ANN401  (any JSON value)
     """Rule 2: read `body` without its keys of the wrong type.
 
     Raises:
@@ -139,6 +139,6 @@ def _single(body: dict[str, Any]) -> StatusReport:
         return StatusReport((), (_name_in(body),))
 
 
-def _name_in(body: Any) -> str:  # noqa: ANN401  (somebody else's JSON)
+def _name_in(body: Any) -> str:  # noqa: ANN401  (any JSON value)
     name = body.get("strategy_name") if isinstance(body, dict) else None
     return name if isinstance(name, str) else ""

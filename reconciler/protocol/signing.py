@@ -70,7 +70,7 @@ def verified(topic: str, payload: bytes, keys: Mapping[str, str]) -> bool:
 class NonceMemory:
     """Which signed requests were taken already; each is forgotten once it is too old to be taken anyway.
 
-    `remembered`: request ids with the end of their time, from an earlier life (`remembered` property).
+    `remembered`: request ids and when each one's command expires, from before a restart (`remembered` property).
     """
 
     def __init__(self, remembered: Iterable[tuple[str, datetime]] = ()) -> None:

@@ -11,7 +11,7 @@ from reconciler.model.state import Desired, Inventory, InventoryEntry
 
 
 class Store(Protocol):
-    """Reads are of this process's own picture; `refresh` takes in what others wrote.
+    """Reads are of this process's own picture; `refresh` reads what others wrote.
 
     Writes are durable against a kill -9 once `flush` has returned; `close` flushes.
     All calls raise StoreError when the file cannot be read or written.
@@ -29,14 +29,14 @@ class Store(Protocol):
         """Take and keep a new epoch: above the last one and `above`, not below the Unix time in milliseconds."""
 
     def refresh(self) -> bool:
-        """Take in what another process wrote; whether there was anything."""
+        """Read what another process wrote; return whether there was anything."""
 
     def flush(self) -> None:
         """Write what waits."""
 
     def keep_root(self, target: str, root: str) -> str:
-        """Note that `target`'s topics are below `root`. The root that holds: an earlier one, as long as strategies that
-        were made below it are ours.
+        """Note that `target`'s topics are below `root`. Return the root in force: an earlier one, as long as strategies
+        that were created below it are ours.
         """
 
     def inventory(self) -> Inventory:
@@ -46,7 +46,7 @@ class Store(Protocol):
         """Remember a strategy as ours, or what was confirmed of it last."""
 
     def forget(self, key: Key) -> None:
-        """Remember it no more, its steps in flight neither."""
+        """Forget a strategy and its steps in flight."""
 
     def ask_retry(self, key: Key) -> bool:
         """Note that a person wants an error retried; False if the strategy is not ours."""
@@ -55,7 +55,7 @@ class Store(Protocol):
         """The idempotency key of a step in flight, or a new one that is in flight from now on."""
 
     def settle(self, key: Key, op: Op) -> None:
-        """The step's fate is known: its idempotency key is spent."""
+        """The step's end is known: its idempotency key is spent."""
 
     def report_once(self, mark: str) -> bool:
         """Note that something was reported; False if it was reported before."""
