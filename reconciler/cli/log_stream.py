@@ -14,7 +14,7 @@ from reconciler.cli.terminal import stop_on_signals
 from reconciler.errors import ReconcilerError
 from reconciler.model.spec import Key
 from reconciler.plan.render.values import printable
-from reconciler.protocol.messages import MalformedMessage
+from reconciler.protocol.messages import LogRecord, MalformedMessage
 from reconciler.protocol.reports import decode_log
 from reconciler.settings.model import Settings
 
@@ -62,12 +62,7 @@ class _LogPrinter:
         key = Key(target, record.strategy_name)
         if self.lost is not None or (self._keys and key not in self._keys):
             return
-        if self._output == "json":
-            text = msgspec.json.encode(record).decode()
-        else:
-            colour = _COLOURS.get(record.level)
-            level = click.style(f"{record.level:<7}", fg=colour) if colour else f"{record.level:<7}"
-            text = f"{record.timestamp or '-'} {level} {key}: {printable(record.message)}"
+        text = msgspec.json.encode(record).decode() if self._output == "json" else log_line(key, record)
         try:
             say(text)
         except (BrokenPipeError, ReconcilerError) as error:
@@ -75,3 +70,11 @@ class _LogPrinter:
             self._stop.set()
         else:
             self.printed += 1
+
+
+def log_line(key: Key, record: LogRecord) -> str:
+    """One record for people; whatever the wire says, nothing of it reaches a terminal as a control sequence."""
+    level = f"{printable(record.level):<7}"
+    if (colour := _COLOURS.get(record.level)) is not None:
+        level = click.style(level, fg=colour)
+    return f"{printable(str(record.timestamp or '-'))} {level} {printable(str(key))}: {printable(record.message)}"
