@@ -4,7 +4,7 @@ Checked files of one revision → Desired.
 Rule 1: pure; the whole tree is judged at once: names, duplicates, targets.
 Rule 2: an invalid tree never means "nothing is desired": it is refused whole, or its bad files are held,
 and while it is unknown what a bad file holds, nothing counts as removed.
-Rule 3: an empty tree is refused; whoever wants no strategies says so (`allow_empty`).
+Rule 3: an empty tree is refused; no strategies have to be asked for (`allow_empty`).
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def amend(before: Desired, files: Iterable[tuple[str, Checked]], *, commit: str)
     """`before` with a few files changed, as `make_desired` would make it of the whole tree, in no time.
 
     None if it takes a look at the whole tree: names, targets or the number of strategies may be others now,
-    or there is a problem to tell.
+    or there is a problem to report.
     """
     specs = dict(before.specs)
     for path, checked in files:

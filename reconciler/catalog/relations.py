@@ -70,7 +70,10 @@ def _faults(
         pairs = _items(config.get(other)) or [trading_pair]
         assets = sorted({asset for pair in pairs for asset in str(pair).upper().split("-")})
         if str(value).upper() not in assets:
-            yield f"{value} is no asset of {', '.join(map(str, pairs))}", f"write one of {', '.join(assets)}"
+            yield (
+                f"{value} is not an asset of {', '.join(map(str, pairs))}",
+                f"write one of {', '.join(assets)}",
+            )
     if (limit := relation.get("sum_below")) is not None:
         parts = value.values() if isinstance(value, Mapping) else ()
         total = sum(part for part in parts if isinstance(part, int | Decimal))

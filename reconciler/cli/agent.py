@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @group(
-    "Be the end of the wire beside the bots.",
+    "Run the bots and carry out commands.",
     examples=[
         ("agent --broker mqtt://localhost:1883", ""),
         ("agent --name tokyo --account desk-1 --account desk-2", ""),
@@ -82,7 +82,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="JSON with other addresses of exchanges: module of Hummingbot, constant, value.",
 )
-@click.option("--any-version", is_flag=True, help="Run a Hummingbot that this agent was never tried with.")
+@click.option("--any-version", is_flag=True, help="Run a Hummingbot that this agent was never tested with.")
 @click.option(
     "--heartbeat",
     "heartbeat_s",
@@ -90,7 +90,7 @@ if TYPE_CHECKING:
     default=10.0,
     show_default=True,
     metavar="SECONDS",
-    help="Between two signs of life.",
+    help="Between two heartbeats.",
 )
 @click.option(
     "--start-delay",
@@ -99,13 +99,15 @@ if TYPE_CHECKING:
     default=0.3,
     show_default=True,
     metavar="SECONDS",
-    help="That a simulated bot takes to come up.",
+    help="That a simulated bot takes to start.",
 )
-@click.option("--fault", "faults", metavar="FAULT=VALUE", multiple=True, help="Misbehave; may be repeated.")
-@click.option("--seed", type=int, help="Of all chance, for runs that can be repeated.")
+@click.option(
+    "--fault", "faults", metavar="FAULT=VALUE", multiple=True, help="Inject a fault; may be repeated."
+)
+@click.option("--seed", type=int, help="Of all random choices, for runs that can be repeated.")
 @pass_invocation
 def agent(invocation: Invocation, /, faults: tuple[str, ...], **options: object) -> ExitCode:
-    """Be the end of the wire beside the bots: take commands from the broker and run the bots.
+    """Run the bots and carry out the commands that come over the broker.
 
     Broker, user and password come from the settings, as for every command. With broker.api_key and
     broker.api_secret set, commands that are not signed with them are refused.
@@ -149,7 +151,7 @@ def settings_of_agent(ours: Settings, faults: tuple[str, ...], **options: object
     for text in faults:
         fault, equals, value = text.partition("=")
         if not equals:
-            raise SettingsError(f"--fault {text}: this says not how much", fix="write --fault lose=0.2")
+            raise SettingsError(f"--fault {text}: this gives no amount", fix="write --fault lose=0.2")
         values[fault] = value
     return msgspec.structs.replace(settings, faults=parse_faults(values))
 
@@ -209,7 +211,7 @@ def _bots(options: dict[str, object]) -> BotOptions:
     metavar="SECONDS",
     help="For uv's work at most.",
 )
-@click.option("--force", is_flag=True, help="Make it anew even if it is there.")
+@click.option("--force", is_flag=True, help="Make it again even if it is there.")
 @output_option()
 @pass_invocation
 def install(
@@ -245,7 +247,7 @@ def install(
 @agent.command(
     "doctor",
     cls=CliCommand,
-    short_help="Say what is missing for real bots, and how to mend it.",
+    short_help="Say what is missing for real bots, and how to fix it.",
     examples=[
         ("agent doctor", ""),
         ("agent --state-dir /var/lib/reconciler-agent doctor -o json", ""),
@@ -263,12 +265,12 @@ def install(
     "--time-from",
     default="",
     metavar="URL",
-    help="Compare the clock with the Date that this address answers; without, nobody is asked.",
+    help="Compare the clock with the Date that this address answers; without it no address is asked.",
 )
 @output_option()
 @pass_invocation
 def doctor(invocation: Invocation, chosen: tuple[str, ...], time_from: str, output: str) -> ExitCode:
-    """Look at all that real bots need here, and say what is missing and how to mend it.
+    """Look at all that real bots need here, and say what is missing and how to fix it.
 
     Options of the agent stand before the word doctor: what is looked at is what an agent with these options
     would use. Nothing is changed; secrets are counted, never shown. Exit code 1 if something is missing.

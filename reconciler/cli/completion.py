@@ -10,7 +10,7 @@ from reconciler.errors import ExitCode
 
 
 @command(
-    "Print what makes a shell complete our commands.",
+    "Print the completion script of a shell.",
     examples=[
         ("completion bash >> ~/.bashrc", ""),
         ("completion fish > ~/.config/fish/completions/reconciler.fish", ""),

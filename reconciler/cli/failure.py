@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 """128 + SIGINT, as shells have it."""
 
-MOST_TOLD = 20
+MOST_SHOWN = 20
 """Of problems that do not end a command, so that its result can still be seen."""
 
 
 def explain(error: ReconcilerError) -> int:
     """Print `error` on stderr, all problems if it is about files; returns the exit code that it means."""
     if isinstance(error, InvalidFiles):
-        tell(error.problems, len(error.problems))
+        print_problems(error.problems, len(error.problems))
     click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
     if error.fix:
         click.echo(f"  fix: {error.fix}", err=True)
     return int(error.exit_code)
 
 
-def tell(problems: Sequence[Problem], most: int = MOST_TOLD) -> None:
+def print_problems(problems: Sequence[Problem], most: int = MOST_SHOWN) -> None:
     """Print the first of the problems of files on stderr, warnings marked as such, and how many there are more."""
     from reconciler.sources.yaml.document import printable
 

@@ -3,7 +3,7 @@ Findings of `validate`: the files that are checked, and their problems. cli/rend
 
 Rule 1: files that are named are judged among all files of the tree that they belong to, since two of them may be
 one strategy; only problems of the named ones are reported.
-Rule 2: names stay as the person or the tree spells them; services that show findings beside the code get paths
+Rule 2: names stay as the person or the tree spells them; services that show findings next to the code get paths
 from the repository's root.
 """
 

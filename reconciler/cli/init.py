@@ -75,7 +75,9 @@ def init(folder: Path, output: str) -> ExitCode:
         done.append(_InitFile(folder / ".gitignore", _ignore(folder / ".gitignore")))
     except OSError as error:
         what = f"cannot write {error.filename or folder}: {error.strerror}"
-        raise ReconcilerError(what, fix="free disk space, mend its rights, or name another folder") from error
+        raise ReconcilerError(
+            what, fix="free disk space, fix its permissions, or name another folder"
+        ) from error
     if output == "json":
         written = [str(path) for path, outcome in done if outcome is _FileOutcome.WRITTEN]
         kept = [

@@ -29,12 +29,12 @@ COMMANDS = {
     "apply": "Make the bots match Git, once.",
     "status": "Show each strategy: wish, live, sync, health, performance.",
     "logs": "Print what the bots log.",
-    "retry": "Let a strategy go on that stopped with an error.",
-    "run": "Keep the bots matching Git until told to stop.",
-    "agent": "Be the end of the wire beside the bots.",
+    "retry": "Try again a strategy that stopped with an error.",
+    "run": "Keep the bots matching Git until stopped.",
+    "agent": "Run the bots and carry out commands.",
     "schema": "Make, list, show and check the schemas of Hummingbot's strategies.",
     "config": "Show the settings in force and where each came from.",
-    "completion": "Print what makes a shell complete our commands.",
+    "completion": "Print the completion script of a shell.",
 }
 """Each command and its line in `reconciler --help`, in the order in which people meet them. The module has the command's
 name; a test holds the line to the command's own.
@@ -88,7 +88,7 @@ class _Commands(click.Group):
 @click.option(
     "--set", "sets", metavar="SECTION.KEY=VALUE", multiple=True, help="Set one setting; may be repeated."
 )
-@click.option("-v", "--verbose", count=True, help="Log what happens to stderr; -vv says more.")
+@click.option("-v", "--verbose", count=True, help="Log to stderr; -vv logs more.")
 @click.version_option(__version__, message="%(prog)s %(version)s")
 @click.pass_context
 def cli(ctx: click.Context, config: Path | None, sets: tuple[str, ...], verbose: int) -> None:

@@ -21,9 +21,9 @@ def source_options(command: _Command) -> _Command:
             "--worktree",
             is_flag=True,
             default=None,
-            help="Take the files as they stand, committed or not.",
+            help="Use the files as they are, committed or not.",
         ),
-        setting_option("source.ref", "--ref", metavar="REF", help="Take this branch, tag or commit."),
+        setting_option("source.ref", "--ref", metavar="REF", help="Use this branch, tag or commit."),
     ):
         command = option(command)
     return command

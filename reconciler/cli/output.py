@@ -62,7 +62,7 @@ def _print(text: str | bytes) -> None:
 
 
 def note(text: str) -> None:
-    """Say something beside the result."""
+    """Print a remark to stderr; stdout is the result."""
     click.echo(text, err=True)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @command(
-    "Let a strategy go on that stopped with an error.",
+    "Try again a strategy that stopped with an error.",
     examples=[("retry btc-maker", ""), ("retry tokyo/btc-maker", "of the target tokyo")],
 )
 @click.argument("key", metavar="NAME", type=StrategyKey())

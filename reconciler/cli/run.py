@@ -1,4 +1,4 @@
-"""`run`: keeps the bots matching Git until told to stop."""
+"""`run`: keeps the bots matching Git until stopped."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconciler.errors import ExitCode
 
 
 @command(
-    "Keep the bots matching Git until told to stop.",
+    "Keep the bots matching Git until stopped.",
     examples=[
         ("run", ""),
         ("run --worktree", "follow the files as you save them"),
@@ -24,7 +24,7 @@ from reconciler.errors import ExitCode
 @brake_options
 @pass_invocation
 def run(invocation: Invocation) -> ExitCode:
-    """Keep the bots matching Git until told to stop.
+    """Keep the bots matching Git until stopped.
 
     A pass at the start, on new commits, on changes of what is live, and every sync.interval. SIGTERM and
     Ctrl-C finish the step in flight and leave; SIGHUP reads the settings again. The log goes to stderr.

@@ -175,8 +175,8 @@ def check(invocation: Invocation, folder: Path | None, output: str) -> ExitCode:
     problems = check_folder(folder or (_own(invocation) or _ours()) / below)
     code = ExitCode.INVALID if problems else ExitCode.OK
     if output == "json":
-        told = [{"file": each.location.file, "what": each.what, "fix": each.fix} for each in problems]
-        say_json({"format": "reconciler.schema-check/1", "exit_code": int(code), "problems": told})
+        found = [{"file": each.location.file, "what": each.what, "fix": each.fix} for each in problems]
+        say_json({"format": "reconciler.schema-check/1", "exit_code": int(code), "problems": found})
         return code
     for problem in problems:
         say(str(problem))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from reconciler.app import App, open_app
-from reconciler.cli.failure import tell
+from reconciler.cli.failure import print_problems
 from reconciler.cli.render.plan import CheckedPlan, plan_text
 from reconciler.cli.snapshot import load_and_settle
 from reconciler.cli.terminal import StepCount, ask, stop_on_signals, waiting
@@ -43,7 +43,7 @@ async def plan_once(settings: Settings, wait_s: float | None, *, adopt: bool, co
     """
     async with open_app(settings, stop=asyncio.Event()) as app:
         desired = await load_and_settle(app, wait_s)
-        tell(desired.problems)
+        print_problems(desired.problems)
         plan = app.reconciler.plan(desired, app.reconciler.options(adopt=adopt))
         return CheckedPlan(plan, _refusal(plan, app, desired, command))
 
@@ -66,7 +66,7 @@ async def apply_once(settings: Settings, request: ApplyRequest) -> SyncReport:
     stop = asyncio.Event()
     async with open_app(settings, stop=stop) as app:
         desired = await load_and_settle(app, request.wait_s)
-        tell(desired.problems)
+        print_problems(desired.problems)
         run = _ApplyRun(app, desired, request)
         plan = run.plan()
         made = CheckedPlan(plan, _refusal(plan, app, desired, request.command))

@@ -67,7 +67,7 @@ def refuse_unasked(*, yes: bool) -> None:
     """
     if not yes and not is_terminal():
         raise ReconcilerError(
-            "nobody can be asked: this is no terminal",
+            "cannot ask for confirmation: this is not a terminal",
             fix="look at `reconciler plan` first; then: reconciler apply --yes",
         )
 

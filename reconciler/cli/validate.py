@@ -18,7 +18,7 @@ _UNUSED = ("broker", "notifications", "store")
 @command(
     "Check strategy files; every problem with its fix.",
     examples=[
-        ("validate", "the files as they stand"),
+        ("validate", "the files as they are"),
         ("validate strategies/btc-maker.yaml", ""),
         ("validate --ref feature -o json", ""),
         ("validate --strict -o github", "annotations of a pull request"),
@@ -26,9 +26,9 @@ _UNUSED = ("broker", "notifications", "store")
 )
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
 @click.option(
-    "--ref", metavar="REF", help="Check this branch, tag or commit instead of the files as they stand."
+    "--ref", metavar="REF", help="Check this branch, tag or commit instead of the files as they are."
 )
-@click.option("--strict", is_flag=True, help="Take warnings as errors.")
+@click.option("--strict", is_flag=True, help="Treat warnings as errors.")
 @output_option("github", "sarif", "junit")
 @pass_invocation
 def validate(

@@ -207,7 +207,7 @@ async def open_environment() -> AsyncIterator[DemoEnvironment]:
         DemoFailed: git is missing or fails.
     """
     if shutil.which("git") is None:
-        raise DemoFailed("git is not installed", fix="apt-get install git, or your system's way")
+        raise DemoFailed("git is not installed", fix="apt-get install git, or your system's package manager")
     with tempfile.TemporaryDirectory(prefix="reconciler-demo-", ignore_cleanup_errors=True) as folder:
         environment = DemoEnvironment(Path(folder))
         try:

@@ -159,7 +159,7 @@ async def _mistake(run: _DemoRun) -> None:
     file = environment.strategies[1]
     _edit(file, r"bid_spread:", "bid_spred:")
     await environment.commit("Tighter spreads")
-    run.show_command("git switch --create tighter   # and somebody mistypes bid_spread")
+    run.show_command("git switch --create tighter   # with bid_spread mistyped")
     await run.run("validate", "--ref", "tighter", wanted=ExitCode.INVALID)
     run.say("  (exit code 5: the check of the pull request fails)")
     await environment.git("switch", "--quiet", "main")
@@ -206,7 +206,7 @@ async def _broker_lost(run: _DemoRun) -> None:
 
 async def _keep_running(environment: DemoEnvironment, say: Say) -> None:
     """Print how to go on, and wait for SIGINT or SIGTERM."""
-    say(f"\nIt all still runs. In another terminal:\n  cd {environment.folder}")
+    say(f"\nEverything is still running. In another terminal:\n  cd {environment.folder}")
     say("  reconciler status\n  reconciler logs -f\n  $EDITOR strategies/*.yaml && git commit --all")
     say("Ctrl-C ends it and removes the folder.")
     loop, stop = asyncio.get_running_loop(), asyncio.Event()

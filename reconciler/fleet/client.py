@@ -105,11 +105,11 @@ class FleetClient:
         return self._transport.connected
 
     def on_change(self, listener: PictureListener) -> None:
-        """Tell `listener` of every change in the picture; it must be quick and must not raise."""
+        """Call `listener` on every change in the picture; it must be quick and must not raise."""
         self._listeners.append(listener)
 
     def on_link(self, listener: Callable[[bool, str], None]) -> None:
-        """Tell `listener` of every loss (with its reason) and return of the connection."""
+        """Call `listener` on every loss (with its reason) and return of the connection."""
         self._on_link.append(listener)
 
     def tick(self) -> None:

@@ -38,7 +38,7 @@ class Target:
 
 def subscriptions(topics: Topics, *, performance: bool, logs: bool) -> list[tuple[list[str], int]]:
     """What to subscribe to. State comes at QoS 0: at QoS 1 Mosquitto's default queue limit of 1,000
-    cuts a larger retained snapshot; the inventory's digest tells us if anything is missing all the same.
+    cuts a larger retained snapshot; the inventory's digest shows if anything is missing all the same.
 
     No two filters meet the same topic (`response/#` is `response`, too): Mosquitto would send each message twice,
     and the second of two answers of a Basic peer would be taken for the next command's.

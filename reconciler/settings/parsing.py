@@ -58,19 +58,19 @@ _AMOUNT = _Form(
 _BOUND = _Form(BOUND, "{!r} is not a number", "write a number, such as 0.5, or 0.1% where a field takes it")
 _WORD = _Form(
     re.compile(r"[A-Za-z0-9*][A-Za-z0-9._/*-]*", re.ASCII),
-    "{!r} is no name",
+    "{!r} is not a name",
     "write plain names, such as [binance, kucoin]",
 )
 
 _FORMS = {
     "source.repository": _Form(
         re.compile(r"(?:(?i:https|ssh|file)://|(?!.*://)).*", re.ASCII | re.DOTALL),
-        "the address has no scheme that we speak",
+        "the address has no supported scheme",
         "use one of https, ssh, file",
     ),
     "source.ref": _Form(
         re.compile(r"(?!-)[^ \t~^:?*\[\\]*"),
-        "{!r} is no branch, tag or commit",
+        "{!r} is not a branch, tag or commit",
         "write a name, such as main",
     ),
     "source.path": _Form(
@@ -80,27 +80,27 @@ _FORMS = {
     ),
     "broker.url": _Form(
         re.compile(r"|(?:mqtt|mqtts|embedded|memory)(?::.*)?", re.DOTALL),
-        "the address has no scheme that we know",
+        "the address has no supported scheme",
         "begin with one of mqtt:, mqtts:, embedded:, memory:",
     ),
     "root": _Form(
         re.compile(rf"|{ROOT.pattern}"),
-        "{!r} is no root of topics",
+        "{!r} is not a root of topics",
         "write up to four names, such as hummingbot or desk/eu",
     ),
     "exchange": _Form(
         re.compile(r"[a-z0-9_*]+", re.ASCII),
-        "{!r} is no exchange",
+        "{!r} is not an exchange",
         "write a connector's name, such as binance or binance*",
     ),
     "trading_pair": _Form(
         re.compile(r"\*|[A-Z0-9._*]+-[A-Z0-9._*]+", re.ASCII),
-        "{!r} is no trading pair",
+        "{!r} is not a trading pair",
         "write one such as BTC-USDT, *-USDT or *",
     ),
     "field": _Form(
         re.compile(r"config(\.[A-Za-z0-9_]+)+", re.ASCII),
-        "{!r} is no field of config",
+        "{!r} is not a field of config",
         "write config. and its name, such as config.order_amount",
     ),
     "max_leverage": _AMOUNT,
@@ -136,7 +136,7 @@ def parse(key: str, text: str, default: Any) -> Any:  # noqa: ANN401  (the type 
     if last in _POSITIVE and value <= 0:
         raise BadValue(f"{value} is not above 0", "write a number above 0")
     if last == "max_change_fraction" and not 0 <= value <= 1:
-        raise BadValue(f"{value} is no fraction", "write a number from 0 to 1; 0.3 is 30 %")
+        raise BadValue(f"{value} is not a fraction", "write a number from 0 to 1; 0.3 is 30 %")
     if last == "channels":
         for channel in value:
             if channel not in _CHANNELS:
@@ -151,10 +151,10 @@ def _value(last: str, text: str, default: Any) -> Any:  # noqa: ANN401, C901, PL
         return float(found[1]) * _SECONDS[found[2]]
     if _FORMS.get(last) is _AMOUNT:
         return Decimal(text)
-    if last in {"maker", "taker"}:  # in percent; without a unit nobody could tell 0.001 from 0.1 %
+    if last in {"maker", "taker"}:  # in percent; without a unit 0.001 and 0.1 % could be confused
         fee = BOUND.fullmatch(text)
         if fee is None or (fee[2] is None and Decimal(fee[1])):
-            raise BadValue(f"{text!r} is no fee", "write it with its unit, such as 0.1% or 10bps")
+            raise BadValue(f"{text!r} is not a fee", "write it with its unit, such as 0.1% or 10bps")
         return Decimal(fee[1]).scaleb(-2 if fee[2] == "bps" else 0)
     match default:
         case bool():  # before int, since Python's True is one

@@ -36,10 +36,10 @@ def read_file(
         mark = error.problem_mark or error.context_mark
         place = Location(str(file), mark.line + 1, mark.column + 1) if mark else Location(str(file))
         raise SettingsError(
-            f"{place}: not YAML: {error.problem}", fix="mend the syntax at this place"
+            f"{place}: not YAML: {error.problem}", fix="fix the syntax at this place"
         ) from None
     except yaml.YAMLError:
-        raise SettingsError(f"{file}: not YAML", fix="remove what is no text") from None
+        raise SettingsError(f"{file}: not YAML", fix="remove what is not text") from None
 
 
 class _Reader:
@@ -79,7 +79,7 @@ class _Reader:
             value = next(self._events)
             place, key_place = self._place(value), self._place(key)
             if name in seen:
-                self._refuse(key, value, name, "stands here a second time", "remove one of the two")
+                self._refuse(key, value, name, "appears here a second time", "remove one of the two")
             elif "." in key.value:
                 fix = f"write {key.value.partition('.')[0]}: and the rest below it"
                 self._refuse(key, value, name, "there is no such setting", fix)

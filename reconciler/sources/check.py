@@ -69,8 +69,8 @@ def _claimed_name(document: Document, catalog: Catalog) -> str | None:
     data, refused = document.data, document.refused
     if "strategy_name" in data:
         name = data["strategy_name"]
-        is_told = isinstance(name, str) and is_name(name) and not {(), ("strategy_name",)} & set(refused)
-        return name if is_told else None
+        is_known = isinstance(name, str) and is_name(name) and not {(), ("strategy_name",)} & set(refused)
+        return name if is_known else None
     may_be_hidden = () in refused or any(len(path) == 1 and path[0] not in data for path in refused)
     return None if may_be_hidden or not data.keys() <= catalog.file_fields else ""
 
@@ -148,7 +148,7 @@ class _Checker:
             near = nearest(kind, self._catalog.types)
             known = f"known: {listed(sorted(self._catalog.types))}"
             fix = f"did you mean {near}? ({known})" if near else known
-            self._problem(("strategy_type",), f"{kind!r} is no strategy type with a schema", fix)
+            self._problem(("strategy_type",), f"{kind!r} is not a strategy type with a schema", fix)
             return {}
         self._check_exchange(kind, self._data.get("exchange"))
         converted = self._converted(kind, config)
@@ -163,7 +163,7 @@ class _Checker:
             self._check_ignored(kind, self._data["ignore_drift"])
         for field in self._catalog.filled(kind, converted):
             what = f"left out; {field.default} is used"
-            fix = f"write {field.name}: {field.default}, so that everybody sees it"
+            fix = f"write {field.name}: {field.default}, so that it is visible"
             self._problem(("config", field.name), what, fix, Severity.WARNING)
             converted = {**converted, field.name: field.default}
         return converted

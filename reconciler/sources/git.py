@@ -160,7 +160,7 @@ def _read(output: IO[bytes]) -> bytes:
     poll = select.poll()
     poll.register(output, select.POLLIN)
     if not poll.poll(READ_TIMEOUT_S * 1000):
-        raise SourceError(f"git cat-file said nothing for {READ_TIMEOUT_S:g} s")
+        raise SourceError(f"git cat-file printed nothing for {READ_TIMEOUT_S:g} s")
     return os.read(output.fileno(), CHUNK_BYTES)
 
 

@@ -96,7 +96,7 @@ class GitSource:
             return
         if not Path(signers).is_file():
             raise SourceError(
-                f"source.allowed_signers: there is no file {signers}", fix="make it, or mend the path"
+                f"source.allowed_signers: there is no file {signers}", fix="make it, or correct the path"
             )
         option = f"gpg.ssh.allowedSignersFile={signers}"
         if self._opened().try_run("-c", option, "verify-commit", commit) is None:
@@ -225,7 +225,7 @@ def find_repository(folder: Path) -> tuple[Path, str]:
                 target = git.read_text(errors="replace").removeprefix("gitdir:").strip()
                 git = (git.parent / target).resolve()
             return git, "" if below == "." else below
-    raise SourceError(f"{folder} is no Git repository", fix="run git init there, or set source.repository")
+    raise SourceError(f"{folder} is not a Git repository", fix="run git init there, or set source.repository")
 
 
 def _tree_file(mode: str, blob: str) -> TreeFile:

@@ -44,7 +44,7 @@ class WorktreeSource:
             self._files = {path: self._file(path, file) for path, file in sorted(self._walk())}
         except OSError as error:
             what = f"cannot read {error.filename or self._folder}: {error.strerror}"
-            raise SourceError(what, fix="mend its rights") from error
+            raise SourceError(what, fix="fix its permissions") from error
         listing = "\n".join(f"{path}\t{file.blob}\t{file.problem}" for path, file in self._files.items())
         return Head(WORKTREE, hashlib.sha256(listing.encode(errors="replace")).hexdigest())
 

@@ -74,7 +74,7 @@ def usable(path: Path | None) -> Iterator[None]:
         is_whole = isinstance(error, sqlite3.OperationalError | OSError)  # the file is not what is wrong
         raise StoreError(
             f"{path or ':memory:'}: the store cannot be used: {error}",
-            fix="free disk space, mend the file's rights, or set store.url to another place"
+            fix="free disk space, fix the file's permissions, or set store.url to another place"
             if is_whole
             else "move the file aside; ownership is learned again from what the bots echo",
         ) from error
@@ -108,7 +108,7 @@ def transaction(database: sqlite3.Connection) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         _roll_back(database)
         raise StoreError(
-            f"the store cannot be written: {error}", fix="free disk space, or mend the file's rights"
+            f"the store cannot be written: {error}", fix="free disk space, or fix the file's permissions"
         ) from error
     except BaseException:
         _roll_back(database)

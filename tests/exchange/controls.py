@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class WrongControl(Exception):
-    """A control that says nothing sensible; the message says what, and how to mend it."""
+    """A control that says nothing sensible; the message says what, and how to fix it."""
 
 
 class _Control(msgspec.Struct, forbid_unknown_fields=True):

@@ -40,7 +40,7 @@ from reconciler.protocol.codes import ErrorCode
 from reconciler.protocol.messages import Performance
 
 _STOPPING = "its stop was not finished"
-"""The shutdown reason while a stop is under way: it tells such a bot from one that crashed."""
+"""The shutdown reason while a stop is under way: it distinguishes such a bot from one that crashed."""
 
 _log = logging.getLogger(__name__)
 

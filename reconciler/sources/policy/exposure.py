@@ -49,7 +49,7 @@ class Venues:
         self._others = _others(catalog.schema(strategy_type)["properties"])
 
     def of(self, spec: StrategySpec) -> list[Traded]:
-        """The markets of a strategy, each once; none of a type that Hummingbot tells neither exchange nor pair."""
+        """The markets of a strategy, each once; none of a type without exchange and pair."""
         own = Traded(Market(spec.exchange, spec.trading_pair), ("exchange",), ("trading_pair",))
         if not self._others and not self._listed:
             return [own] if self._has_own else []

@@ -108,7 +108,7 @@ def _never_apply(policy: PolicySettings, catalog: Catalog) -> Iterator[str]:
 
 
 def _wrong(key: str, what: str, near: str) -> str:
-    fix = f"did you mean {near}?" if near else "mend it in the settings"
+    fix = f"did you mean {near}?" if near else "correct it in the settings"
     return f"{key}: {what}\n    fix: {fix}"
 
 

@@ -95,9 +95,7 @@ class Limits:
                 limit = bound_in(text, unit)
                 spot = Spot(spec, (CONFIG, *path, *below))
                 if limit is None:
-                    what = (
-                        f"{plainly(value)} is no percentage, so that policy.limits cannot hold it to {text}"
-                    )
+                    what = f"{plainly(value)} is not a percentage, so that policy.limits cannot hold it to {text}"
                     fix = f"write a number without a unit instead of {text} in the settings"
                     found.append(Finding(spot, what, fix, severity))
                 elif (value - limit) * bound.sign > 0:
@@ -177,7 +175,7 @@ class Totals:
                 most = row.base if asset == BASE else row.quote
                 if most is None or total <= most:
                     continue
-                fix = f"take away {plainly(total - most)} {name}, here or there, or stop one (state: stopped)"
+                fix = f"remove {plainly(total - most)} {name}, here or there, or stop one (state: stopped)"
                 spots = with_others([share.spot for share in shares])
                 for (spot, others, more), (_, size) in zip(spots, shares, strict=True):
                     of_all = f" of {plainly(total)} {name} in all" if others else f" {name}"

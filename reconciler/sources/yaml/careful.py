@@ -27,7 +27,7 @@ from reconciler.sources.yaml.events import NextEvent, syntax_problem
 from reconciler.sources.yaml.scalars import NotPlain, plain
 
 _OTHER_KEY = "?"
-"""Stands in a path for a key that is no text."""
+"""Stands in a path for a key that is not text."""
 
 _NAMELESS = ("a value without a name", "write the field's name before the colon")
 
@@ -134,14 +134,14 @@ class CarefulReader:
         self._path.append(key)
         if not is_text:
             fix = "write the key as one word; put text that begins with { or [ in quotes"
-            self._refuse(event, "a key that is no text", fix)
+            self._refuse(event, "a key that is not text", fix)
             self._refused += [tuple(self._path[:-1])] if self._path[1:] else []
             self._node(event)
         elif event.style or self._is_plain_name(event):
             self._count(event)
             self._check_extras(event)
             if key in above:
-                self._refuse(event, f"key {short(key)!r} stands here a second time", "remove one of the two")
+                self._refuse(event, f"key {short(key)!r} appears here a second time", "remove one of the two")
         self._path.pop()
         return key, is_text and (bool(event.style) or key != "<<")
 
@@ -156,7 +156,7 @@ class CarefulReader:
             self._refuse(event, "merge key <<", "write the fields themselves here")
         elif not is_name:
             what, fix = (
-                (f"key {short(key)} is no text", f'put it in quotes: "{short(key)}"') if key else _NAMELESS
+                (f"key {short(key)} is not text", f'put it in quotes: "{short(key)}"') if key else _NAMELESS
             )
             self._refuse(event, what, fix)
         return is_name and key != "<<"

@@ -87,8 +87,8 @@ _CAUSES = (
     _Cause("',' or ']'", "a list that is not closed or lacks a comma", "separate items with commas and close it with ]", where_it_began=True),
     _Cause("',' or '}'", "a mapping that is not closed or lacks a comma", "separate fields with commas and close it with }", where_it_began=True),
     _Cause("node content", "a value cannot begin with {0}", "put text that begins with it in quotes"),
-    _Cause("expected <document start>", "this belongs to nothing above", "mend the indentation, or separate strategies with a line ---"),
-    _Cause("<document start>'", "this belongs to nothing above", "mend the indentation, or separate strategies with a line ---"),
+    _Cause("expected <document start>", "this belongs to nothing above", "fix the indentation, or separate strategies with a line ---"),
+    _Cause("<document start>'", "this belongs to nothing above", "fix the indentation, or separate strategies with a line ---"),
     _Cause("alphabetic or numeric", "{0} without a name", "put text that begins with & or * in quotes", where_it_began=True),
     _Cause("tag handle", "a tag", "remove it; put text that begins with ! in quotes"),
     _Cause("directive", "a directive that YAML 1.2 does not have", "remove the line that begins with %"),
@@ -108,7 +108,7 @@ def syntax_problem(error: yaml.YAMLError | UnicodeDecodeError, text: bytes, file
     said = error.problem or ""
     mark = error.problem_mark or error.context_mark
     if mark is None:
-        return Problem(Location(file), "", f"not YAML: {said}", "mend the syntax")
+        return Problem(Location(file), "", f"not YAML: {said}", "fix the syntax")
     lines = LINE_BREAK.split(text.decode(errors="replace"))
     character = _character(lines, mark)
     if "cannot start any token" in said:
@@ -116,7 +116,7 @@ def syntax_problem(error: yaml.YAMLError | UnicodeDecodeError, text: bytes, file
     elif character == _NOTHING and "node content" in said:
         cause = _TOO_SHORT
     else:
-        unknown = _Cause("", said.replace("{", "{{").replace("}", "}}"), "mend the syntax at this place")
+        unknown = _Cause("", said.replace("{", "{{").replace("}", "}}"), "fix the syntax at this place")
         cause = next((cause for cause in _CAUSES if cause.said in said), unknown)
     if cause.where_it_began and error.context_mark is not None:
         mark = error.context_mark

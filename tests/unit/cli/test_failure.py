@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.cli.failure import explain, tell
+from reconciler.cli.failure import explain, print_problems
 from reconciler.errors import ExitCode, InvalidFiles, Location, Problem, Severity
 from reconciler.notify.events import invalid_event
 
@@ -39,7 +39,7 @@ def test_a_warning_beside_errors_is_marked(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_beside_a_result_only_the_first_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    tell([WARNING] * 25)
+    print_problems([WARNING] * 25)
 
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 41

@@ -104,7 +104,7 @@ def test_units_become_hummingbots_own(written: str, number: str) -> None:
             1,
             16,
             "strategy_type",
-            "no strategy type",
+            "not a strategy type",
             "pure_market_making?",
         ),
         (HEAD, 1, 1, "config", "needs this field", "add config"),

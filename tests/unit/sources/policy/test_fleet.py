@@ -140,7 +140,7 @@ def test_too_much_together_is_told_at_each_share_with_the_numbers() -> None:
         "1.5 of 2.25 BTC in all ordered for BTC-USDT on binance: more than policy.max_total_amount = 2 allows "
         "(see b at s/b.yaml:7:17)"
     )
-    assert found[0].fix == "take away 0.25 BTC, here or there, or stop one (state: stopped)"
+    assert found[0].fix == "remove 0.25 BTC, here or there, or stop one (state: stopped)"
 
 
 def test_one_alone_may_be_too_much() -> None:
