@@ -1,9 +1,9 @@
 """Measure 4: N creates, each confirmed by answer and status, against paho's publish-only rate in the same run.
 
-Timed from the first command to the last confirmation; planning is measure 1's, and the whole pass is shown beside it.
+Timed from the first command to the last confirmation; planning is measure 1's, and the whole pass is shown next to it.
 paho publishes a file of the fleet, which is shorter than its create, right before and right after.
 
-Usage: python -m benchmarks.creates [N]      (default 10,000; unmodified Mosquitto, simulated agent beside it)
+Usage: python -m benchmarks.creates [N]      (default 10,000; unmodified Mosquitto, simulated agent next to it)
 """
 
 from __future__ import annotations

@@ -167,58 +167,58 @@ async def test_a_strategy_is_loaded_from_its_file_before_it_is_started(client, p
 
 
 async def test_news_reach_the_ear_of_their_bot_alone(client, peer) -> None:
-    ear, other = BotListener(), BotListener()
-    client.connect("mm@a", "mm", ear)
+    listener, other = BotListener(), BotListener()
+    client.connect("mm@a", "mm", listener)
     client.connect("other@a", "other", other)
 
     await peer.tell("hb", b'{"ts": 1}')
     await peer.tell("performance", b'{"mm": {}}')
     await peer.tell("log", b'{"level_name": "ERROR", "logger_name": "x", "msg": "boom", "timestamp": 1e300}')
 
-    await until(lambda: ear.logs)
-    assert (ear.alive, ear.logs, ear.reports) == (1, [("ERROR", "x", "boom")], [{"mm": {}}])
+    await until(lambda: listener.logs)
+    assert (listener.alive, listener.logs, listener.reports) == (1, [("ERROR", "x", "boom")], [{"mm": {}}])
     assert (other.alive, other.logs, other.reports) == (0, [], [])
 
 
 async def test_a_report_with_a_number_that_is_none_is_a_report(client, peer) -> None:
-    ear = BotListener()
-    client.connect("mm@a", "mm", ear)
+    listener = BotListener()
+    client.connect("mm@a", "mm", listener)
 
     await peer.tell("performance", b'{"mm": {"performance": {"volume_traded": 3, "global_pnl_quote": NaN}}}')
 
-    await until(lambda: ear.reports)
-    assert ear.reports[0]["mm"]["performance"]["volume_traded"] == 3
+    await until(lambda: listener.reports)
+    assert listener.reports[0]["mm"]["performance"]["volume_traded"] == 3
 
 
 async def test_a_farewell_is_no_sign_of_life(client, peer) -> None:
-    ear = BotListener()
-    client.connect("mm@a", "mm", ear)
+    listener = BotListener()
+    client.connect("mm@a", "mm", listener)
 
     await peer.tell("status_updates", b'{"type": "availability", "msg": "offline"}')
     await peer.tell("status_updates", b'{"type": "availability", "msg": "online"}')
 
-    await until(lambda: ear.alive)
-    assert ear.alive == 1
+    await until(lambda: listener.alive)
+    assert listener.alive == 1
 
 
 async def test_who_was_left_is_heard_no_more(client, peer) -> None:
-    ear, later = BotListener(), BotListener()
-    client.connect("mm@a", "mm", ear).close()
+    listener, later = BotListener(), BotListener()
+    client.connect("mm@a", "mm", listener).close()
     await peer.tell("hb", b"{}")
     client.connect("mm@a", "mm", later)
     await peer.tell("hb", b"{}")
 
     await until(lambda: later.alive)
-    assert ear.alive == 0
+    assert listener.alive == 0
 
 
 @pytest.mark.parametrize("payload", [b"", b"NaN", b"[1]", b'"x"', b"\xff"])
 async def test_news_that_are_none_are_passed_over(client, peer, payload: bytes) -> None:
-    ear = BotListener()
-    client.connect("mm@a", "mm", ear)
+    listener = BotListener()
+    client.connect("mm@a", "mm", listener)
 
     await peer.tell("log", payload)
     await peer.tell("hb", b"{}")
 
-    await until(lambda: ear.alive)
-    assert ear.logs == []
+    await until(lambda: listener.alive)
+    assert listener.logs == []

@@ -88,7 +88,7 @@ def test_a_change_makes_another_head(place: Place, change: dict[str, str | bytes
     assert after != before
 
 
-def test_the_changes_since_a_tree_make_the_new_one_of_it_or_are_not_told(place: Place) -> None:
+def test_the_changes_since_a_tree_make_the_new_one_of_it_or_are_not_reported(place: Place) -> None:
     old = place.source.refresh()
     tree = dict(place.source.tree(old))
     place.change({"strategies/a.yaml": None, "strategies/b.yaml": "b", "strategies/c/c.yaml": "c"})

@@ -232,7 +232,7 @@ class Passes(Stage):
 
     @rule()
     def make_two_passes_at_once(self) -> None:
-        """A service, and a person's `reconciler apply` beside it."""
+        """A service, and a person's `reconciler apply` at the same time."""
         self.do(self._two_passes())
 
     async def _two_passes(self) -> None:

@@ -74,7 +74,7 @@ class Ledger:
             self._due[name, effect] -= 1
 
     def begins(self, name: str) -> None:
-        """A runner is told to start a bot."""
+        """A runner is asked to start a bot."""
         if name in self.up:
             self.wrong.append(f"a start of {name}, which is up, after {self.effects[-8:]}")
 

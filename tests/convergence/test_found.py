@@ -1,4 +1,4 @@
-"""Histories that the machine found, or that it must never find, told one by one."""
+"""Histories that the machine found, or that it must never find, one by one."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_lost_word_of_a_deletion_leaves_nothing_behind(tell: Tell) -> None:
     assert history.world.host.strategies["a"].state is Lifecycle.RUNNING
 
 
-def test_what_is_told_anew_moves_no_bot(tell: Tell) -> None:
+def test_what_is_published_again_moves_no_bot(tell: Tell) -> None:
     history = tell()
     before = list(history.world.ledger.effects)
     drop_all(history, STATES)

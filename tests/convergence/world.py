@@ -34,7 +34,7 @@ THEIR_CONFIG: Config = {"bid_spread": 1, "ask_spread": 1, "order_amount": 1, "or
 
 
 class Git:
-    """What the files say. `held`: those that cannot be read now; `unsure`: one cannot even be told whose it is."""
+    """What the files say. `held`: those that cannot be read now; `unsure`: of one it is not even known whose it is."""
 
     def __init__(self) -> None:
         self.specs: dict[Key, StrategySpec] = {}
@@ -137,7 +137,7 @@ class World:
     # Machines and lines.
 
     async def replace_the_machine(self) -> None:
-        """Nobody makes theirs anew, and from then on its name is nobody's."""
+        """Nobody makes theirs again, and from then on its name is nobody's."""
         await self.host.lose_state()
         self.git.specs.pop(key_of(FOREIGN), None)
         self.foreign_lives = False
@@ -168,7 +168,7 @@ class World:
         self.controller = self.new_controller()
 
     async def ghost_wakes(self, *, at_once: bool) -> None:
-        """The old one makes a pass, `at_once`: beside one of the new one's.
+        """The old one makes a pass, `at_once`: during one of the new one's.
 
         Alone, and once bots have heard of the new one, it must be without effect.
         """

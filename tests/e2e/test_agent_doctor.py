@@ -104,7 +104,7 @@ def test_secrets_are_counted_and_never_shown(tmp_path: Path) -> None:
 # The interpreter.
 
 
-async def test_an_interpreter_without_hummingbot_is_told_apart_from_none(tmp_path: Path) -> None:
+async def test_an_interpreter_without_hummingbot_is_distinguished_from_none(tmp_path: Path) -> None:
     bare = subject(tmp_path, options=BotOptions(python=Path(sys.executable)))
 
     findings = {
@@ -157,7 +157,7 @@ def test_packages_changed_by_hand_are_seen(tmp_path: Path, installed: Callable[.
 # The wire.
 
 
-async def test_a_broker_that_lets_the_agent_work_is_good_and_hears_nothing_that_stays(
+async def test_a_broker_that_lets_the_agent_work_is_good_and_receives_nothing_that_stays(
     tmp_path: Path, broker_settings: BrokerSettings, transport_to: Callable[..., Any]
 ) -> None:
     finding = await found("broker", subject(tmp_path, broker_settings))
@@ -171,7 +171,7 @@ async def test_a_broker_that_lets_the_agent_work_is_good_and_hears_nothing_that_
     assert [message.topic for message in await recorder.received()] == ["end"]
 
 
-async def test_a_wrong_password_is_told_without_it(
+async def test_a_wrong_password_is_reported_without_it(
     tmp_path: Path, mosquitto_factory: Callable[..., Mosquitto]
 ) -> None:
     (tmp_path / "passwords").touch(0o600)
@@ -188,7 +188,7 @@ async def test_a_wrong_password_is_told_without_it(
     assert SECRET not in str(finding)
 
 
-async def test_a_broker_that_lets_no_answers_through_is_told(
+async def test_a_broker_that_lets_no_answers_through_is_reported(
     tmp_path: Path, mosquitto_factory: Callable[..., Mosquitto]
 ) -> None:
     (tmp_path / "acl").write_text("topic read hummingbot/strategy/+\ntopic readwrite hummingbot/agent/+\n")
@@ -217,7 +217,7 @@ async def test_a_broker_that_says_nothing_has_an_end(tmp_path: Path) -> None:
     assert findings["broker"].verdict is CheckVerdict.MISSING
 
 
-async def test_nobody_at_the_brokers_address_is_told(tmp_path: Path) -> None:
+async def test_nobody_at_the_brokers_address_is_reported(tmp_path: Path) -> None:
     for name in ("port", "broker"):
         assert (await found(name, subject(tmp_path))).verdict is CheckVerdict.MISSING
 

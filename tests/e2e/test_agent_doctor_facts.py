@@ -95,7 +95,7 @@ async def test_the_controllers_folder_is_missed_when_a_strategy_needs_it(tmp_pat
     assert "plain" not in nowhere.seen
 
 
-async def test_a_state_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+async def test_a_state_that_cannot_be_read_is_reported(tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "agent.db").write_text("no database")
 
@@ -150,7 +150,7 @@ async def test_the_clock_is_compared_with_the_one_that_was_named(
     assert "127.0.0.1" in finding.seen
 
 
-async def test_a_clock_elsewhere_that_does_not_answer_is_told(tmp_path: Path) -> None:
+async def test_a_clock_elsewhere_that_does_not_answer_is_reported(tmp_path: Path) -> None:
     with clock_elsewhere(None) as url:
         silent = await found("clock", subject(tmp_path, time_from=url))
     gone = await found("clock", subject(tmp_path, time_from=f"http://127.0.0.1:{free_port()}/"))
@@ -180,5 +180,5 @@ async def test_without_a_clock_elsewhere_nobody_is_asked(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("check", ["disk", "memory"])
-async def test_what_the_machine_has_is_told_in_numbers(tmp_path: Path, check: str) -> None:
+async def test_what_the_machine_has_is_reported_in_numbers(tmp_path: Path, check: str) -> None:
     assert " GB" in (await found(check, subject(tmp_path))).seen

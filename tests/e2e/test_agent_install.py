@@ -103,7 +103,7 @@ def test_at_a_terminal_it_shows_what_it_does(shop: Shop) -> None:
     assert "20260922 installed" in screen
 
 
-def test_another_version_does_not_take_the_place_of_one_unless_told_to(shop: Shop) -> None:
+def test_another_version_does_not_take_the_place_of_one_unless_asked_to(shop: Shop) -> None:
     shop.wheels.add()
     shop.wheels.add("20270101")
     into = ("--into", str(shop.folder / "into"))

@@ -71,7 +71,7 @@ def test_a_failure_leaves_what_was_there_before(shop: Shop) -> None:
     assert shop.run().returncode == 0
 
 
-def test_a_full_disk_is_told_with_both_numbers_before_anything_is_made(shop: Shop) -> None:
+def test_a_full_disk_is_reported_with_both_numbers_before_anything_is_made(shop: Shop) -> None:
     order = InstallRequest(into=shop.place, python=sys.executable, limit_s=LIMIT_S, needed_bytes=10**18)
 
     with pytest.raises(InstallError, match=r"GB are free, and 1000000000\.0 GB are needed") as caught:

@@ -174,7 +174,7 @@ async def test_a_restart_field_is_updated_while_stopped(make) -> None:
     assert host.ops("mm")[2:] == ["stop", "update", "start"]
 
 
-async def test_a_removed_key_means_that_the_strategy_is_made_anew(make) -> None:
+async def test_a_removed_key_means_that_the_strategy_is_made_again(make) -> None:
     team, host = make()
     team.commit(config=CONFIG | {"order_levels": "2"})
     await team.sync()

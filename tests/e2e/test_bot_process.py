@@ -75,14 +75,14 @@ def test_what_cannot_be_started_says_so(tmp_path: Path) -> None:
         spawn([str(tmp_path / "nowhere")], {}, secret=b"", output=tmp_path / "output.log")
 
 
-async def test_its_exit_code_is_told(start) -> None:
+async def test_its_exit_code_is_reported(start) -> None:
     process = start("raise SystemExit(3)")
 
     assert await process.wait(PATIENCE_S)
     assert (process.alive, process.exit_code) == (False, 3)
 
 
-async def test_the_signal_that_ended_it_is_told(start) -> None:
+async def test_the_signal_that_ended_it_is_reported(start) -> None:
     process = start(SLEEP)
     process.send(signal.SIGKILL)
 

@@ -50,7 +50,7 @@ def read_until(demo: subprocess.Popen[str], last: str) -> str:
     raise AssertionError(f"the demo ended without {last!r}:\n{text}")
 
 
-def test_the_demo_tells_all_six_scenes_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_the_demo_shows_all_six_scenes_and_leaves_nothing_behind(tmp_path: Path) -> None:
     demo = start_demo(tmp_path)
     text, _ = demo.communicate(timeout=100)
 
@@ -80,7 +80,7 @@ def test_a_demo_that_is_stopped_half_way_takes_its_processes_along(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_keep_leaves_it_running_until_told_and_says_how_to_go_on(tmp_path: Path) -> None:
+def test_keep_leaves_it_running_until_stopped_and_says_how_to_go_on(tmp_path: Path) -> None:
     demo = start_demo(tmp_path, "--keep")
     text = read_until(demo, "Ctrl-C ends it")
     found = re.search(r"cd (\S+)", text)

@@ -177,7 +177,7 @@ async def test_nobody_may_say_what_is_anothers_to_say(
         ("agent", "hummingbot/notifications/telegram"),
     ],
 )
-async def test_nobody_hears_what_is_not_for_him(
+async def test_no_user_receives_what_is_not_for_it(
     broker: Mosquitto, transport_to: To, user: str, deaf_to: str
 ) -> None:
     speaker = next(name for name, topic in _speakers() if topic == deaf_to)

@@ -1,4 +1,4 @@
-"""Containers run: the agent's ends its bots in good order, with real processes of a made-up agent; health is told apart."""
+"""Containers run: the agent's ends its bots in good order, with real processes of a made-up agent; health is reported separately."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ while True:
 
 
 class Container:
-    """The entry point with an agent that ends with `code`, by itself or when it is told to."""
+    """The entry point with an agent that ends with `code`, by itself or when it is asked to."""
 
     def __init__(self, state: Path, code: int, how: str) -> None:
         self.state = state
@@ -105,7 +105,7 @@ def kill_leftover(pid: int, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_told_to_stop_it_ends_the_agent_and_then_every_bot(
+def test_asked_to_stop_it_ends_the_agent_and_then_every_bot(
     tmp_path: Path, start: type[Container], number: signal.Signals
 ) -> None:
     container = start(tmp_path, 0, "stays")

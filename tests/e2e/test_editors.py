@@ -73,7 +73,7 @@ async def test_the_file_that_init_writes_has_no_finding(server: LanguageServer, 
     assert await server.diagnostics(sample) == []
 
 
-async def test_a_wrong_value_a_wrong_name_and_a_missing_field_are_found_and_gone_once_mended(
+async def test_a_wrong_value_a_wrong_name_and_a_missing_field_are_found_and_gone_once_repaired(
     server: LanguageServer, sample: Path, text: str
 ) -> None:
     bad = (

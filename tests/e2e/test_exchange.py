@@ -56,7 +56,7 @@ async def test_pairs_come_with_their_filters(client: Client) -> None:
     assert {"ETHUSDT", "SOLUSDT", "ETHBTC"} < filters.keys()
 
 
-async def test_tickers_tell_of_one_pair_or_of_all(client: Client) -> None:
+async def test_tickers_report_one_pair_or_of_all(client: Client) -> None:
     _, one = await client.ask("/api/v3/ticker/bookTicker", symbol="ETHUSDT")
     _, every = await client.ask("/api/v3/ticker/24hr")
 
@@ -69,38 +69,38 @@ async def test_subscribers_hear_of_prices_and_trades_without_a_gap(
     exchange: Exchange, client: Client
 ) -> None:
     _, book = await client.ask("/api/v3/depth", symbol="BTCUSDT")
-    async with client.socket("/ws") as ear:
-        await ear.ask({"method": "SUBSCRIBE", "params": ["btcusdt@depth@100ms", "btcusdt@trade"], "id": 1})
+    async with client.socket("/ws") as reader:
+        await reader.ask({"method": "SUBSCRIBE", "params": ["btcusdt@depth@100ms", "btcusdt@trade"], "id": 1})
 
         await client.control("price", pair="BTC-USDT", mid="60100")
         await client.place("BUY", "0.01", None)
 
-        change = await ear.hear(lambda message: message.get("e") == "depthUpdate")
-        trade = await ear.hear(lambda message: message.get("e") == "trade")
+        change = await reader.wait_for(lambda message: message.get("e") == "depthUpdate")
+        trade = await reader.wait_for(lambda message: message.get("e") == "trade")
     assert change["U"] == book["lastUpdateId"] + 1
     assert ["59994.00000000", "0.00000000"] in change["b"]
     assert change["b"][-1][0] < "60100"
     assert (trade["s"], trade["q"], trade["m"]) == ("BTCUSDT", "0.01000000", False)
 
 
-async def test_who_unsubscribed_hears_no_more(client: Client) -> None:
-    async with client.socket("/ws") as ear:
-        await ear.ask({"method": "SUBSCRIBE", "params": ["btcusdt@depth", "ethusdt@depth"], "id": 1})
-        await ear.ask({"method": "UNSUBSCRIBE", "params": ["btcusdt@depth"], "id": 2})
+async def test_who_unsubscribed_receives_no_more(client: Client) -> None:
+    async with client.socket("/ws") as reader:
+        await reader.ask({"method": "SUBSCRIBE", "params": ["btcusdt@depth", "ethusdt@depth"], "id": 1})
+        await reader.ask({"method": "UNSUBSCRIBE", "params": ["btcusdt@depth"], "id": 2})
         await client.control("price", pair="BTC-USDT", mid="60100")
         await client.control("price", pair="ETH-USDT", mid="2100")
 
-        assert (await ear.hear(lambda _: True))["s"] == "ETHUSDT"
+        assert (await reader.wait_for(lambda _: True))["s"] == "ETHUSDT"
 
 
 async def test_strangers_trade_when_nobody_else_does() -> None:
     async with (
         Exchange(ExchangeSettings(trade_every_s=0.05)) as exchange,
         customer(exchange.addresses) as client,
-        client.socket("/ws") as ear,
+        client.socket("/ws") as reader,
     ):
-        await ear.ask({"method": "SUBSCRIBE", "params": ["ethusdt@trade"], "id": 1})
-        trades = [await ear.hear(lambda message: "t" in message) for _ in range(8)]
+        await reader.ask({"method": "SUBSCRIBE", "params": ["ethusdt@trade"], "id": 1})
+        trades = [await reader.wait_for(lambda message: "t" in message) for _ in range(8)]
 
     assert {trade["m"] for trade in trades} == {True, False}
     reach = {abs(float(trade["p"]) - 2_000): float(trade["q"]) for trade in trades}
@@ -185,22 +185,22 @@ async def test_a_crossing_order_takes_the_books_price(client: Client) -> None:
 
 async def test_prices_walk_along_a_path(client: Client) -> None:
     await client.place("SELL", "0.01", "61000", newClientOrderId="mine")
-    async with client.socket("/ws") as ear:
-        await ear.ask({"method": "SUBSCRIBE", "params": ["btcusdt@depth"], "id": 1})
+    async with client.socket("/ws") as reader:
+        await reader.ask({"method": "SUBSCRIBE", "params": ["btcusdt@depth"], "id": 1})
         await client.control("path", pair="BTC-USDT", prices=["60500", "61500", "60000"], every_s=0.01)
         for _ in range(3):
-            await ear.hear(lambda message: message.get("e") == "depthUpdate")
+            await reader.wait_for(lambda message: message.get("e") == "depthUpdate")
 
     assert (await client.order("mine"))[1]["status"] == "FILLED"
     assert (await client.look("state"))["prices"]["BTC-USDT"]["mid"] == "60000"
 
 
 async def test_a_repeated_path_is_left_when_a_price_is_set(client: Client) -> None:
-    async with client.socket("/ws") as ear:
-        await ear.ask({"method": "SUBSCRIBE", "params": ["btcusdt@depth"], "id": 1})
+    async with client.socket("/ws") as reader:
+        await reader.ask({"method": "SUBSCRIBE", "params": ["btcusdt@depth"], "id": 1})
         await client.control("path", pair="BTC-USDT", prices=["60500", "61500"], every_s=0.01, repeat=True)
         for _ in range(5):
-            await ear.hear(lambda message: message.get("e") == "depthUpdate")
+            await reader.wait_for(lambda message: message.get("e") == "depthUpdate")
     await client.control("price", pair="BTC-USDT", mid="60000")
     await asyncio.sleep(0.1)
 
@@ -211,11 +211,14 @@ async def test_a_repeated_path_is_left_when_a_price_is_set(client: Client) -> No
 
 
 async def test_owners_hear_of_their_orders_and_balances(client: Client) -> None:
-    async with client.user_stream() as ear:
+    async with client.user_stream() as reader:
         await client.place("BUY", "0.01", "59000", newClientOrderId="mine")
-        placed, reserved = await ear.event("executionReport"), await ear.event("outboundAccountPosition")
+        placed, reserved = (
+            await reader.event("executionReport"),
+            await reader.event("outboundAccountPosition"),
+        )
         await client.control("fill", client_id="mine")
-        filled, paid = await ear.event("executionReport"), await ear.event("outboundAccountPosition")
+        filled, paid = await reader.event("executionReport"), await reader.event("outboundAccountPosition")
 
     assert (placed["x"], placed["X"], placed["c"]) == ("NEW", "NEW", "mine")
     assert {"a": "USDT", "f": "9999410.00000000", "l": "590.00000000"} in reserved["B"]
@@ -231,21 +234,21 @@ async def test_owners_hear_of_their_orders_and_balances(client: Client) -> None:
 
 async def test_a_cancel_names_the_order_where_binance_does(client: Client) -> None:
     await client.place("BUY", "0.01", "59000", newClientOrderId="mine")
-    async with client.user_stream() as ear:
+    async with client.user_stream() as reader:
         await client.cancel("mine")
-        report = await ear.event("executionReport")
+        report = await reader.event("executionReport")
 
     assert (report["x"], report["X"], report["C"]) == ("CANCELED", "CANCELED", "mine")
     assert report["c"] != "mine"
 
 
-async def test_nobody_hears_of_anothers_orders(client: Client) -> None:
+async def test_nobody_sees_anothers_orders(client: Client) -> None:
     await client.control("account", name="other", api_key="key-2", api_secret="two", balances={"USDT": "900"})
     other = client.as_other("key-2", "two")
-    async with other.user_stream() as ear:
+    async with other.user_stream() as reader:
         await client.place("BUY", "0.01", "59000", newClientOrderId="not-mine")
         await other.place("BUY", "0.01", "59000", newClientOrderId="mine")
-        report = await ear.event("executionReport")
+        report = await reader.event("executionReport")
 
     assert report["c"] == "mine"
     assert (await other.balances())["USDT"] == ("310.00000000", "590.00000000")
@@ -253,11 +256,11 @@ async def test_nobody_hears_of_anothers_orders(client: Client) -> None:
 
 
 async def test_the_stream_is_only_for_who_signs(client: Client) -> None:
-    async with client.socket("/ws-api/v3") as ear:
-        unknown = await ear.ask(client.subscription(apiKey="nobody"))
-        unsigned = await ear.ask(client.subscription(signature="0" * 64))
-        strange = await ear.ask({"id": "2", "method": "order.place"})
-        alive = await ear.ask({"id": "3", "method": "ping"})
+    async with client.socket("/ws-api/v3") as reader:
+        unknown = await reader.ask(client.subscription(apiKey="nobody"))
+        unsigned = await reader.ask(client.subscription(signature="0" * 64))
+        strange = await reader.ask({"id": "2", "method": "order.place"})
+        alive = await reader.ask({"id": "3", "method": "ping"})
 
     assert (unknown["status"], unknown["error"]["code"]) == (401, -2015)
     assert (unsigned["status"], unsigned["error"]["code"]) == (400, -1022)

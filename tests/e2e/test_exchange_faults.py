@@ -101,7 +101,7 @@ async def test_a_client_order_id_that_comes_twice_is_counted_and_refused_while_o
 # What tests can have go wrong.
 
 
-async def test_requests_are_refused_as_often_as_told(client: Client) -> None:
+async def test_requests_are_refused_as_often_as_asked(client: Client) -> None:
     await client.control("refuse", operation="place", code=-1008, message="Overloaded.", status=503, times=2)
 
     answers = [await client.place("BUY", "0.01", "59000") for _ in range(3)]
@@ -129,9 +129,9 @@ async def test_an_order_may_be_taken_though_the_answer_says_otherwise(client: Cl
 
 async def test_the_user_stream_can_be_refused(client: Client) -> None:
     await client.control("refuse", operation="subscribe", code=-1003, message="Too many.", status=429)
-    async with client.socket("/ws-api/v3") as ear:
-        refused = await ear.ask(client.subscription())
-        taken = await ear.ask(client.subscription())
+    async with client.socket("/ws-api/v3") as reader:
+        refused = await reader.ask(client.subscription())
+        taken = await reader.ask(client.subscription())
 
     assert (refused["status"], refused["error"]["code"]) == (429, -1003)
     assert taken["status"] == 200
@@ -139,9 +139,9 @@ async def test_the_user_stream_can_be_refused(client: Client) -> None:
 
 async def test_a_delayed_answer_comes_after_the_deed(client: Client) -> None:
     await client.control("delay", operation="place", seconds=PATIENCE_S, times=1)
-    async with client.user_stream() as ear:
+    async with client.user_stream() as reader:
         late = asyncio.create_task(client.place("BUY", "0.01", "59000", newClientOrderId="mine"))
-        await ear.event("executionReport")
+        await reader.event("executionReport")
 
     assert not late.done()
     late.cancel()
@@ -163,9 +163,9 @@ async def test_all_websockets_can_be_broken(client: Client) -> None:
 
 async def test_down_means_no_answer_and_up_means_that_orders_are_still_there(client: Client) -> None:
     await client.place("BUY", "0.01", "59000", newClientOrderId="mine")
-    async with client.user_stream() as ear:
+    async with client.user_stream() as reader:
         await client.control("down")
-        await ear.end()
+        await reader.end()
     with pytest.raises(aiohttp.ClientError):
         await client.order("mine")
     with pytest.raises(aiohttp.ClientError):

@@ -144,14 +144,14 @@ async def test_a_hedging_account_has_long_and_short_positions(client: Client) ->
     assert stuck["code"] == -4068
 
 
-async def test_who_brings_a_listen_key_hears_of_orders_and_positions(client: Client) -> None:
+async def test_who_brings_a_listen_key_receives_orders_and_positions(client: Client) -> None:
     _, answer = await client.signed("POST", "/fapi/v1/listenKey")
-    async with client.socket(f"/private/ws?listenKey={answer['listenKey']}") as ear:
+    async with client.socket(f"/private/ws?listenKey={answer['listenKey']}") as reader:
         order = await place(client, "BUY", "1", "59000")
-        placed = await ear.hear(lambda message: message["e"] == "ORDER_TRADE_UPDATE")
+        placed = await reader.wait_for(lambda message: message["e"] == "ORDER_TRADE_UPDATE")
         await client.control("fill", client_id=order["clientOrderId"])
-        filled = await ear.hear(lambda message: message["e"] == "ORDER_TRADE_UPDATE")
-        account = await ear.hear(lambda message: message["e"] == "ACCOUNT_UPDATE")
+        filled = await reader.wait_for(lambda message: message["e"] == "ORDER_TRADE_UPDATE")
+        account = await reader.wait_for(lambda message: message["e"] == "ACCOUNT_UPDATE")
 
     assert (placed["o"]["x"], placed["o"]["t"]) == ("NEW", 0)
     assert (filled["o"]["X"], filled["o"]["l"], filled["o"]["N"]) == ("FILLED", "1.00000000", "USDT")
@@ -161,22 +161,22 @@ async def test_who_brings_a_listen_key_hears_of_orders_and_positions(client: Cli
 
 async def test_market_streams_are_wrapped_and_chained(client: Client) -> None:
     streams = ["btcusdt@depth", "btcusdt@aggTrade", "btcusdt@markPrice"]
-    async with client.socket("/public/stream") as ear:
-        await ear.ask({"method": "SUBSCRIBE", "params": streams, "id": 1})
+    async with client.socket("/public/stream") as reader:
+        await reader.ask({"method": "SUBSCRIBE", "params": streams, "id": 1})
         await client.control("price", pair="BTC-USDT", mid="60100")
-        first = await ear.hear(lambda message: message["stream"] == "btcusdt@depth")
-        mark = await ear.hear(lambda message: message["stream"] == "btcusdt@markPrice")
+        first = await reader.wait_for(lambda message: message["stream"] == "btcusdt@depth")
+        mark = await reader.wait_for(lambda message: message["stream"] == "btcusdt@markPrice")
         await client.control("price", pair="BTC-USDT", mid="60200")
-        second = await ear.hear(lambda message: message["stream"] == "btcusdt@depth")
+        second = await reader.wait_for(lambda message: message["stream"] == "btcusdt@depth")
         await place(client, "BUY", "1", None)
-        trade = await ear.hear(lambda message: message["stream"] == "btcusdt@aggTrade")
+        trade = await reader.wait_for(lambda message: message["stream"] == "btcusdt@aggTrade")
 
     assert second["data"]["pu"] == first["data"]["u"]
     assert mark["data"]["p"] == "60100.00000000"
     assert trade["data"]["q"] == "1.00000000"
 
 
-async def test_funding_is_told(client: Client) -> None:
+async def test_funding_is_reported(client: Client) -> None:
     _, funding = await client.ask("/fapi/v1/premiumIndex", symbol="BTCUSDT")
     _, income = await client.signed("GET", "/fapi/v1/income", symbol="BTCUSDT", incomeType="FUNDING_FEE")
 

@@ -57,9 +57,9 @@ async def test_every_control_is_a_method(process: ExchangeProcess) -> None:
         part = process.fill("guest-sells", "0.2")
         process.path("BTC-USDT", ["51000", "48000"], every_s=0.01)
         process.until(lambda: process.state()["prices"]["BTC-USDT"]["mid"] == "48000", "the path is walked")
-        async with guest.user_stream() as ear:
+        async with guest.user_stream() as reader:
             broken = process.disconnect()
-            await ear.end()
+            await reader.end()
 
     assert refused[0] == 503
     assert (part["status"], part["filled"]) == ("PARTIALLY_FILLED", "0.2")

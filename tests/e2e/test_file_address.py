@@ -77,7 +77,7 @@ def test_what_is_pushed_is_there_at_the_next_look(fleet) -> None:
     assert fleet.amounts() == ["2.5", "1.1", "1.2"]
 
 
-def test_a_push_wakes_up_whoever_waits_for_one(fleet) -> None:
+def test_a_push_wakes_up_those_who_wait_for_one(fleet) -> None:
     assert watched_folders(SourceSettings(repository=fleet.address)) == [fleet.bare / "refs"]
 
 

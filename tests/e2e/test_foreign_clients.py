@@ -1,4 +1,4 @@
-"""Clients of the kind people already have hear our agent, and can command it: paho-mqtt 1.6 and npm's mqtt."""
+"""Clients of the kind people already have receive what our agent sends, and can command it: paho-mqtt 1.6 and npm's mqtt."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.node_clients import node_folder
 
 SCRIPTS = Path(__file__).parent / "foreign"
 CACHE = Path(__file__).parent.parent / "node" / "node_modules" / ".paho-1.6"
-"""Beside the Node packages: installed once, ignored by Git."""
+"""Next to the Node packages: installed once, ignored by Git."""
 
 pytestmark = pytest.mark.timeout(360)
 
@@ -76,7 +76,7 @@ def wait_for_agent(mosquitto: Mosquitto) -> None:
 
 
 @pytest.mark.parametrize("client", [paho_1_6, npm_mqtt])
-def test_an_old_client_creates_and_starts_a_strategy_and_hears_how_it_goes(
+def test_an_old_client_creates_and_starts_a_strategy_and_sees_how_it_goes(
     client: Client, mosquitto: Mosquitto, agent: None
 ) -> None:
     wait_for_agent(mosquitto)

@@ -56,14 +56,14 @@ def test_changes_have_the_paths_of_the_tree_wherever_its_folder_is(tmp_path, fol
     assert changed == {shown: fleet.source.tree(fleet.source.refresh())[shown]}
 
 
-def test_what_lies_beside_the_folder_is_not_told(tmp_path) -> None:
+def test_what_lies_next_to_the_folder_is_not_reported(tmp_path) -> None:
     fleet = Fleet(tmp_path)
     fleet.repository.commit({"strategies2/x.yaml": "x", "strategies.yaml": "x", "x/strategies/x.yaml": "x"})
 
     assert fleet.changed() == {}
 
 
-def test_a_file_that_went_away_is_told_while_others_are_left(tmp_path) -> None:
+def test_a_file_that_went_away_is_reported_while_others_are_left(tmp_path) -> None:
     fleet = Fleet(tmp_path)
     fleet.commit({"a.yaml": None})
 
@@ -99,7 +99,7 @@ def test_all_files_of_a_whole_repository_may_go(tmp_path) -> None:
     assert fleet.changed() == dict.fromkeys(BOTH)
 
 
-def test_from_a_revision_that_is_no_more_nothing_can_be_told(tmp_path) -> None:
+def test_from_a_revision_that_is_no_more_nothing_is_known(tmp_path) -> None:
     fleet = Fleet(tmp_path)
     gone = Head("f" * 40, f"{'f' * 40}:strategies")
 

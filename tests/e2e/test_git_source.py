@@ -207,7 +207,7 @@ def test_changed_names_what_was_added_changed_and_removed(repository, tmp_path) 
     }
 
 
-def test_what_differs_from_a_tree_that_is_gone_only_the_whole_tree_can_tell(repository, tmp_path) -> None:
+def test_what_differs_from_a_tree_that_is_gone_only_the_whole_tree_can_show(repository, tmp_path) -> None:
     looking = source(repository, tmp_path)
 
     assert looking.changed(Head("0" * 40, f"{0:040}:strategies"), looking.refresh()) is None

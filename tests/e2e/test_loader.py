@@ -100,7 +100,7 @@ def test_added_and_removed_files_are_noticed(fleet) -> None:
     assert "strategies/eu/x.yaml" in paths
 
 
-def test_a_commit_beside_the_strategies_is_a_new_revision_of_the_same_files(fleet) -> None:
+def test_a_commit_next_to_the_strategies_is_a_new_revision_of_the_same_files(fleet) -> None:
     before = fleet.load()
     commit = fleet.repository.commit({"README.md": "r"})
     after = fleet.load()

@@ -1,6 +1,6 @@
-"""Our verdicts on tens of thousands of values beside the real Hummingbot's; and the examples, loaded by it.
+"""Our verdicts on tens of thousands of values next to the real Hummingbot's; and the examples, loaded by it.
 
-`python -m tests.oracle` writes the lists of differences in docs/differences anew; look at what changed before you
+`python -m tests.oracle` writes the lists of differences in docs/differences again; look at what changed before you
 commit them.
 """
 

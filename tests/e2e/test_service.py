@@ -1,4 +1,4 @@
-"""`reconciler run` as a process of its own, beside a broker, an agent and a repository: it follows, heals, leaves."""
+"""`reconciler run` as a process of its own, with a broker, an agent and a repository: it follows, heals, leaves."""
 
 from __future__ import annotations
 

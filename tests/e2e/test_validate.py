@@ -38,7 +38,7 @@ def test_without_paths_the_whole_tree_is_checked(project: Project) -> None:
     assert files_of(found) == {"strategies/bad.yaml"}
 
 
-def test_only_what_is_wrong_with_the_named_files_is_told(project: Project) -> None:
+def test_only_what_is_wrong_with_the_named_files_is_reported(project: Project) -> None:
     good = project.json("validate", "strategies/good.yaml")
     both = project.json("validate", "strategies/good.yaml", "strategies/bad.yaml")
 

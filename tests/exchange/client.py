@@ -95,18 +95,18 @@ class Client:
             return await response.json()
 
     @asynccontextmanager
-    async def socket(self, path: str) -> AsyncIterator[Ear]:
+    async def socket(self, path: str) -> AsyncIterator[SocketReader]:
         """A WebSocket at `path`."""
         async with self._session.ws_connect(self._sockets + path) as socket:
-            yield Ear(socket)
+            yield SocketReader(socket)
 
     @asynccontextmanager
-    async def user_stream(self) -> AsyncIterator[Ear]:
+    async def user_stream(self) -> AsyncIterator[SocketReader]:
         """The user stream of the WebSocket API, subscribed."""
-        async with self.socket("/ws-api/v3") as ear:
-            answer = await ear.ask(self.subscription())
+        async with self.socket("/ws-api/v3") as reader:
+            answer = await reader.ask(self.subscription())
             assert answer["status"] == 200, answer
-            yield ear
+            yield reader
 
     def subscription(self, **otherwise: Any) -> dict[str, Any]:
         """The signed request for the user stream; `otherwise` changes its parameters after signing."""
@@ -130,18 +130,18 @@ async def customer(addresses: dict[str, Any]) -> AsyncIterator[Client]:
         yield Client(session, addresses)
 
 
-class Ear:
-    """What comes over a WebSocket."""
+class SocketReader:
+    """Reads the messages of a WebSocket."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
 
     async def ask(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Say something and wait for the next message."""
+        """Send a message and wait for the next one."""
         await self._socket.send_json(message)
-        return await self.hear(lambda _: True)
+        return await self.wait_for(lambda _: True)
 
-    async def hear(self, is_meant: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    async def wait_for(self, is_meant: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """Wait for a message; others are passed over."""
         async with asyncio.timeout(PATIENCE_S):
             while True:
@@ -151,7 +151,7 @@ class Ear:
 
     async def event(self, name: str) -> dict[str, Any]:
         """Wait for an event of the user stream of spot."""
-        message = await self.hear(lambda message: message.get("event", {}).get("e") == name)
+        message = await self.wait_for(lambda message: message.get("event", {}).get("e") == name)
         event: dict[str, Any] = message["event"]
         return event
 

@@ -61,7 +61,7 @@ class PerpetualMarketStream(MarketStream):
 
 
 class PerpetualUserStream:
-    """Orders, wallets and positions for whoever brings a listen key; who brings none that is known hears nothing."""
+    """Orders, wallets and positions for a client with a listen key; one without a known key receives nothing."""
 
     def __init__(
         self, venue: Venue, settlement: PerpetualSettlement, listen_keys: dict[str, Account]

@@ -1,4 +1,4 @@
-"""The exchange as a process of its own, for tests that start other processes beside it, and its controls by name."""
+"""The exchange as a process of its own, for tests that start other processes next to it, and its controls by name."""
 
 from __future__ import annotations
 

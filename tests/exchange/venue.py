@@ -65,7 +65,7 @@ class Venue:
         markets.listen(self._on_change, lambda _: None)
 
     def listen(self, listener: Callable[[Report], None]) -> None:
-        """Have `listener` told of everything that happens to an order, in order."""
+        """Call `listener` with everything that happens to an order, in order."""
         self._listeners.append(listener)
 
     def place(self, account: Account, wanted: Wanted) -> Order:

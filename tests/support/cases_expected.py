@@ -1,7 +1,7 @@
 """
-What each file of tests/cases is read as: the text beside it.
+What each file of tests/cases is read as: the text next to it.
 
-`python -m tests.support.cases_expected` writes all of them anew; look at the difference before you commit it.
+`python -m tests.support.cases_expected` writes all of them again; look at the difference before you commit it.
 """
 
 from __future__ import annotations

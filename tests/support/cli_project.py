@@ -91,7 +91,7 @@ class Project:
 
     @contextlib.contextmanager
     def beside(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-        """Run `reconciler …` beside the block; ended with SIGTERM, which must be a clean end."""
+        """Run `reconciler …` during the block; ended with SIGTERM, which must be a clean end."""
         child = subprocess.Popen(
             [*COMMAND, *arguments],
             cwd=self.folder,

@@ -78,7 +78,7 @@ class LanguageServer:
         self.tell("textDocument/didChange", {"textDocument": document, "contentChanges": [{"text": text}]})
 
     async def hover(self, file: Path, line: int, column: int) -> str:
-        """What the editor shows beside the pointer."""
+        """What the editor shows next to the pointer."""
         found = await self.ask("textDocument/hover", _place(file, line, column))
         return str(found["contents"]["value"]) if found else ""
 

@@ -1,4 +1,4 @@
-"""A pure model of a peer that does exactly what it is told, and refuses what a real one refuses."""
+"""A pure model of a peer that does exactly what commands say, and refuses what a real one refuses."""
 
 from __future__ import annotations
 

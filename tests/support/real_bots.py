@@ -47,7 +47,7 @@ class RealBots:
         )
 
     def agent(self) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
-        """The agent beside the block; its bots outlive it, as they should: `end_bots` ends them."""
+        """The agent during the block; its bots outlive it, as they should: `end_bots` ends them."""
         return self.project.beside(
             *("agent", "--runner", "hummingbot", "--root", self.project.root, "--heartbeat", "1"),
             *("--state-dir", str(self.state), "--hummingbot-python", str(python())),
@@ -79,7 +79,7 @@ class RealBots:
 
     @contextlib.contextmanager
     def applying(self) -> Iterator[None]:
-        """`reconciler apply` beside the block; how it ends is no matter, the next one mends it."""
+        """`reconciler apply` during the block; how it ends is no matter, the next one repairs it."""
         child = subprocess.Popen(
             [*COMMAND, "apply", "--yes"],
             cwd=self.project.folder,

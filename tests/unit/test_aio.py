@@ -1,4 +1,4 @@
-"""Work beside a block ends with it and hides none of its errors."""
+"""Work during a block ends with it and hides none of its errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pauses double up to a limit, vary, and begin anew after something that lasted."""
+"""Pauses double up to a limit, vary, and begin again after something that lasted."""
 
 from __future__ import annotations
 

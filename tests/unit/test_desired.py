@@ -45,11 +45,11 @@ def test_two_nameless_documents_in_one_file_are_refused() -> None:
     assert "two documents would be called btc" in problem.what
 
 
-def test_one_nameless_document_may_stand_beside_named_ones() -> None:
+def test_one_nameless_document_may_stand_next_to_named_ones() -> None:
     assert names(desired({"s/btc.yaml": f"{BODY}---\nstrategy_name: eth\n{BODY}"})) == ["btc", "eth"]
 
 
-def test_the_same_name_twice_is_told_at_both_places() -> None:
+def test_the_same_name_twice_is_reported_at_both_places() -> None:
     problems = refused({"s/a.yaml": f"strategy_name: x\n{BODY}", "s/x.yaml": BODY})
 
     assert [(str(problem.location), problem.what) for problem in problems] == [
@@ -148,7 +148,7 @@ def test_a_bad_file_is_skipped_as_a_whole() -> None:
     ],
     ids=["name mistyped", "name not allowed", "no YAML", "two without a name", "moved out of sight"],
 )
-def test_while_a_file_cannot_tell_its_strategies_nothing_counts_as_removed(text: str) -> None:
+def test_while_a_file_does_not_name_its_strategies_nothing_counts_as_removed(text: str) -> None:
     path = "desk.yaml" if text else "my desk.yaml"
 
     result = desired({"y.yaml": BODY, path: text or BODY}, on_invalid="skip")
@@ -158,7 +158,7 @@ def test_while_a_file_cannot_tell_its_strategies_nothing_counts_as_removed(text:
 
 
 @pytest.mark.parametrize("line", ["state: x\n", "wave: x\n", "target: moon\n"])
-def test_a_bad_file_that_tells_its_strategy_holds_up_no_other(line: str) -> None:
+def test_a_bad_file_that_names_its_strategy_holds_up_no_other(line: str) -> None:
     assert not desired({"y.yaml": BODY, "x.yaml": BODY + line}, on_invalid="skip").unsure
 
 

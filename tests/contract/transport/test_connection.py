@@ -34,7 +34,7 @@ async def test_a_will_is_published_when_a_client_vanishes(site: Site, meet: Meet
 
 async def test_no_will_is_published_when_a_client_disconnects(meet: Meet, root: str) -> None:
     publisher, recorder = await meet("sender", f"{root}/+")
-    # Subscribed, so that amqtt has begun to watch it: from one that leaves before, amqtt publishes the will.
+    # Subscribed, so that amqtt has started to watch it: from one that leaves before, amqtt publishes the will.
     leaving, _ = await meet("leaving", f"{root}/leaving", will=Will(f"{root}/will", b"gone"))
 
     await leaving.close()

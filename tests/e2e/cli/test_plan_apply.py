@@ -135,7 +135,7 @@ def test_the_command_that_a_brake_names_asks_for_the_same_again_without_secrets(
     assert (done.returncode, "4 confirmed" in done.stdout) == (0, True)
 
 
-def test_apply_tells_what_became_of_each_strategy_when_one_fails(project: Project) -> None:
+def test_apply_reports_what_became_of_each_strategy_when_one_fails(project: Project) -> None:
     greedy = project.write("greedy")
     greedy.write_text(greedy.read_text() + "  order_levels: 2\n")
     project.commit()

@@ -1,4 +1,4 @@
-"""Status, logs and the service beside a real agent."""
+"""Status, logs and the service next to a real agent."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_logs_follows_what_the_bots_say(project: Project) -> None:
 # -- the service
 
 
-def test_the_service_follows_commits_and_leaves_when_told(project: Project) -> None:
+def test_the_service_follows_commits_and_leaves_when_stopped(project: Project) -> None:
     with project.agent(), project.beside("run") as service:
         project.until(0, "plan")
         project.write("btc-maker", spread="0.2%")

@@ -1,4 +1,4 @@
-"""What people have today: paho-mqtt 1.6. Prints what it hears; creates and starts NAME."""
+"""What people have today: paho-mqtt 1.6. Prints what it receives; creates and starts NAME."""
 
 import json
 import sys

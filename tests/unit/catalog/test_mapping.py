@@ -89,7 +89,7 @@ def test_a_list_of_pairs_that_begins_with_another_one_is_refused() -> None:
         mapped("liquidity_mining", pair="ETH-USDT", markets="SOL-USDT,ETH-USDT")
 
 
-def test_what_stands_beside_an_exchange_below_one_field_is_kept() -> None:
+def test_what_stands_next_to_an_exchange_below_one_field_is_kept() -> None:
     data = mapped(
         "arbitrage_controller", exchange_pair_2={"connector_name": "okx", "trading_pair": "A-B"}
     ).data

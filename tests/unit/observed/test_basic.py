@@ -177,7 +177,7 @@ def test_an_unheard_of_strategy_is_presumed_absent_only_after_the_window() -> No
     assert late.presence("mm") is Presence.UNKNOWN
 
 
-def test_a_new_connection_starts_the_window_and_the_picture_anew() -> None:
+def test_a_new_connection_starts_the_window_and_the_picture_again() -> None:
     peer = Peer()
     peer.snapshot("mm")
     peer.now += WINDOW_S
@@ -214,7 +214,7 @@ def test_success_of_a_basic_peer_is_evidence() -> None:
     assert state.believed("mm") is None
 
 
-def test_success_tells_the_state_also_of_a_strategy_not_heard_of_before() -> None:
+def test_success_shows_the_state_also_of_a_strategy_not_heard_of_before() -> None:
     peer = Peer()
 
     peer.state.confirmed("mm", Step(Op.START), peer.now)
@@ -224,7 +224,7 @@ def test_success_tells_the_state_also_of_a_strategy_not_heard_of_before() -> Non
     assert not nothing
 
 
-def test_an_update_of_a_config_that_was_never_told_does_not_make_one_up() -> None:
+def test_an_update_of_a_config_that_was_never_reported_does_not_make_one_up() -> None:
     peer = Peer()
     peer.basic("mm")
 

@@ -57,7 +57,7 @@ def test_an_agent_that_misses_three_heartbeats_is_offline_without_a_will() -> No
     assert peer.seen("mm") is Presence.UNKNOWN
 
 
-def test_ageing_noticed_while_observing_is_told_with_the_next_message() -> None:
+def test_ageing_noticed_while_observing_is_reported_with_the_next_message() -> None:
     peer = agent_with("mm")
     peer.now += 31
 
@@ -184,7 +184,7 @@ def test_clearing_what_was_never_there_is_no_news() -> None:
     assert not peer.send(TOPICS.status, b"")
 
 
-def test_an_agent_lost_with_the_broker_and_back_is_told_once_each() -> None:
+def test_an_agent_lost_with_the_broker_and_back_is_reported_once_each() -> None:
     peer = agent_with("mm")
     peer.state.on_connection(connected=False, now=peer.now)
     peer.state.on_connection(connected=True, now=peer.now)

@@ -90,7 +90,7 @@ def test_removing_a_key_keeps_ignored_drift() -> None:
 # Peers that say little.
 
 
-def test_a_hash_alone_tells_equal_from_drifted() -> None:
+def test_a_hash_alone_distinguishes_equal_from_drifted() -> None:
     silent: dict[str, Any] = {"config": None}
 
     assert plan_one(spec(), live(spec(), **silent), spec()) is None
@@ -99,7 +99,7 @@ def test_a_hash_alone_tells_equal_from_drifted() -> None:
     assert (found.reason, found.steps[1].config_mode) == (Reason.DRIFTED, ConfigMode.REPLACE)
 
 
-def test_a_hash_alone_tells_what_git_changed() -> None:
+def test_a_hash_alone_shows_what_git_changed() -> None:
     wanted = with_config(bid_spread=1)
 
     (step,) = change(wanted, live(spec(), config=None), spec()).steps

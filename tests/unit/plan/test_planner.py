@@ -305,7 +305,7 @@ def test_unchanged_strategies_are_counted() -> None:
     assert (plan.unchanged, plan.targets[0].live) == (1, 2)
 
 
-def test_the_digest_tells_whether_a_touched_strategy_moved() -> None:
+def test_the_digest_shows_whether_a_touched_strategy_moved() -> None:
     wanted = [spec("a", config={**CONFIG, "bid_spread": 1})]
     digest = plan_for(wanted, seen(live(spec("a")))).live_digest
 

@@ -1,4 +1,4 @@
-"""What holds for all plans, over random fleets and a peer that does exactly what it is told."""
+"""What holds for all plans, over random fleets and a peer that does exactly what commands say."""
 
 from __future__ import annotations
 

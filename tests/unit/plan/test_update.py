@@ -138,7 +138,7 @@ def test_a_removed_restart_only_key_restarts() -> None:
     assert ops(change(spec(), live(before), before)) == "stop update start"
 
 
-def test_a_basic_peer_loses_a_key_only_by_being_created_anew() -> None:
+def test_a_basic_peer_loses_a_key_only_by_being_created_again() -> None:
     before = with_config(extra=1)
 
     found = change(spec(), live(before, basic=True), before, view=BASIC)

@@ -34,7 +34,7 @@ def test_a_response_comes_out_byte_for_byte_as_it_went_in(responses: list[bytes]
     assert unpack_responses(pack_responses(responses)) == responses
 
 
-def test_an_operation_that_there_is_not_is_left_to_whoever_reads_the_command() -> None:
+def test_an_operation_that_there_is_not_is_left_to_the_reader_of_the_command() -> None:
     assert unpack_commands(b'{"commands":[{"op":"explode","command":{}}]}') == [("explode", b"{}")]
 
 

@@ -46,7 +46,7 @@ def test_a_basic_peer_gets_the_given_payload_key_for_key(op: Op) -> None:
 
 
 @pytest.mark.parametrize("op", list(Op))
-def test_an_agent_gets_the_same_payload_and_meta_beside_it(op: Op) -> None:
+def test_an_agent_gets_the_same_payload_and_meta_next_to_it(op: Op) -> None:
     _, command = build(step(op), "my_strategy", CommandMeta(v=1, request_id="r", owner="ctl"))
 
     body = json.loads(encode(command))

@@ -69,7 +69,7 @@ def test_new_results_are_added_without_writing_the_old_ones_again(file: Path) ->
     assert ResultCache(file, "1").read() == {**RESULTS, "new": checked(9)}
 
 
-def test_a_file_that_is_mostly_waste_is_written_anew(file: Path) -> None:
+def test_a_file_that_is_mostly_waste_is_written_again(file: Path) -> None:
     cache = ResultCache(file, "1")
     few = {"a": checked(1)}
     cache.write(few, few)

@@ -15,7 +15,7 @@ GOOD, BAD = case_files("good"), case_files("bad")
 
 
 @pytest.mark.parametrize("case", [*GOOD, *BAD], ids=lambda case: f"{case.parent.name}-{case.stem}")
-def test_a_case_is_read_as_the_text_beside_it_says(case: Path) -> None:
+def test_a_case_is_read_as_the_text_next_to_it_says(case: Path) -> None:
     expected = expected_file(case).read_text(encoding="utf-8")
 
     assert outcome(case) == expected, "if this is meant: python -m tests.support.cases_expected"

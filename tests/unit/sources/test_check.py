@@ -178,7 +178,7 @@ def test_units_become_hummingbots_own(written: str, number: str) -> None:
         ),
     ],
 )
-def test_a_mistake_is_told_with_place_and_fix(text, line, column, path, what, fix) -> None:  # noqa: PLR0913, PLR0917  (a row of the table)
+def test_a_mistake_is_reported_with_place_and_fix(text, line, column, path, what, fix) -> None:  # noqa: PLR0913, PLR0917  (a row of the table)
     (problem,) = problems(text)
 
     assert (problem.location.line, problem.location.column, problem.path) == (line, column, path)
@@ -264,7 +264,7 @@ def test_what_the_reader_refuses_does_not_hide_what_else_is_wrong() -> None:
     assert [problem.path for problem in found] == ["state", "wave", "config.bid_spread"]
 
 
-def test_a_mistake_is_told_once_though_reader_and_schema_find_it() -> None:
+def test_a_mistake_is_reported_once_though_reader_and_schema_find_it() -> None:
     (problem,) = problems(config(bid_spread="*spread"))
 
     assert problem.what == "alias *spread"

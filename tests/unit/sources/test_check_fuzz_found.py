@@ -70,7 +70,7 @@ def test_a_value_that_is_missing_at_the_end_of_a_file_has_its_place_within_the_f
     assert ("config", (4, 9)) in {(each.path, (each.location.line, each.location.column)) for each in found}
 
 
-def test_an_escaped_name_can_still_be_told_from_others() -> None:
+def test_an_escaped_name_can_still_be_distinguished_from_others() -> None:
     assert r"a\nb" in {each.path for each in problems('"a\\nb": 1\n')}
     assert "größe" in {each.path for each in problems("größe: 1\n")}
 

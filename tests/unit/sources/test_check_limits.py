@@ -126,7 +126,7 @@ def nodes_and_depth(data: Any) -> tuple[int, int]:
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.long] if name in LONGEST else []) for name in WORST]
 )
-def test_what_is_told_and_what_it_takes_has_an_end(name: str) -> None:
+def test_what_is_reported_and_what_it_takes_has_an_end(name: str) -> None:
     assert MAX_BYTES // 4 < len(WORST[name]) <= MAX_BYTES
 
     checked, memory = measured(WORST[name])
@@ -154,7 +154,7 @@ def test_more_than_a_mebibyte_is_not_even_parsed() -> None:
     assert memory < MAX_BYTES
 
 
-def test_of_very_many_problems_the_first_are_told_and_how_many_more_there_are() -> None:
+def test_of_very_many_problems_the_first_are_reported_and_how_many_more_there_are() -> None:
     checked, _ = measured(b"a:\n---\n" * 1000)
 
     assert len(checked.problems) == MAX_PROBLEMS

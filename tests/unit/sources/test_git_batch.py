@@ -29,7 +29,7 @@ def test_a_large_blob_is_passed_by(chunk: int) -> None:
     assert parsed(stream([b"a", b"x" * 101, b"b"]), chunk) == [b"a", None, b"b"]
 
 
-def test_ids_stand_beside_their_contents() -> None:
+def test_ids_stand_next_to_their_contents() -> None:
     content = iter([stream([b"a"])])
 
     assert list(parse_batch(lambda: next(content, b""), 100)) == [(f"{0:040x}", b"a")]

@@ -159,7 +159,7 @@ def test_every_check_is_judged_in_the_table() -> None:
     assert {check.judge for check in CHECKS.values()} == {judge for judge, *_ in TABLE}
 
 
-def test_an_interpreter_that_somebody_named_is_not_made_anew() -> None:
+def test_an_interpreter_that_somebody_named_is_not_made_again() -> None:
     fix = verdicts.interpreter(but(ENVIRONMENT, chosen=True, error="broken"))[2]
 
     assert "--force" not in fix

@@ -120,7 +120,7 @@ def test_while_our_own_line_is_broken_nothing_is_concluded(previous_state: Lifec
     assert found == HealthVerdict(previous_state)
 
 
-def test_a_bot_that_holds_too_much_memory_is_restarted_and_told_both_numbers() -> None:
+def test_a_bot_that_holds_too_much_memory_is_restarted_with_both_numbers_reported() -> None:
     found = verdict(status=BotStatus.RUNNING, memory_bytes=3 << 30)
 
     assert found == HealthVerdict(

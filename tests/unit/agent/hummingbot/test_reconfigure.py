@@ -63,6 +63,6 @@ def test_what_a_bot_does_not_run_with_is_named_with_both_values() -> None:
     ]
 
 
-def test_controllers_are_told_from_other_strategies() -> None:
+def test_controllers_are_distinguished_from_other_strategies() -> None:
     assert not is_controller(load_catalog(), strategy())
     assert is_controller(load_catalog(), strategy(strategy_type="pmm_simple"))

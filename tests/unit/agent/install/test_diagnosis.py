@@ -73,7 +73,7 @@ def test_a_failure_is_named_with_its_fix(said: str, what: str, fix: str) -> None
     assert "\n" not in found.what
 
 
-def test_what_nobody_knows_is_told_in_its_own_last_words() -> None:
+def test_what_nobody_knows_is_reported_in_its_own_last_words() -> None:
     found = diagnose(["Using Python", "error: The moon is full", "", "hint: wait"])
 
     assert found.what == "The moon is full"

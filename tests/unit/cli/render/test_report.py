@@ -47,7 +47,7 @@ def test_the_exit_code_is_the_gravest_thing_that_happened(made: SyncReport, code
     assert report_document(made)["exit_code"] == code
 
 
-def test_a_failure_is_told_with_the_bots_own_words() -> None:
+def test_a_failure_is_reported_with_the_bots_own_words() -> None:
     made = report(CONFIRMED, result(Outcome.FAILED, "eth", code="INVALID_CONFIG", message="spread \x1b[31m"))
 
     text = click.unstyle(report_text(made).splitlines()[1])

@@ -133,7 +133,7 @@ def test_every_kind_is_named_once_and_the_last_one_takes_all() -> None:
     assert kind_of("nobody has ever said this") is OTHER
 
 
-def test_every_problem_of_the_cases_is_of_a_kind_that_can_be_told() -> None:
+def test_every_problem_of_the_cases_is_of_a_known_kind() -> None:
     cases = [*case_files("bad"), *case_files("good")]
     told = {each.what for case in cases for each in check(case.read_bytes(), "f", load_catalog()).problems}
 

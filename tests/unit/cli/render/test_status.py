@@ -84,7 +84,7 @@ def test_a_live_strategy_with_a_condition_is_degraded_and_one_with_an_error_says
 
 
 @pytest.mark.parametrize("observed_at", [None, "yesterday", "2026-11-23T05:00:40Z"])
-def test_an_age_that_cannot_be_told_is_none_and_never_below_zero(observed_at: str | None) -> None:
+def test_an_age_that_cannot_be_known_is_none_and_never_below_zero(observed_at: str | None) -> None:
     age_s = row_of(live(spec(), observed_at=observed_at)).age_s
 
     assert age_s in {None, 0.0}
@@ -123,5 +123,5 @@ def test_the_table_lines_up_and_shows_no_control_characters() -> None:
 @pytest.mark.parametrize(
     ("age_s", "text"), [(0.0, "0 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (200_000, "2 d")]
 )
-def test_ages_are_told_in_the_unit_that_fits(age_s: float, text: str) -> None:
+def test_ages_are_reported_in_the_unit_that_fits(age_s: float, text: str) -> None:
     assert age_text(age_s) == text

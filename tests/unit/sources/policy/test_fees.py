@@ -33,7 +33,7 @@ def controller(kind: str, **config: Any) -> str:
     return strategy(kind, "binance", **config)
 
 
-def test_spreads_below_two_maker_fees_are_told_with_both_numbers_and_what_is_lost() -> None:
+def test_spreads_below_two_maker_fees_are_reported_with_both_numbers_and_what_is_lost() -> None:
     (problem,) = problems({"a": maker(bid_spread="0.1%", ask_spread="5bps")}, fees=TENTH)
 
     assert (str(problem.location), problem.path) == ("s/a.yaml:5:15", "config.bid_spread")
@@ -58,7 +58,7 @@ def test_a_loss_is_a_warning_whatever_the_policy_s_severity() -> None:
         (0.19, 0.01, "a round trip earns nothing"),
     ],
 )
-def test_what_does_not_exceed_the_fees_is_told(bid: float, ask: float, result: str) -> None:
+def test_what_does_not_exceed_the_fees_is_reported(bid: float, ask: float, result: str) -> None:
     (what,) = losses(maker(bid_spread=bid, ask_spread=ask))
 
     assert what.endswith(result)
@@ -117,7 +117,7 @@ def test_lists_of_fractions_count_with_their_smallest() -> None:
     assert what.startswith("buy_spreads + sell_spreads = 0.12 %, but two maker fees")
 
 
-def test_a_take_profit_order_below_its_fees_is_told() -> None:
+def test_a_take_profit_order_below_its_fees_is_reported() -> None:
     (what,) = losses(controller("bollinger_v1", take_profit="0.1%"))
 
     assert what.startswith("closing there earns 0.1 %, but two maker fees on binance")
@@ -175,5 +175,5 @@ def test_a_hedged_trade_pays_the_maker_here_and_the_taker_there() -> None:
     ],
     ids=["multiples of volatility", "no spread of its own"],
 )
-def test_what_cannot_be_told_from_the_file_is_not_told(text: str) -> None:
+def test_what_does_not_follow_from_the_file_is_not_reported(text: str) -> None:
     assert not losses(text)

@@ -94,7 +94,7 @@ def test_under_skip_a_named_strategy_is_left_alone_by_its_name() -> None:
     assert {key.name for key in desired(judged, "skip").held} == {"one", "two"}
 
 
-def test_a_warning_lets_the_revision_pass_and_is_told() -> None:
+def test_a_warning_lets_the_revision_pass_and_is_reported() -> None:
     narrow = maker(bid_spread="0.01%", ask_spread="0.01%")
     judged = Fleet({"a": narrow}).judged(fees={"default": FeeRow(maker=Decimal("0.1"))})
 

@@ -30,7 +30,7 @@ def totals(*texts: str, rows: tuple[TotalRow, ...] = (limit(base="2"),)) -> list
 # -- one strategy for each account and market
 
 
-def test_two_strategies_on_one_market_are_told_at_both_places() -> None:
+def test_two_strategies_on_one_market_are_reported_at_both_places() -> None:
     found = problems({"a": maker(), "b": maker(), "c": maker("ETH-USDT")}, **ONE)
 
     assert [str(problem.location) for problem in found] == ["s/a.yaml:3:15", "s/b.yaml:3:15"]
@@ -64,7 +64,7 @@ def test_who_may_have_orders_counts(head: str, counts: bool) -> None:
     assert bool(shared(maker(), maker(head=head))) is counts
 
 
-def test_the_second_side_of_a_strategy_counts_and_is_told_where_it_stands() -> None:
+def test_the_second_side_of_a_strategy_counts_and_is_reported_where_it_stands() -> None:
     assert shared(cross(taker="kucoin"), maker(exchange="kucoin")) == [
         "s/a.yaml:6:30 config.taker_market_trading_pair",
         "s/b.yaml:3:15 trading_pair",
@@ -96,13 +96,13 @@ def test_an_exchange_that_only_lends_its_candles_is_not_traded() -> None:
     assert not shared(borrowing, maker())
 
 
-def test_a_strategy_that_is_told_no_exchange_trades_nowhere() -> None:
+def test_a_strategy_that_names_no_exchange_trades_nowhere() -> None:
     watching = strategy("examples.candles_data_controller", "binance", "BTC-USDT")
 
     assert not shared(watching, maker())
 
 
-def test_a_crowd_is_told_with_a_few_of_the_others() -> None:
+def test_a_crowd_is_reported_with_a_few_of_the_others() -> None:
     found = problems({f"m{number}": maker() for number in range(9)}, **ONE)
 
     assert len(found) == 9
@@ -127,7 +127,7 @@ def test_exclusive_markets_has_a_severity_of_its_own() -> None:
 # -- totals
 
 
-def test_too_much_together_is_told_at_each_share_with_the_numbers() -> None:
+def test_too_much_together_is_reported_at_each_share_with_the_numbers() -> None:
     found = problems(
         {"a": maker(order_amount="1.5"), "b": maker(order_amount="0.75")}, max_total_amount=(limit(base="2"),)
     )

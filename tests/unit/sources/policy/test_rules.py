@@ -31,7 +31,7 @@ def perpetual(exchange: str = "binance_perpetual", **config: Any) -> str:
 # -- leverage
 
 
-def test_too_much_leverage_is_told_at_its_value_with_both_numbers() -> None:
+def test_too_much_leverage_is_reported_at_its_value_with_both_numbers() -> None:
     (problem,) = problems({"a": perpetual(leverage=20)}, max_leverage=Decimal(5))
 
     assert (str(problem.location), problem.path) == ("s/a.yaml:9:13", "config.leverage")
@@ -79,7 +79,7 @@ def test_only_connectors_with_leverage_have_perpetual_in_their_name() -> None:
 # -- what is allowed
 
 
-def test_an_exchange_that_is_not_allowed_is_told_at_its_value() -> None:
+def test_an_exchange_that_is_not_allowed_is_reported_at_its_value() -> None:
     (problem,) = problems({"a": maker(exchange="kraken")}, allowed_exchanges=("binance", "kucoin"))
 
     assert str(problem) == (
@@ -112,7 +112,7 @@ def test_a_star_stands_for_any_letters(pattern: str, fine: bool) -> None:
     assert (not problems({"a": maker()}, allowed_exchanges=(pattern,))) is fine
 
 
-def test_a_strategy_type_that_is_not_allowed_is_told_at_its_value() -> None:
+def test_a_strategy_type_that_is_not_allowed_is_reported_at_its_value() -> None:
     (problem,) = problems({"a": maker()}, allowed_strategy_types=("pmm_*",))
 
     assert (str(problem.location), problem.path) == ("s/a.yaml:1:16", "strategy_type")
@@ -122,7 +122,7 @@ def test_a_strategy_type_that_is_not_allowed_is_told_at_its_value() -> None:
 # -- what is required
 
 
-def test_every_label_that_is_missing_or_empty_is_told() -> None:
+def test_every_label_that_is_missing_or_empty_is_reported() -> None:
     files = {"a": maker(), "b": maker(head='labels: {desk: " ", env: prod}'), "c": maker(head=OWNED)}
 
     assert told(files, required_labels=("desk", "env")) == [
@@ -132,7 +132,7 @@ def test_every_label_that_is_missing_or_empty_is_told() -> None:
     ]
 
 
-def test_an_owner_that_is_missing_or_empty_is_told() -> None:
+def test_an_owner_that_is_missing_or_empty_is_reported() -> None:
     files = {"a": maker(), "b": maker(head='owner: ""'), "c": maker(head=OWNED)}
 
     assert told(files, require_owner=True) == ["s/a.yaml:1:1 owner", "s/b.yaml:4:8 owner"]
@@ -159,7 +159,7 @@ def amount(**row: str) -> LimitRow:
     return LimitRow(field="config.order_amount", **row)
 
 
-def test_a_value_over_the_most_is_told_with_both_numbers() -> None:
+def test_a_value_over_the_most_is_reported_with_both_numbers() -> None:
     (problem,) = problems({"a": maker(order_amount=0.7)}, limits=(amount(max="0.5"),))
 
     assert (str(problem.location), problem.path) == ("s/a.yaml:7:17", "config.order_amount")
@@ -167,7 +167,7 @@ def test_a_value_over_the_most_is_told_with_both_numbers() -> None:
     assert problem.fix == "write 0.5, or less"
 
 
-def test_a_value_under_the_least_is_told_with_both_numbers() -> None:
+def test_a_value_under_the_least_is_reported_with_both_numbers() -> None:
     (problem,) = problems({"a": maker(order_amount=0.0001)}, limits=(amount(min="0.001", max="1"),))
 
     assert problem.what.startswith("0.0001 is under 0.001, the least that policy.limits allows")
@@ -200,7 +200,7 @@ def test_an_exception_stands_before_what_holds_in_general() -> None:
     assert limited(maker("ETH-USDT"), *rows)
 
 
-def test_a_warning_may_stand_beside_an_error() -> None:
+def test_a_warning_may_stand_next_to_an_error() -> None:
     rows = (amount(max="0.5", severity="warning"), amount(max="5"))
 
     assert not limited(maker(order_amount=0.2), *rows)

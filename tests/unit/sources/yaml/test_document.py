@@ -132,7 +132,7 @@ def test_what_could_mean_something_else_is_refused_at_its_place(text: str, place
         (b"a: b\nc: \xff\n", (2, 4), "not UTF-8"),
     ],
 )
-def test_what_is_no_yaml_is_told_by_its_cause_at_the_place_to_mend(text, place, cause) -> None:
+def test_what_is_no_yaml_is_reported_by_its_cause_at_the_place_to_fix(text, place, cause) -> None:
     problem = problem_of(text)
 
     assert (problem.location.line, problem.location.column) == place
@@ -140,7 +140,7 @@ def test_what_is_no_yaml_is_told_by_its_cause_at_the_place_to_mend(text, place, 
     assert problem.fix
 
 
-def test_all_problems_of_a_file_are_told_at_once() -> None:
+def test_all_problems_of_a_file_are_reported_at_once() -> None:
     reading = read(b"a: 1\nb: *x\na: 2\nc: 1_0\n---\n<<: {}\n", "f.yaml")
 
     assert [problem.location.line for problem in reading.problems] == [2, 3, 4, 6]
