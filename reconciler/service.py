@@ -184,6 +184,13 @@ class Service:
         """Spec hashes that bots refused for good."""
         self._connected = True
         self._notifying: set[asyncio.Future[None]] = set()
+        self._loading = asyncio.Lock()
+        """Polling and watching may ask at once; of two loads at the same time the older might be put in force last."""
+
+    @property
+    def desired(self) -> Desired | None:
+        """What is in force; None before the first good revision."""
+        return self._state.desired
 
     async def run(self) -> None:
         """Make passes until `stop` is set; the step in flight is finished first."""
@@ -249,13 +256,13 @@ class Service:
     async def look_at_source(self) -> None:
         """Read the newest revision; what cannot be read or is invalid leaves the last good one in force."""
         try:
-            revision = await asyncio.to_thread(self._loader.load)
+            async with self._loading:
+                revision = await asyncio.to_thread(self._loader.load)
+                changed = self._state.advance(revision)
         except SourceError as error:
             event = Event(EventKind.SOURCE_LOST, Level.ERROR, f"Git: {error}", subject="git")
             await self._notifier.notify([event])
             return
-        try:
-            changed = self._state.advance(revision)
         except InvalidFiles as error:
             event = invalid_event(error.problems, revision.commit)
             await self._notifier.notify_standing(EventKind.INVALID, [event])
