@@ -228,7 +228,7 @@ def test_a_killed_service_goes_on_where_it_was(fleet: Fleet) -> None:
 def test_it_leaves_at_once_while_it_waits_for_bots(fleet: Fleet) -> None:
     fleet.write_settings(window="60s")
     service = fleet.start("run")
-    time.sleep(2.5)
+    eventually(lambda: "connected to" in fleet.log("run"), fleet)
 
     service.send_signal(signal.SIGTERM)
 
