@@ -129,9 +129,11 @@ async def serve(read_settings: Callable[[], Settings], *, stop: asyncio.Event, r
 
     Raises:
         SettingsError, SchemaError: at the start; later, wrong settings are logged and the old ones stay.
-        BrokerRefused, StoreError: what trying again does not repair.
+        BrokerRefused: at the start; after a reload it is retried, and the next reload may bring what is missing.
+        StoreError: what trying again does not repair.
     """
     settings = _checked(read_settings())
+    started = False
     while not stop.is_set():
         reload.clear()
         leave = asyncio.Event()
@@ -141,7 +143,8 @@ async def serve(read_settings: Callable[[], Settings], *, stop: asyncio.Event, r
             leave.set()
 
         async with background(leave_when_asked()):
-            await _serve_once(settings, leave)
+            await _serve_once(settings, leave, started=started)
+            started = True
         if reload.is_set():
             try:
                 settings = _checked(read_settings())
@@ -160,17 +163,17 @@ def _checked(settings: Settings) -> Settings:
     return settings
 
 
-async def _serve_once(settings: Settings, leave: asyncio.Event) -> None:
-    """Run one app; a broker that is out of reach is waited for, with backoff."""
+async def _serve_once(settings: Settings, leave: asyncio.Event, *, started: bool) -> None:
+    """Run one app; a broker that is out of reach is waited for, with backoff. `started`: so is one that refuses."""
     pause_s = RETRY_S[0]
     while not leave.is_set():
         try:
             async with open_app(settings, stop=leave) as app:
                 log.info("%s", _first_line(settings))
                 await make_service(app).run()
-        except BrokerRefused:
-            raise
         except BrokerError as error:
+            if isinstance(error, BrokerRefused) and not started:
+                raise
             log.warning("%s; next try in %.0f s", error, pause_s)
             await wait_for_event(leave, pause_s)
             pause_s = min(RETRY_S[1], pause_s * 2)

@@ -9,7 +9,7 @@ ReconcilerError
 ├── LiveUnknown       cannot see the bots: wait                    exit 4
 ├── SourceError       Git is out of reach: retried
 ├── BrokerError       MQTT is out of reach: retried
-│   └── BrokerRefused the broker said no (password, TLS): not retried
+│   └── BrokerRefused the broker said no (password, TLS): ends the start
 ├── StoreError        the state file cannot be used
 │   └── StoreBusy     another process is applying with it: waited for
 ├── SchemaError       schemas cannot be made or found
@@ -129,7 +129,10 @@ class BrokerError(ReconcilerError):
 
 
 class BrokerRefused(BrokerError):
-    """The broker refused us for a reason that trying again does not change (password, TLS, ACL)."""
+    """The broker refused us for a reason that seldom passes (password, TLS).
+
+    A start fails at once; a client that was connected before goes on trying.
+    """
 
 
 class StoreError(ReconcilerError):

@@ -10,6 +10,7 @@ Rule 3: a pass that did not end well is requeued with backoff.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Coroutine
 
@@ -45,6 +46,8 @@ RETRY_S = (1.0, 60.0)
 
 DEBOUNCE_S = 0.05
 """News of the bots within this time make one pass: an agent reports a change in two or three messages."""
+
+log = logging.getLogger("reconciler")
 
 
 class Triggers:
@@ -306,9 +309,11 @@ class Service:
     def _on_link(self, connected: bool, reason: str) -> None:
         """The broker went away or came back; what is to be reported waits until it can be delivered.
 
-        While it is away, each refusal is reported here as well: that is no news.
+        While it is away, each new reason why reconnecting fails is logged: the loss itself was published.
         """
         if connected is self._connected:
+            if not connected:
+                log.warning("Broker still away: %s", reason)
             return
         self._connected = connected
         if connected:

@@ -9,7 +9,6 @@ Rule 3: an agent that ends stops no bot for good: what should run is restored wi
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import secrets
 from datetime import UTC, datetime
@@ -26,7 +25,7 @@ from reconciler.agent.publisher import Publisher
 from reconciler.agent.runner import BotEvent, Runner
 from reconciler.agent.settings import AgentSettings
 from reconciler.agent.validation import Validator
-from reconciler.errors import BrokerError, CommandRejected, ReconcilerError
+from reconciler.errors import CommandRejected, ReconcilerError
 from reconciler.model.state import Lifecycle
 from reconciler.protocol.correlation import Identifiers
 from reconciler.protocol.messages import LogRecord, MalformedMessage
@@ -36,10 +35,6 @@ from reconciler.transport.base import Message, Transport
 
 PERFORMANCE_PER_S = 200.0
 """Performance of so many strategies a second at most: of 10,000 strategies each is published every 50 s."""
-
-RECONNECT_AFTER_S = 60.0
-"""After so long without a broker the agent connects again itself: a transport that was refused has given up, while bots
-run and the broker's password file may be repaired."""
 
 _log = logging.getLogger(__name__)
 
@@ -82,7 +77,6 @@ class Agent:
         self._turn_due = False
         self._serving = False
         self._leaving = False
-        self._disconnected_at = 0.0
         self._failure: asyncio.Future[None] = self._loop.create_future()
 
     async def run(self, stop: asyncio.Event, stale: set[str]) -> None:
@@ -156,7 +150,6 @@ class Agent:
             _log.info("connected")
         else:
             _log.warning("disconnected: %s", reason)
-            self._disconnected_at = self._loop.time()
         if connected and self._serving and not self._leaving:
             self._publisher.publish_all()
 
@@ -216,9 +209,6 @@ class Agent:
             if self._transport.connected:
                 self._publisher.publish_presence()
                 self._publisher.publish_owed()
-            elif self._loop.time() - self._disconnected_at > RECONNECT_AFTER_S:
-                with contextlib.suppress(BrokerError):
-                    await self._transport.connect()
 
     async def _publish_performance(self) -> None:
         """Publish the performance of one running strategy after the other, evenly over the interval."""

@@ -79,7 +79,8 @@ OnMessage = Callable[[Message], None]
 """Called in the loop's thread for each message."""
 
 OnConnection = Callable[[bool, str], None]
-"""Called with whether the transport is connected, and the reason, at each change and each refusal."""
+"""Called with whether the transport is connected, and the reason: at each change, and while disconnected once for each
+new reason why reconnecting fails."""
 
 OnError = Callable[[BaseException, str], None]
 """Called with an exception that no caller can catch, and what failed."""
@@ -95,11 +96,12 @@ class Transport(Protocol):
     async def connect(self) -> None:
         """Connect, and reconnect after each loss from then on; does nothing while connected.
 
-        After three refusals in a row the transport stops reconnecting until the next call.
+        Reconnecting goes on until `close`, after a refusal too: passwords, access lists and certificates are renewed
+        while the client runs. The pauses grow to 30 s; TLS files are read again for each attempt.
 
         Raises:
             BrokerError: the broker cannot be reached or does not answer; no attempt continues in the background.
-            BrokerRefused: the broker refuses the client, and a retry would not change that.
+            BrokerRefused: the broker refuses the client. A command fails at once, since a retry seldom changes that.
         """
 
     async def close(self) -> None:
@@ -136,7 +138,7 @@ class Transport(Protocol):
         """Add `callback`, which is called with each message of the subscriptions."""
 
     def on_connection(self, callback: OnConnection) -> None:
-        """Add `callback`, which is called with each connection made, lost or refused."""
+        """Add `callback`, which is called as `OnConnection` says."""
 
 
 class Listeners:

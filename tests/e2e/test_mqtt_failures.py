@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -126,6 +126,115 @@ async def test_a_message_that_we_never_asked_for_is_dropped_and_counted(transpor
         assert [message.topic for message in await recorder.received(2)] == ["a/x", "a/y"]
         assert isinstance(transport, MqttTransport)
         assert transport.strays == 1
+        await transport.close()
+
+
+def _electing(failures: dict[str, int], code: int = 0x80) -> Callable[..., Awaitable[None]]:
+    """A broker that answers the first subscriptions to each filter with `code`: `failures` says how many; it counts down."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        _, connect = await read_packet(reader)
+        mqtt5 = connect[6] == 5
+        writer.write(ACCEPT if mqtt5 else ACCEPT_311)
+        while True:
+            first, body = await read_packet(reader)
+            if first >> 4 != 8:
+                continue
+            at, codes = 3 if mqtt5 else 2, bytearray()
+            while at < len(body):
+                end = at + 2 + int.from_bytes(body[at : at + 2])
+                topic = body[at + 2 : end].decode()
+                failures[topic] = failures.get(topic, 0) - 1
+                codes.append(code if failures[topic] >= 0 else 1)
+                at = end + 1
+            answer = body[:2] + (b"\0" if mqtt5 else b"") + codes
+            writer.write(bytes([0x90, len(answer)]) + answer)
+
+    return serve
+
+
+async def test_a_subscription_that_fails_while_a_cluster_elects_is_sent_again(transport_to: To) -> None:
+    failures = {"a": 2, "b": 0}
+    async with scripted_broker(_electing(failures)) as port:
+        transport = transport_to(at(port))
+        await transport.connect()
+
+        await transport.subscribe(["a", "b"])
+
+        assert failures == {"a": -1, "b": -1}  # only what failed was sent again
+        await transport.close()
+
+
+async def test_a_subscription_that_fails_until_the_time_is_up_is_called_an_access_list(
+    transport_to: To,
+) -> None:
+    failures = {"a": 1_000, "b": 0}
+    async with scripted_broker(_electing(failures)) as port:
+        transport = transport_to(at(port))
+        await transport.connect()
+
+        with pytest.raises(BrokerError, match=r"refused the subscription to a$") as caught:
+            await transport.subscribe(["a", "b"], timeout_s=0.3)
+
+        assert "access list" in caught.value.fix
+        assert failures["a"] < 999
+        await transport.close()
+
+
+async def test_a_subscription_that_is_not_authorised_is_not_sent_again(transport_to: To) -> None:
+    failures = {"a": 1}
+    async with scripted_broker(_electing(failures, code=0x87)) as port:
+        transport = transport_to(at(port))
+        await transport.connect()
+
+        with pytest.raises(BrokerError, match="refused the subscription to a"):
+            await transport.subscribe(["a"])
+
+        assert failures == {"a": 0}
+        await transport.close()
+
+
+async def test_a_connection_that_ends_between_two_subscriptions_ends_the_waiting(transport_to: To) -> None:
+    async def fail_and_leave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_packet(reader)
+        writer.write(ACCEPT)
+        _, subscribe = await read_packet(reader)
+        writer.write(bytes([0x90, 4]) + subscribe[:2] + b"\0\x80")
+
+    async with scripted_broker(fail_and_leave) as port:
+        transport = transport_to(at(port))
+        await transport.connect()
+
+        with pytest.raises(BrokerError, match="closed the connection; not subscribed"):
+            await transport.subscribe(["a"])
+        await transport.close()
+
+
+async def test_each_new_reason_why_reconnecting_fails_is_reported_once(transport_to: To) -> None:
+    answers = [ACCEPT, *["20030087", "20030086", "20030087", "20030086"], ACCEPT]
+    connects = 0
+
+    async def moody(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connects
+        await read_packet(reader)
+        answer = answers[min(connects, len(answers) - 1)]
+        connects += 1
+        writer.write(answer if isinstance(answer, bytes) else bytes.fromhex(f"{answer}00"))
+        if connects > len(answers) - 1:
+            await _read_for_ever(reader)
+
+    async with scripted_broker(moody) as port:
+        transport = transport_to(at(port))
+        recorder = TransportRecorder(transport)
+        await transport.connect()
+        await recorder.lost()
+        await recorder.back()
+
+        lost = [
+            reason.partition(" refused us: ")[2] for connected, reason in recorder.connection if not connected
+        ]
+        assert connects == len(answers)
+        assert lost == ["", "Not authorized", "Bad user name or password"]
         await transport.close()
 
 

@@ -1,7 +1,8 @@
-"""Passwords, access lists and TLS, with a real Mosquitto: a refusal names its reason, once."""
+"""Passwords, access lists and TLS, with a real Mosquitto: a refusal names its reason, once, and ends nothing for good."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,9 @@ import pytest
 from reconciler.errors import BrokerError, BrokerRefused, SettingsError
 from reconciler.settings.model import BrokerSettings, TlsSettings
 from reconciler.transport.base import Publish, Transport
-from reconciler.transport.mqtt.client import MAX_REFUSALS
 from tests.e2e.conftest import Certificates
 from tests.support.brokers import Mosquitto
+from tests.support.conditions import until
 from tests.support.transport_recorder import TransportRecorder
 
 To = Callable[..., Transport]
@@ -72,26 +73,29 @@ async def test_a_wrong_password_is_refused_once(
     assert guarded.log.read_text().count("New connection from") <= 2  # one of them looked whether it listens
 
 
-async def test_a_password_that_stops_working_is_not_tried_for_ever(
+async def test_a_login_that_is_refused_for_a_while_is_tried_until_it_is_accepted_again(
     transport_to: To, guarded: Mosquitto, passwords: Path
 ) -> None:
     transport = transport_to(as_user(guarded, "right"))
     recorder = TransportRecorder(transport)
     await transport.connect()
+    await transport.subscribe(["a"])
     guarded.stop()
     set_password(passwords, "desk", "changed")
     guarded.start()
 
-    last = await recorder.lost(1 + MAX_REFUSALS)
-
-    assert "given up after 3 refusals" in last
+    await until(lambda: guarded.log.read_text().count("not authorised") >= 4)
     with pytest.raises(BrokerError, match="Not authorized"):
         await transport.publish(Publish("a", b"x"))
     set_password(passwords, "desk", "right")
-    guarded.stop()
-    guarded.start()
-    await transport.connect()
-    assert recorder.connection[-1][0]
+    guarded.reload()
+    await recorder.back()
+    await transport.publish(Publish("a", b"x"))
+
+    assert [message.payload for message in await recorder.received()] == [b"x"]
+    lost = [reason for connected, reason in recorder.connection if not connected]
+    assert sum("Not authorized" in reason for reason in lost) == 1
+    assert len(lost) == len(set(lost))
 
 
 async def test_a_filter_that_the_access_list_forbids_is_named(
@@ -183,6 +187,54 @@ async def test_a_broker_that_wants_a_certificate_refuses_who_has_none(
 
     assert "broker.tls.cert_file" in caught.value.fix
     assert shown.connected
+
+
+async def test_a_certificate_that_is_renewed_after_refusals_brings_the_connection_back(
+    transport_to: To, mosquitto_factory: Start, certificates: Certificates, tmp_path: Path
+) -> None:
+    def install(alternative: str) -> None:
+        pair = certificates.pair(f"renewed-{len(alternative)}", alternative)
+        for source, name in zip(pair, ("server.crt", "server.key"), strict=True):
+            shutil.copy(source, tmp_path / name)
+
+    install("IP:127.0.0.1")
+    broker = mosquitto_factory(
+        f"listener {{port}} 127.0.0.1\nallow_anonymous true\ncertfile {tmp_path}/server.crt\nkeyfile {tmp_path}/server.key"
+    )
+    transport = transport_to(over_tls(broker, TlsSettings(ca_file=str(certificates.ca))))
+    recorder = TransportRecorder(transport)
+    await transport.connect()
+    broker.stop()
+    install("DNS:other.example")
+    broker.start()
+
+    await recorder.until(lambda: "cannot be trusted" in recorder.connection[-1][1])
+    broker.stop()
+    install("IP:127.0.0.1")
+    broker.start()
+
+    await recorder.back()
+
+
+async def test_a_client_certificate_that_is_written_later_brings_the_connection_back(
+    transport_to: To, tls_broker: Callable[..., Mosquitto], certificates: Certificates, tmp_path: Path
+) -> None:
+    broker = tls_broker("IP:127.0.0.1", "require_certificate true")
+    cert, key = certificates.pair("client", "DNS:client")
+    own_key = tmp_path / "client.key"
+    shutil.copy(key, own_key)
+    tls = TlsSettings(ca_file=str(certificates.ca), cert_file=str(cert), key_file=str(own_key))
+    transport = transport_to(over_tls(broker, tls))
+    recorder = TransportRecorder(transport)
+    await transport.connect()
+    own_key.unlink()
+    broker.stop()
+    broker.start()
+
+    await recorder.until(lambda: "broker.tls.cert_file" in recorder.connection[-1][1])
+    shutil.copy(key, own_key)
+
+    await recorder.back()
 
 
 async def test_tls_to_a_port_without_is_refused(transport_to: To, mosquitto: Mosquitto) -> None:

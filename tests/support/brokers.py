@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import getpass
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -61,6 +62,11 @@ class Mosquitto:
     def stop(self) -> None:
         """End it in order: it disconnects its clients."""
         self._end(lambda process: process.terminate())
+
+    def reload(self) -> None:
+        """Let it read its password file and access list again."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
 
     def kill(self) -> None:
         """Make it vanish."""

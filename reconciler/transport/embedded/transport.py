@@ -76,7 +76,10 @@ class EmbeddedBroker:
 
     async def address(self) -> BrokerAddress:
         """As `start`, with the versions of MQTT that the broker supports."""
-        running = await self._find() or await self._start_or_find()
+        try:
+            running = await self._find() or await self._start_or_find()
+        except OSError as error:  # a full disk, a folder that may not be written to
+            raise BrokerError(f"the embedded broker cannot be started: {error}") from error
         return running.address
 
     async def stop(self) -> None:
@@ -137,7 +140,7 @@ class EmbeddedBroker:
             backoff.lasted(clock() - since)
             await asyncio.sleep(backoff.next_s())
             with contextlib.suppress(BrokerError):
-                await self._start_or_find()
+                await self.address()
             if self._process is process and await self._find():
                 self._process = None  # another process owns it now
 

@@ -3,7 +3,7 @@ The transport over MQTT: one connection after another, each with the subscriptio
 
 Rule 1: a loss is reported once, with its reason; a new connection only when every subscription is confirmed again.
 Rule 2: messages that arrive before the connection is reported are held back until then, in order.
-Rule 3: a broker that refuses is not asked for ever: after `MAX_REFUSALS` in a row reconnecting stops.
+Rule 3: after a loss reconnecting never stops, whatever the broker answers; each new reason why it fails is reported once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
 from reconciler.aio import Backoff, report_exception, report_failure
-from reconciler.errors import BrokerError, BrokerRefused, SettingsError
+from reconciler.errors import BrokerError, SettingsError
 from reconciler.settings.model import TlsSettings
 from reconciler.transport.address import BrokerAddress, MqttVersion
 from reconciler.transport.base import (
@@ -30,9 +30,6 @@ from reconciler.transport.base import (
 from reconciler.transport.filters import FilterSet, check_filter, check_topic
 from reconciler.transport.mqtt.connection import Connection, open_connection
 from reconciler.transport.mqtt.refusals import VersionRefused
-
-MAX_REFUSALS = 3
-"""In a row; a single one may come from a broker that is still reading its password file."""
 
 VERSION_TIMEOUT_S = 3.0
 """How long a version of MQTT may stay unanswered: amqtt does not answer MQTT 5 at all."""
@@ -112,16 +109,15 @@ class MqttTransport:
             await asyncio.wait([keeping])
 
     async def _keep_connected(self, connection: Connection) -> None:
-        """Wait for the end of each connection and open the next, until the broker has refused too often (rule 3)."""
+        """Wait for the end of each connection and open the next (rule 3)."""
         backoff = Backoff()
         clock = asyncio.get_running_loop().time
-        current: Connection | None = connection
-        while current is not None:
+        while True:
             since = clock()
-            reason = await asyncio.shield(current.ended)
+            reason = await asyncio.shield(connection.ended)
             self._report_loss(reason)
             backoff.lasted(clock() - since)
-            current = await self._reopen(backoff)
+            connection = await self._reopen(backoff, reason)
 
     def _report_loss(self, reason: str) -> None:
         self._connection = None
@@ -129,21 +125,18 @@ class MqttTransport:
         self._why_not = reason
         self._listeners.connection(connected=False, reason=reason)
 
-    async def _reopen(self, backoff: Backoff) -> Connection | None:
-        """A new connection, or None after `MAX_REFUSALS` in a row."""
-        refusals = 0
-        while refusals < MAX_REFUSALS:
+    async def _reopen(self, backoff: Backoff, reason: str) -> Connection:
+        """A new connection; `reason`: why the last one ended, which is reported already."""
+        reported = {reason}
+        while True:
             await asyncio.sleep(backoff.next_s())
             try:
                 return await self._open()
-            except (BrokerRefused, SettingsError) as error:
-                refusals += 1
-                given_up = f"; given up after {refusals} refusals" if refusals == MAX_REFUSALS else ""
-                self._report_loss(f"{error}{given_up}")
-            except BrokerError as error:
-                refusals = 0
+            except (BrokerError, SettingsError) as error:
                 self._why_not = str(error)
-        return None
+                if self._why_not not in reported:
+                    reported.add(self._why_not)
+                    self._report_loss(self._why_not)
 
     async def _open(self) -> Connection:
         """Connect, subscribe again, report the connection, then deliver what arrived meanwhile (rules 1 and 2)."""

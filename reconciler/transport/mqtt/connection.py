@@ -13,14 +13,14 @@ import math
 import ssl
 from collections.abc import Callable, Sequence
 
-from reconciler.aio import report_exception
+from reconciler.aio import Backoff, report_exception
 from reconciler.errors import BrokerError, BrokerRefused, SettingsError
 from reconciler.settings.model import TlsSettings
 from reconciler.transport.address import BrokerAddress, MqttVersion
 from reconciler.transport.base import ClientIdentity, Message, OnDone, Publish, PublishResult
 from reconciler.transport.mqtt.inflight import InflightMessage, InflightWindow
 from reconciler.transport.mqtt.paho import LARGEST_PACKET, ConnectAck, PacketCodec, acknowledgement_name
-from reconciler.transport.mqtt.refusals import FAILURE, TLS_FIX, refused, unanswered
+from reconciler.transport.mqtt.refusals import FAILURE, PASSING, TLS_FIX, refused, unanswered
 from reconciler.transport.mqtt.stream import BufferedStream
 
 MAX_IN_FLIGHT = 100
@@ -28,6 +28,9 @@ MAX_IN_FLIGHT = 100
 
 OVERHEAD = 1_024
 """Bytes allowed for a packet's header and properties when its size is compared to the broker's limit."""
+
+SUBSCRIBE_PAUSE_S = (0.1, 1.0)
+"""The first and the longest pause before a subscription is sent again that failed for a reason that may pass."""
 
 DISCONNECT_S = 2.0
 """How long disconnecting may take."""
@@ -241,23 +244,36 @@ class Connection:
     async def subscribe(self, filters: Sequence[tuple[str, int]], timeout_s: float) -> None:
         """Subscribe to each filter with its QoS and wait for the answer.
 
+        Filters that fail for a reason that may pass, as while a cluster of brokers elects a leader, are sent again
+        until `timeout_s`: MQTT 3.1.1 has the same code (0x80) for that and for an access list.
+
         Raises:
             BrokerError: no answer, or some filters refused; they are named.
         """
-        ack = self._subscribe_acks[self._packets.subscribe(filters)] = self._loop.create_future()
-        try:
-            async with asyncio.timeout(timeout_s):
-                codes = await ack
-        except TimeoutError:
-            raise BrokerError(
-                f"no answer from {self._address} to a subscription in {timeout_s:g} s"
-            ) from None
-        denied = [text for (text, _), code in zip(filters, codes, strict=True) if code >= FAILURE]
-        if denied:
-            raise BrokerError(
-                f"the broker {self._address} refused the subscription to {', '.join(denied)}",
-                fix="let this user read these topics in the broker's access list",
-            )
+        deadline = self._loop.time() + timeout_s
+        pauses = Backoff(first_s=SUBSCRIBE_PAUSE_S[0], longest_s=SUBSCRIBE_PAUSE_S[1])
+        wanted = list(filters)
+        while wanted:
+            if self.ended.done():
+                raise BrokerError(f"{self.ended.result()}; not subscribed")
+            ack = self._subscribe_acks[self._packets.subscribe(wanted)] = self._loop.create_future()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    codes = await ack
+            except TimeoutError:
+                raise BrokerError(
+                    f"no answer from {self._address} to a subscription in {timeout_s:g} s"
+                ) from None
+            wanted = [wish for wish, code in zip(wanted, codes, strict=True) if code >= FAILURE]
+            pause_s = pauses.next_s()
+            may_pass = all(code in PASSING for code in codes if code >= FAILURE)
+            if wanted and not (may_pass and self._loop.time() + pause_s < deadline):
+                raise BrokerError(
+                    f"the broker {self._address} refused the subscription to {', '.join(text for text, _ in wanted)}",
+                    fix="let this user read these topics in the broker's access list",
+                )
+            if wanted:
+                await asyncio.wait([self.ended], timeout=pause_s)
 
     # Receiving: `PacketHandler`
 

@@ -3,8 +3,8 @@ A broker's refusal → the error that says what may help: another version, anoth
 
 Rule 1: reason codes of brokers that cannot read a CONNECT, and a connection closed before any answer, mean that another
 version may do (`VersionRefused`).
-Rule 2: a reason code that may pass is a `BrokerError`, which is retried.
-Rule 3: everything else is a `BrokerRefused`, which is not.
+Rule 2: a reason code that may pass is a `BrokerError`.
+Rule 3: everything else is a `BrokerRefused`, which ends a command and the start of a process at once.
 """
 
 from __future__ import annotations
