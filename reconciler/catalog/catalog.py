@@ -20,6 +20,8 @@ import msgspec
 
 from reconciler.catalog.relations import broken
 from reconciler.catalog.units import takes_unit
+from reconciler.catalog.venue_rules import Use, venue_violations
+from reconciler.catalog.venues import FACTS
 from reconciler.catalog.violations import Violation, explain
 from reconciler.model.spec import Config
 
@@ -118,7 +120,15 @@ class StrategyType:
             if path
         }
         """Hummingbot's own names of what a strategy file says at its top → what to do about them."""
+        self._defaults = {
+            name: field.default for name, field in self.fields.items() if field.default is not None
+        }
         self._validator: Any = None
+
+    def use(self, name: str, config: Config, *, exchange: str, trading_pair: str) -> Use:
+        """What a strategy of this type asks of its venues. `name`: of the type."""
+        is_controller = self.layout.kind == CONTROLLER
+        return Use(name, is_controller, self.fields, self._defaults, config, exchange, trading_pair)
 
     def is_valid(self, config: Config) -> bool:
         """Whether Hummingbot would take `config`. The validator is made when it is first needed."""
@@ -160,7 +170,7 @@ class Catalog:
         for name in sorted(strategies):
             digest.update(name.encode() + b"\0" + strategies[name])
         types = {name: _schema_decoder.decode(text) for name, text in strategies.items()}
-        digest.update(repr(sorted(connectors.items())).encode())
+        digest.update(repr((sorted(connectors.items()), FACTS)).encode())
         return cls(_schema_decoder.decode(envelope), types, digest.hexdigest(), connectors)
 
     @property
@@ -222,11 +232,15 @@ class Catalog:
     def relations(
         self, strategy_type: str, config: Config, *, exchange: str, trading_pair: str
     ) -> list[Violation]:
-        """The violated relations between fields of a config, or to exchange and pair. The type must be known."""
+        """The violated relations between fields of a config, or to exchange, pair and what Hummingbot's connectors can do.
+
+        The type must be known.
+        """
         known = self._types[strategy_type]
         relations = known.schema.get("x-relations", ())
         own = {"exchange": exchange, "trading_pair": trading_pair}
-        return list(broken(relations, config, rendered=known.layout.rendered, **own)) if relations else []
+        found = list(broken(relations, config, rendered=known.layout.rendered, **own)) if relations else []
+        return [*found, *venue_violations(known.use(strategy_type, config, **own))]
 
     def with_defaults(self, strategy_type: str, config: Config) -> Config:
         """`config` and, for fields left out, what Hummingbot uses then: what a running bot reports."""
