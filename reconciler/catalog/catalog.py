@@ -43,6 +43,7 @@ class Field(msgspec.Struct, frozen=True, gc=False):
     `types`: its JSON types as they are sent to a bot; empty if the schema names none.
     `fill`: the default is written out when the field is left out, because the bot would not run without.
     `absurd_below`: smaller values are probably a slip.
+    `may_be_nothing`: the schema takes null, or asks for the field; else null says the same as leaving the field out.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Field(msgspec.Struct, frozen=True, gc=False):
     default: Any = None
     fill: bool = False
     absurd_below: int | Decimal | None = None
+    may_be_nothing: bool = True
 
 
 class Layout(msgspec.Struct, frozen=True):
@@ -82,6 +84,7 @@ class StrategyType:
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self.fields: dict[str, Field] = {}
         sent: dict[str, Any] = {}
+        asked_for = frozenset(schema.get("required", ()))
         for name, spec in schema["properties"].items():
             types = spec.get("type", ())
             types = (types,) if isinstance(types, str) else tuple(types)
@@ -98,6 +101,7 @@ class StrategyType:
                 default=spec.get("default"),
                 fill=spec.get("x-fill", False),
                 absurd_below=spec.get("x-absurd-below"),
+                may_be_nothing=name in asked_for or _takes_null(spec),
             )
         self.schema = {**schema, "properties": sent}
         self.filled = tuple(field for field in self.fields.values() if field.fill)
@@ -269,6 +273,12 @@ class Catalog:
         kind = data.get("strategy_type")
         fields = self.fields(kind) if isinstance(kind, str) else {}
         return explain(data, self._envelope, "a strategy file", dict.fromkeys(fields, "move it below config"))
+
+
+def _takes_null(spec: Mapping[str, Any]) -> bool:
+    """Whether a field's schema takes null, or does not say what it takes."""
+    known = spec.get("enum") or spec.get("type") or ["null"]
+    return None in known if "enum" in spec else "null" in known
 
 
 def _compiled(schema: Mapping[str, Any]) -> Any:  # noqa: ANN401  (jsonschema-rs has no public validator type)

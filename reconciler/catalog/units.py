@@ -20,7 +20,10 @@ _WITH_UNIT = re.compile(r"([-+]?[0-9]{0,20}\.?[0-9]{1,20}) ?(%|bps)", re.ASCII)
 _LONGEST = 46
 """Characters of the longest text that _WITH_UNIT matches."""
 
-_NUMBER = re.compile(r"[-+]?(?:[0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})", re.ASCII)
+_NUMBER = re.compile(
+    r"[-+]?(?:[0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})(?:[eE][-+]?[0-9]{1,2})?", re.ASCII
+)
+"""With an exponent, too: generators write small prices as 3.1E-7. Larger exponents are no price or amount."""
 
 _WORDS = {"true": True, "yes": True, "y": True, "false": False, "no": False, "n": False}
 """How Hummingbot's own files and prompts spell true and false."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from reconciler.catalog.catalog import Catalog
 from reconciler.catalog.units import convert, in_percent, plainly, spelled
-from reconciler.catalog.violations import Violation, listed, nearest
+from reconciler.catalog.violations import Schema, Violation, listed, nearest
 from reconciler.errors import Location, Problem, Severity
 from reconciler.model.spec import (
     DEFAULT_ACCOUNT,
@@ -179,23 +179,52 @@ class _Checker:
         self._problem(("exchange",), f"{kind} cannot trade on {exchange!r}", fix)
 
     def _converted(self, kind: str, config: Config) -> Config:
-        """`config` with % and bps turned into each field's own unit, and texts read where the field holds none."""
-        fields = self._catalog.fields(kind)
-        converted = config
+        """`config` with % and bps turned into each field's own unit, texts read where a field holds none, no null."""
+        fields, schemas = self._catalog.fields(kind), self._catalog.schema(kind)["properties"]
+        converted = dict(config)
         for name, value in config.items():
-            if type(value) is not str or name not in fields:
+            field = fields.get(name)
+            if field is None:
                 continue
-            meant: bool | int | Decimal | None = convert(value, fields[name].unit)
-            if meant is None:
-                meant = spelled(value, fields[name].types)
-                if meant is None:
-                    continue
-                written = str(meant).lower() if isinstance(meant, bool) else plainly(Decimal(meant))
-                what = f"{value!r} is a text, read as {written}"
-                self._problem(("config", name), what, f"write {name}: {written}", Severity.WARNING)
-            converted = dict(config) if converted is config else converted
-            converted[name] = meant
+            if value is None and not field.may_be_nothing:
+                del converted[name]
+                if not field.fill:  # whose default is written out, with a warning of its own
+                    default = "" if field.default is None else f"; {_written(field.default)} is used"
+                    what = f"null is read as left out{default}"
+                    self._problem(
+                        ("config", name), what, f"remove {name}, or write a value", Severity.WARNING
+                    )
+            elif type(value) is str and (meant := convert(value, field.unit)) is not None:
+                converted[name] = meant
+            elif type(value) in _MAY_HOLD_TEXT:
+                converted[name] = self._read(value, schemas[name], ("config", name))
         return converted
+
+    def _read(self, value: Any, schema: Schema, path: Path) -> Any:  # noqa: ANN401  (any value of a config)
+        """A value with its texts read where the schema asks for a number or a truth value, as Hummingbot reads them."""
+        if isinstance(value, list):
+            first, rest = schema.get("prefixItems", ()), schema.get("items", {})
+            each = [*first, *[rest] * (len(value) - len(first))] if isinstance(rest, dict) else []
+            return [
+                self._read(item, of_item, (*path, index))
+                for index, (item, of_item) in enumerate(zip(value, each, strict=False))
+            ] + value[len(each) :]
+        if isinstance(value, dict):
+            known, others = schema.get("properties", {}), schema.get("additionalProperties", False)
+            of_others = others if isinstance(others, dict) else {}
+            return {
+                key: self._read(item, known.get(key, of_others), (*path, key)) for key, item in value.items()
+            }
+        types = schema.get("type", ())
+        meant = spelled(value, (types,) if isinstance(types, str) else types) if type(value) is str else None
+        if meant is None:
+            return value
+        written = _written(meant)
+        name = f"{path[-1]}: " if isinstance(path[-1], str) else ""
+        self._problem(
+            path, f"{value!r} is a text, read as {written}", f"write {name}{written}", Severity.WARNING
+        )
+        return meant
 
     def _warn_absurd(self, kind: str, config: Config) -> None:
         for field in self._catalog.may_be_absurd(kind):
@@ -244,8 +273,18 @@ class _Checker:
             self._findings.add(self._document.index, path, what, fix, severity, key)
 
 
+def _written(value: Any) -> str:  # noqa: ANN401  (any value of a config)
+    """A value as a file would have it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return plainly(Decimal(value)) if isinstance(value, int | Decimal) else str(value)
+
+
 _NUMBERS = frozenset({int, Decimal})
 """What the reader makes of a number; a switch is none."""
+
+_MAY_HOLD_TEXT = frozenset({str, list, dict})
+"""What may be a text or hold one."""
 
 
 _WISHES = {wish.value: wish for wish in Wish}
