@@ -18,6 +18,7 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 
+from reconciler.catalog.magnitudes import Magnitude, too_large
 from reconciler.catalog.relations import broken
 from reconciler.catalog.units import takes_unit
 from reconciler.catalog.venue_rules import Use, venue_violations
@@ -104,6 +105,7 @@ class StrategyType:
                 may_be_nothing=name in asked_for or _takes_null(spec),
             )
         self.schema = {**schema, "properties": sent}
+        self.units = {name: field.unit for name, field in self.fields.items()}
         self.filled = tuple(field for field in self.fields.values() if field.fill)
         self.may_be_absurd = tuple(field for field in self.fields.values() if field.absurd_below is not None)
         self.layout = Layout(
@@ -245,6 +247,13 @@ class Catalog:
         own = {"exchange": exchange, "trading_pair": trading_pair}
         found = list(broken(relations, config, rendered=known.layout.rendered, **own)) if relations else []
         return [*found, *venue_violations(known.use(strategy_type, config, **own))]
+
+    def too_large(self, strategy_type: str, config: Config) -> list[Magnitude]:
+        """The numbers of a config that are too large for their unit, such as 3 where 0.03 is 3 %. The type must be known.
+
+        `config`: as the file has it, with texts such as `300%` left as they are: they say what they mean.
+        """
+        return list(too_large(config, self._types[strategy_type].units))
 
     def with_defaults(self, strategy_type: str, config: Config) -> Config:
         """`config` and, for fields left out, what Hummingbot uses then: what a running bot reports."""

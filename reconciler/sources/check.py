@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from reconciler.catalog.catalog import Catalog
-from reconciler.catalog.units import convert, in_percent, plainly, spelled
+from reconciler.catalog.units import convert, has_unit, in_percent, plainly, spelled
 from reconciler.catalog.violations import Schema, Violation, listed, nearest
 from reconciler.errors import Location, Problem, Severity
 from reconciler.model.spec import (
@@ -159,6 +159,10 @@ class _Checker:
             related = self._catalog.relations(kind, converted, exchange=exchange, trading_pair=pair)
             self._report(related, ("config",))
         self._warn_absurd(kind, config)
+        said = {name: value for name, value in config.items() if type(value) is str and has_unit(value)}
+        for large in self._catalog.too_large(kind, {**converted, **said}):
+            severity = Severity.ERROR if large.is_error else Severity.WARNING
+            self._problem(("config", *large.path), large.what, large.fix, severity)
         if "ignore_drift" in self._data:
             self._check_ignored(kind, self._data["ignore_drift"])
         for field in self._catalog.filled(kind, converted):
