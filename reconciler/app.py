@@ -30,7 +30,7 @@ from reconciler.settings.model import Settings, SourceSettings
 from reconciler.sources.loader import Loader, catalog_of, open_loader, state_dir
 from reconciler.store.base import Store
 from reconciler.store.sqlite import open_store
-from reconciler.transport.factory import open_transport
+from reconciler.transport.factory import ReadBroker, open_transport
 
 log = logging.getLogger("reconciler")
 
@@ -50,9 +50,14 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
 
 @contextlib.asynccontextmanager
 async def open_app(
-    settings: Settings, *, stop: asyncio.Event, performance: bool = False, logs: bool = False
+    settings: Settings,
+    *,
+    stop: asyncio.Event,
+    performance: bool = False,
+    logs: bool = False,
+    read_broker: ReadBroker | None = None,
 ) -> AsyncIterator[App]:
-    """Open store, broker and pictures; close them whatever happens.
+    """Open store, broker and pictures; close them whatever happens. `read_broker`: see `open_transport`.
 
     Raises:
         StoreError, BrokerError: the part that cannot be had, with its cause.
@@ -62,7 +67,7 @@ async def open_app(
     loader = open_loader(settings, catalog)  # the first: a rule that names what there is not ends it here
     with contextlib.closing(open_store(settings.store.url)) as store:
         _check_roots(settings, store)
-        fleet = open_fleet(settings, store)
+        fleet = open_fleet(settings, store, read_broker)
         notifier = Notifier(
             fleet.notify, store, settings.notifications, default_target=next(iter(settings.targets))
         )
@@ -100,7 +105,7 @@ def _check_roots(settings: Settings, store: Store) -> None:
             )
 
 
-def open_fleet(settings: Settings, store: Store) -> FleetClient:
+def open_fleet(settings: Settings, store: Store, read_broker: ReadBroker | None = None) -> FleetClient:
     """The client to the bots, not yet connected."""
     controller = f"ctl-{store.controller_id[:12]}"
     # Two processes of one controller (a service and a `plan`) must not evict each other at the broker.
@@ -112,7 +117,9 @@ def open_fleet(settings: Settings, store: Store) -> FleetClient:
         api_key=settings.broker.api_key,
         api_secret=settings.broker.api_secret,
     )
-    transport = open_transport(settings.broker, client_id=client_id, state_dir=state_dir(settings))
+    transport = open_transport(
+        settings.broker, client_id=client_id, state_dir=state_dir(settings), read_broker=read_broker
+    )
     return FleetClient(transport, settings.targets, identity)
 
 
@@ -124,8 +131,16 @@ def owner_mark(source: SourceSettings) -> str:
 # -- reconciler run
 
 
-async def serve(read_settings: Callable[[], Settings], *, stop: asyncio.Event, reload: asyncio.Event) -> None:
+async def serve(
+    read_settings: Callable[[], Settings],
+    *,
+    stop: asyncio.Event,
+    reload: asyncio.Event,
+    read_broker: ReadBroker | None = None,
+) -> None:
     """Run the service until `stop`; at `reload` finish the step in flight and go on with new settings.
+
+    `read_broker`: see `open_transport`.
 
     Raises:
         SettingsError, SchemaError: at the start; later, wrong settings are logged and the old ones stay.
@@ -143,7 +158,7 @@ async def serve(read_settings: Callable[[], Settings], *, stop: asyncio.Event, r
             leave.set()
 
         async with background(leave_when_asked()):
-            await _serve_once(settings, leave, started=started)
+            await _serve_once(settings, leave, started=started, read_broker=read_broker)
             started = True
         if reload.is_set():
             try:
@@ -163,12 +178,14 @@ def _checked(settings: Settings) -> Settings:
     return settings
 
 
-async def _serve_once(settings: Settings, leave: asyncio.Event, *, started: bool) -> None:
+async def _serve_once(
+    settings: Settings, leave: asyncio.Event, *, started: bool, read_broker: ReadBroker | None
+) -> None:
     """Run one app; a broker that is out of reach is waited for, with backoff. `started`: so is one that refuses."""
     pause_s = RETRY_S[0]
     while not leave.is_set():
         try:
-            async with open_app(settings, stop=leave) as app:
+            async with open_app(settings, stop=leave, read_broker=read_broker) as app:
                 log.info("%s", _first_line(settings))
                 await make_service(app).run()
         except BrokerError as error:

@@ -27,7 +27,7 @@ from reconciler.model.spec import is_name
 from reconciler.protocol.topics import Topics
 from reconciler.transport.address import PORTS, parse_address, split_url
 from reconciler.transport.base import Will
-from reconciler.transport.factory import open_transport
+from reconciler.transport.factory import ReadBroker, open_transport
 
 __all__ = ["AgentSettings", "run_agent"]
 
@@ -35,8 +35,10 @@ SIMULATED, HUMMINGBOT = "simulated", "hummingbot"
 RUNNERS = (SIMULATED, HUMMINGBOT)
 
 
-async def run_agent(settings: AgentSettings, *, stop: asyncio.Event) -> None:
-    """Run an agent until `stop` is set.
+async def run_agent(
+    settings: AgentSettings, *, stop: asyncio.Event, read_broker: ReadBroker | None = None
+) -> None:
+    """Run an agent until `stop` is set. `read_broker`: see `open_transport`.
 
     Raises:
         SettingsError: a name, root or runner that cannot be.
@@ -51,7 +53,7 @@ async def run_agent(settings: AgentSettings, *, stop: asyncio.Event) -> None:
         raise SettingsError(str(error)) from error
     catalog = load_catalog(settings.hummingbot_version, settings.schemas)
     rng = random.Random(settings.seed)  # noqa: S311  (chance of a simulation)
-    runner = make_runner(settings, catalog, rng)
+    runner = make_runner(settings, catalog, rng, read_broker)
     with contextlib.closing(Journal(settings.folder)) as journal:
         session = AgentSession(
             agent=settings.name,
@@ -68,6 +70,7 @@ async def run_agent(settings: AgentSettings, *, stop: asyncio.Event) -> None:
             client_id=f"{settings.name}-{session.session[:6]}",  # new each time: it evicts no connection that ends
             will=Will(topics.presence(settings.name), session.offline(), qos=1, retain=True),
             state_dir=settings.shared_dir,
+            read_broker=read_broker,
         )
         validator = Validator(catalog=catalog, accounts=frozenset(settings.accounts))
         if settings.runner == SIMULATED:
@@ -100,8 +103,10 @@ async def _discover(
         await asyncio.gather(look, stopped, return_exceptions=True)
 
 
-def make_runner(settings: AgentSettings, catalog: Catalog, rng: random.Random) -> Runner:
-    """Build the runner that the settings name, not yet open.
+def make_runner(
+    settings: AgentSettings, catalog: Catalog, rng: random.Random, read_broker: ReadBroker | None = None
+) -> Runner:
+    """Build the runner that the settings name, not yet open. `read_broker`: see `open_transport`.
 
     Raises:
         SettingsError: there is no such runner, or what it needs is missing.
@@ -135,6 +140,7 @@ def make_runner(settings: AgentSettings, catalog: Catalog, rng: random.Random) -
             settings.broker,
             client_id=f"{settings.name}-bots-{secrets.token_hex(3)}",
             state_dir=settings.shared_dir,
+            read_broker=read_broker,
         ),
         address=parse_address(settings.broker),
         tls=settings.broker.tls,

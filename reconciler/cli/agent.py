@@ -124,7 +124,7 @@ def agent(invocation: Invocation, /, faults: tuple[str, ...], **options: object)
 
         stop = asyncio.Event()
         stop_on_signals(stop)
-        await run_agent(settings, stop=stop)
+        await run_agent(settings, stop=stop, read_broker=lambda: invocation.load().settings.broker)
 
     asyncio.run(run_until_stopped())
     return ExitCode.OK

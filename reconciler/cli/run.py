@@ -37,7 +37,12 @@ def run(invocation: Invocation) -> ExitCode:
         stop, reload = asyncio.Event(), asyncio.Event()
         stop_on_signals(stop)
         reload_on_signal(reload)
-        await serve(invocation.settings, stop=stop, reload=reload)
+        await serve(
+            invocation.settings,
+            stop=stop,
+            reload=reload,
+            read_broker=lambda: invocation.load().settings.broker,
+        )
 
     asyncio.run(serve_until_stopped())
     return ExitCode.OK

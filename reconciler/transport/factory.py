@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qs
+
+import msgspec
 
 from reconciler.errors import SettingsError
 from reconciler.settings.model import BrokerSettings
@@ -12,11 +16,22 @@ from reconciler.transport.base import ClientIdentity, Transport, Will
 
 DEFAULT_STATE_DIR = Path(".reconciler")
 
+ReadBroker = Callable[[], BrokerSettings]
+"""Reads the settings again: a password that a file or `${file:…}` holds may have been rotated."""
+
 
 def open_transport(
-    broker: BrokerSettings, *, client_id: str, will: Will | None = None, state_dir: Path | None = None
+    broker: BrokerSettings,
+    *,
+    client_id: str,
+    will: Will | None = None,
+    state_dir: Path | None = None,
+    read_broker: ReadBroker | None = None,
 ) -> Transport:
     """A transport to the broker, not yet connected. `state_dir`: where an embedded broker keeps its address.
+
+    `read_broker`: asked before each connection for the user name and password of now; the address stays. While it
+    raises SettingsError, the last ones count.
 
     Raises:
         SettingsError: the URL has no meaning; the message never shows its password.
@@ -37,6 +52,11 @@ def open_transport(
     address = parse_address(broker)
 
     async def address_of_settings() -> BrokerAddress:
+        nonlocal address
+        if read_broker is not None:
+            with contextlib.suppress(SettingsError):  # a file that is being edited
+                now = parse_address(read_broker())
+                address = msgspec.structs.replace(address, username=now.username, password=now.password)
         return address
 
     return MqttTransport(

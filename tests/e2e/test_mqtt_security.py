@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,17 +12,12 @@ from reconciler.errors import BrokerError, BrokerRefused, SettingsError
 from reconciler.settings.model import BrokerSettings, TlsSettings
 from reconciler.transport.base import Publish, Transport
 from tests.e2e.conftest import Certificates
-from tests.support.brokers import Mosquitto
+from tests.support.brokers import Mosquitto, set_password
 from tests.support.conditions import until
 from tests.support.transport_recorder import TransportRecorder
 
 To = Callable[..., Transport]
 Start = Callable[..., Mosquitto]
-
-
-def set_password(file: Path, user: str, password: str) -> None:
-    file.touch(0o600)
-    subprocess.run(["mosquitto_passwd", "-b", file, user, password], check=True, capture_output=True)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.brokers import Mosquitto
+from tests.support.brokers import Mosquitto, set_password
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE_S = 30.0
@@ -211,6 +211,38 @@ def test_it_waits_for_a_broker_that_is_not_there_yet(fleet: Fleet, mosquitto: Mo
     fleet.agent()
 
     eventually(lambda: fleet.states() == wishes(fleet), fleet)
+
+
+def test_a_password_that_is_rotated_needs_no_restart(
+    mosquitto_factory: Callable[..., Mosquitto], tmp_path: Path
+) -> None:
+    passwords, secret = tmp_path / "passwords", tmp_path / "secret"
+    set_password(passwords, "desk", "old")
+    secret.write_text("old\n")
+    broker = mosquitto_factory(
+        f"listener {{port}} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}"
+    )
+    (tmp_path / "repository").mkdir()
+    fleet = Fleet(tmp_path / "repository", broker.url)
+    settings = fleet.folder / "reconciler.yaml"
+    login = f"broker: {{username: desk, password: '${{file:{secret}}}', "
+    settings.write_text(settings.read_text().replace("broker: {", login))
+    with contextlib.closing(fleet):
+        fleet.agent()
+        fleet.start("run")
+        eventually(lambda: fleet.states() == wishes(fleet), fleet)
+
+        broker.stop()
+        set_password(passwords, "desk", "new")
+        broker.start()
+        for name in ("run", "agent"):
+            eventually(lambda name=name: "Not authorized" in fleet.log(name), fleet)  # type: ignore[misc]
+        secret.write_text("new\n")
+
+        eventually(lambda: "Broker is back" in fleet.log("run"), fleet)
+        eventually(lambda: fleet.states() == wishes(fleet), fleet)
+        away = [line for line in fleet.log("run").splitlines() if "Broker still away: " in line]
+        assert sum("Not authorized" in line for line in away) == 1
 
 
 def test_a_killed_service_goes_on_where_it_was(fleet: Fleet) -> None:

@@ -86,6 +86,12 @@ def _program() -> str:
     return program
 
 
+def set_password(file: Path, user: str, password: str) -> None:
+    """Let `user` log in with `password`, in a password file of Mosquitto."""
+    file.touch(0o600)
+    subprocess.run(["mosquitto_passwd", "-b", file, user, password], check=True, capture_output=True)
+
+
 class Line:
     """A TCP line to a broker that can be cut and restored; what is in it when it is cut is lost."""
 
