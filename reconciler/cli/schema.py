@@ -168,7 +168,7 @@ def show(invocation: Invocation, strategy_type: str, output: str) -> ExitCode:
 @output_option()
 @pass_invocation
 def check(invocation: Invocation, folder: Path | None, output: str) -> ExitCode:
-    """Say which schemas are missing, were edited by hand, or are no JSON Schemas."""
+    """Say which schemas are missing, were edited by hand, or are not JSON Schemas."""
     from reconciler.schemagen.generate import check_folder
 
     below = Path("strategies") / invocation.settings().hummingbot_version

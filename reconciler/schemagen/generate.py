@@ -152,7 +152,7 @@ def check_folder(folder: Path) -> list[Problem]:
             problems.append(_problem(file, f"it is not JSON: {error}", "make it again"))
             continue
         problems += [
-            _problem(file, f"it is not JSON Schema: {error.message}", "make it again")
+            _problem(file, f"it is not a JSON Schema: {error.message}", "make it again")
             for error in meta.iter_errors(schema)
         ]
     return sorted(problems)

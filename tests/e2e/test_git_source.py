@@ -144,7 +144,7 @@ def test_a_folder_of_strategies_that_goes_away_is_not_an_empty_tree(repository, 
 
 
 def test_what_is_no_repository_is_an_error(tmp_path) -> None:
-    assert "is no Git repository" in str(refusal(source(tmp_path, tmp_path)))
+    assert "is not a Git repository" in str(refusal(source(tmp_path, tmp_path)))
     assert "there is not a folder" in str(refusal(source(tmp_path / "gone", tmp_path)))
 
 

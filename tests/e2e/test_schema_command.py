@@ -145,7 +145,7 @@ def test_an_interpreter_that_prints_nonsense_is_no_source(tmp_path: Path) -> Non
     chatter.write_text("#!/bin/sh\necho hello\n")
     chatter.chmod(0o755)
 
-    with pytest.raises(SchemaError, match="no JSON"):
+    with pytest.raises(SchemaError, match="not JSON"):
         inspect(chatter)
 
 
@@ -207,7 +207,7 @@ def test_a_file_that_is_no_schema_is_found(schemas: Path, capsys) -> None:
     (schemas / BELOW / "hedge.schema.json").write_text('{"type": 5}')
 
     assert run(["schema", "check", str(schemas / BELOW)]) == ExitCode.INVALID
-    assert "no JSON Schema" in capsys.readouterr().out
+    assert "not a JSON Schema" in capsys.readouterr().out
 
 
 def test_a_folder_without_a_manifest_is_no_folder_of_schemas(tmp_path: Path, capsys) -> None:
