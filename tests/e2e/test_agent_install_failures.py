@@ -168,7 +168,7 @@ def test_two_installs_do_not_work_in_one_place(shop: Shop) -> None:
         shop.wheels.go()
         child.wait(LIMIT_S)
 
-    assert "another install is at work" in done.stderr
+    assert "another install is running" in done.stderr
     assert child.returncode == 0
     assert hummingbot_python(shop.state) is not None
 
