@@ -18,10 +18,11 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 
+from reconciler.catalog.grid_rules import grid_violations
 from reconciler.catalog.magnitudes import Magnitude, too_large
 from reconciler.catalog.relations import broken
 from reconciler.catalog.units import takes_unit
-from reconciler.catalog.venue_rules import Use, venue_violations
+from reconciler.catalog.venue_rules import Use, exchange_fault, venue_violations
 from reconciler.catalog.venues import FACTS
 from reconciler.catalog.violations import Violation, explain
 from reconciler.model.spec import Config
@@ -203,6 +204,11 @@ class Catalog:
             return self._connectors.get(venue, ())
         return tuple(name for names in self._connectors.values() for name in names)
 
+    def exchange_fault(self, strategy_type: str, exchange: str) -> tuple[str, str] | None:
+        """Why a type cannot trade on a connector that it may name, and the fix; None if it can. The type must be known."""
+        is_controller = self.layout(strategy_type).kind == CONTROLLER
+        return exchange_fault(strategy_type, exchange, is_controller=is_controller)
+
     def fields(self, strategy_type: str) -> Mapping[str, Field]:
         """The fields of a type; empty for an unknown one."""
         known = self._types.get(strategy_type)
@@ -246,7 +252,8 @@ class Catalog:
         relations = known.schema.get("x-relations", ())
         own = {"exchange": exchange, "trading_pair": trading_pair}
         found = list(broken(relations, config, rendered=known.layout.rendered, **own)) if relations else []
-        return [*found, *venue_violations(known.use(strategy_type, config, **own))]
+        use = known.use(strategy_type, config, **own)
+        return [*found, *grid_violations(strategy_type, config), *venue_violations(use)]
 
     def too_large(self, strategy_type: str, config: Config) -> list[Magnitude]:
         """The numbers of a config that are too large for their unit, such as 3 where 0.03 is 3 %. The type must be known.

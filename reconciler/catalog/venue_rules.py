@@ -16,6 +16,9 @@ import msgspec
 from reconciler.catalog.venues import (
     CANDLES,
     INTERVALS,
+    MONITORS,
+    ONEWAY_ONLY,
+    ONEWAY_UNLESS_USDT,
     PAPER,
     TESTNET,
     VERSION,
@@ -29,6 +32,12 @@ SECOND_VENUES = {
     "xemm_multiple_levels": ("taker_connector",),
 }
 """Controllers that place orders on a second venue → where its connector stands."""
+
+NO_PAPER = f"controllers that place orders do not run on {PAPER.removeprefix('_')} connectors in Hummingbot {VERSION}"
+"""Their executors read the trading rules of a connector, which those of paper trade lack."""
+
+MODES = ("position_mode", "hedge_position_mode")
+"""Fields that hold a position mode."""
 
 
 class Use(msgspec.Struct, frozen=True, gc=False):
@@ -60,6 +69,44 @@ class Use(msgspec.Struct, frozen=True, gc=False):
 def venue_violations(use: Use) -> Iterator[Violation]:
     """What the venues of a strategy cannot do."""
     yield from _candles(use)
+    yield from _second_venue(use)
+    yield from _modes(use)
+
+
+def exchange_fault(strategy_type: str, exchange: str, *, is_controller: bool) -> tuple[str, str] | None:
+    """What is wrong with the strategy's own exchange, and its fix; None if nothing is."""
+    if is_controller and strategy_type not in MONITORS and exchange.endswith(PAPER):
+        return NO_PAPER, f"write {exchange.removesuffix(PAPER)}, or use a v1 strategy"
+    return None
+
+
+def _second_venue(use: Use) -> Iterator[Violation]:
+    """A second venue on which a controller's executors do not run."""
+    path = SECOND_VENUES.get(use.strategy_type)
+    second = use.value(*path) if path else None
+    if path and isinstance(second, str) and second.endswith(PAPER):
+        yield use.violation(path, NO_PAPER, f"write {second.removesuffix(PAPER)}")
+
+
+def _modes(use: Use) -> Iterator[Violation]:
+    """HEDGE on a connector that knows ONEWAY alone; the spelling of the mode differs between types."""
+    venues = {use.exchange: use.trading_pair}
+    if use.strategy_type == "stat_arb":
+        venues[str(use.value("connector_pair_hedge", "connector_name"))] = str(
+            use.value("connector_pair_hedge", "trading_pair")
+        )
+    for field in MODES:
+        mode = use.value(field) if field in use.fields else None
+        if not isinstance(mode, str) or mode.upper() != "HEDGE":
+            continue
+        oneway = "One-way" if mode == "Hedge" else "ONEWAY"
+        for venue, pair in venues.items():
+            if venue in ONEWAY_ONLY:
+                what = f"{venue} knows position mode {oneway} only, not {mode}"
+                yield use.violation((field,), what, f"write {field}: {oneway}")
+            elif venue in ONEWAY_UNLESS_USDT and not pair.endswith("-USDT"):
+                what = f"{venue} knows position mode {oneway} only for {pair}, which is not quoted in USDT"
+                yield use.violation((field,), what, f"write {field}: {oneway}")
 
 
 def _candles(use: Use) -> Iterator[Violation]:

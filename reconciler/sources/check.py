@@ -173,8 +173,13 @@ class _Checker:
         return converted
 
     def _check_exchange(self, kind: str, exchange: Any) -> None:  # noqa: ANN401  (whatever the file has there)
+        if not isinstance(exchange, str):
+            return
+        if (fault := self._catalog.exchange_fault(kind, exchange)) is not None:
+            self._problem(("exchange",), *fault)
+            return
         known = self._catalog.exchanges(kind)
-        if not known or not isinstance(exchange, str) or exchange in known:
+        if not known or exchange in known:
             return
         if not exchange.isidentifier() or not exchange.islower():
             return  # no name of a connector at all: the envelope's schema says so

@@ -77,3 +77,63 @@ def test_controllers_that_take_candles_of_both_venues_need_them_of_both() -> Non
 
 def test_a_v1_strategys_interval_is_no_candle() -> None:
     assert broken("liquidity_mining", token="ETH", volatility_interval=7) == []
+
+
+@pytest.mark.parametrize(
+    "kind", ["pmm_simple", "grid_strike", "examples.full_trading_example", "lp_rebalancer"]
+)
+def test_controllers_that_place_orders_do_not_run_on_paper_trade(kind: str) -> None:
+    what, fix = load_catalog().exchange_fault(kind, "kucoin_paper_trade") or ("", "")
+
+    assert what.startswith("controllers that place orders do not run on paper_trade connectors")
+    assert fix == "write kucoin, or use a v1 strategy"
+    assert load_catalog().exchange_fault(kind, "kucoin") is None
+
+
+@pytest.mark.parametrize("kind", ["pure_market_making", "examples.price_monitor_controller"])
+def test_v1_strategies_and_monitors_do(kind: str) -> None:
+    assert load_catalog().exchange_fault(kind, "kucoin_paper_trade") is None
+
+
+def test_nor_do_they_on_a_second_venue_that_is_paper_trade() -> None:
+    pair = {"connector_name": "kucoin_paper_trade", "trading_pair": "SOL-USDT"}
+
+    assert fields("arbitrage_controller", exchange_pair_2=pair) == ["exchange_pair_2.connector_name"]
+    assert fields("xemm_multiple_levels", taker_connector="kucoin_paper_trade") == ["taker_connector"]
+
+
+@pytest.mark.parametrize("exchange", ["hyperliquid_perpetual", "kucoin_perpetual", "dydx_v4_perpetual"])
+def test_hedge_mode_is_for_connectors_that_know_it(exchange: str) -> None:
+    assert broken("pmm_simple", exchange=exchange, position_mode="HEDGE") == [
+        ("position_mode", f"{exchange} knows position mode ONEWAY only, not HEDGE")
+    ]
+    assert broken("pmm_simple", exchange=exchange) == [
+        (
+            "position_mode",
+            f"left out, Hummingbot's default applies: {exchange} knows position mode ONEWAY only, not HEDGE",
+        )
+    ]
+    assert broken("pmm_simple", exchange=exchange, position_mode="ONEWAY") == []
+    assert broken("perpetual_market_making", exchange=exchange, position_mode="Hedge") == [
+        ("position_mode", f"{exchange} knows position mode One-way only, not Hedge")
+    ]
+    assert broken("perpetual_market_making", exchange=exchange) == []
+    assert fields("hedge", exchange=exchange, hedge_offsets=[0], hedge_position_mode="HEDGE") == [
+        "hedge_position_mode"
+    ]
+
+
+def test_bybit_knows_hedge_mode_for_pairs_in_usdt() -> None:
+    assert broken("pmm_simple", exchange="bybit_perpetual", pair="BTC-USDT") == []
+    assert fields("pmm_simple", exchange="bybit_perpetual", pair="BTC-USD") == ["position_mode"]
+
+
+@pytest.mark.parametrize("exchange", ["binance_perpetual", "okx_perpetual", "binance"])
+def test_elsewhere_hedge_mode_is_as_good_as_any(exchange: str) -> None:
+    assert broken("pmm_simple", exchange=exchange, position_mode="HEDGE") == []
+
+
+def test_both_venues_of_stat_arb_have_to_know_the_mode() -> None:
+    hedge = {"connector_name": "kucoin_perpetual", "trading_pair": "SOL-USDT"}
+
+    assert fields("stat_arb", exchange="binance_perpetual", connector_pair_hedge=hedge) == ["position_mode"]

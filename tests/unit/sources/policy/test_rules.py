@@ -45,7 +45,7 @@ def test_leverage_up_to_the_limit_is_fine() -> None:
 
 
 def test_a_default_leverage_counts_where_there_is_leverage() -> None:
-    given: dict[str, Any] = {"start_price": 1, "end_price": 2, "limit_price": 1, "side": 1}
+    given: dict[str, Any] = {"start_price": 1, "end_price": 2, "limit_price": 0.5, "side": 1}
     files = {name: strategy("grid_strike", name, **given) for name in ("binance_perpetual", "binance")}
     (problem,) = problems(files, max_leverage=Decimal(5))
 
