@@ -7,19 +7,16 @@ Rule 2: a config is checked whole, against the schema of its type and against wh
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 
 from reconciler.agent.model import Strategy
 from reconciler.agent.responses import Refusal
 from reconciler.catalog import Catalog
 from reconciler.catalog.catalog import HOT
+from reconciler.model.pair import PAIR, pair_fault
 from reconciler.model.spec import DEFAULT_ACCOUNT, Config
 from reconciler.protocol.canonical import canonical_json
 from reconciler.protocol.codes import ErrorCode
-
-_PAIR = re.compile(r"[A-Z0-9._]{1,32}-[A-Z0-9._]{1,32}")
 
 
 class Validator(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,12 +41,9 @@ class Validator(msgspec.Struct, frozen=True, kw_only=True):
             raise Refusal(
                 ErrorCode.UNSUPPORTED_EXCHANGE, f"{strategy.exchange} is not supported here", field="exchange"
             )
-        if _PAIR.fullmatch(strategy.trading_pair) is None:
-            raise Refusal(
-                ErrorCode.INVALID_TRADING_PAIR,
-                "expected BASE-QUOTE in capitals, such as BTC-USDT",
-                field="trading_pair",
-            )
+        if PAIR.fullmatch(strategy.trading_pair) is None:
+            reason = ": ".join(pair_fault(strategy.trading_pair))
+            raise Refusal(ErrorCode.INVALID_TRADING_PAIR, reason, field="trading_pair")
         if strategy.account not in self.accounts:
             raise Refusal(
                 ErrorCode.INVALID_CONFIG, f"no account {strategy.account} is held here", field="account"

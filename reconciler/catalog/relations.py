@@ -68,8 +68,8 @@ def _faults(
         yield f"{value} is the strategy's own {other}", "name another one"
     if (other := relation.get("asset_of")) is not None:
         pairs = _items(config.get(other)) or [trading_pair]
-        assets = sorted({asset for pair in pairs for asset in str(pair).upper().split("-")})
-        if str(value).upper() not in assets:
+        assets = sorted({asset for pair in pairs for asset in str(pair).split("-")})
+        if str(value).upper() not in map(str.upper, assets):
             yield (
                 f"{value} is not an asset of {', '.join(map(str, pairs))}",
                 f"write one of {', '.join(assets)}",

@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from reconciler.catalog.units import FRACTION, PERCENT, has_unit, takes_unit
+from reconciler.model.pair import PAIR, pair_fault
 from reconciler.model.spec import NAME
 
 Schema: TypeAlias = Mapping[str, Any]
@@ -130,6 +131,9 @@ def words_for(keyword: str, value: Any, schema: Schema) -> tuple[str, str]:  # n
             unit = schema.get("x-unit", "")
             in_unit = f", in {unit}" if takes_unit(unit) else ""
             return f"{shown(value)} is out of range", f"write a number that is {words}{in_unit}"
+        case "pattern" if schema["pattern"] == _PAIR:
+            cause, fix = pair_fault(value)
+            return f"{shown(value)} is no trading pair: {cause}", fix
         case "pattern":
             form = _FORMS.get(schema["pattern"], f"it must match {schema['pattern']}")
             return f"{shown(value)} does not have the right form", form
@@ -209,9 +213,10 @@ _BOUNDS = {
     "maximum": "at most",
 }
 
+_PAIR = f"^{PAIR.pattern}$"
+
 _FORMS = {
     f"^{NAME.pattern}$": "use letters, digits, . _ and -, at most 64, beginning with a letter or digit",
-    "^[A-Z0-9._]+-[A-Z0-9._]+$": "write BASE-QUOTE in upper case, such as BTC-USDT",
     "^[a-z0-9_]+$": "write the connector's name in lower case, such as binance",
     "^config\\.[A-Za-z0-9_.]+$": "write config. and the field's name, such as config.order_amount",
 }

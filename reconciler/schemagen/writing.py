@@ -15,6 +15,7 @@ from typing import Any
 
 from reconciler.catalog.catalog import CONTROLLER, LEGACY, MODEL
 from reconciler.catalog.units import takes_unit
+from reconciler.model.pair import PAIR
 from reconciler.schemagen.nodes import Facts, Schema, exact, from_legacy, schema_of
 from reconciler.schemagen.overlay import Overlay
 
@@ -26,7 +27,7 @@ COMMENT = (
     "a pair, of which venue. x-kind, x-exchange-field, x-pair-field, x-pair-form: the form of Hummingbot's own file."
 )
 WITH_UNIT = r"^[-+]?[0-9]*\.?[0-9]+ ?(%|bps)$"
-PAIR = "^[A-Z0-9._]+-[A-Z0-9._]+$"
+PAIR_TEXT = f"^{PAIR.pattern}$"
 """As in the envelope: anything else is a slip, and Hummingbot waits for ever for such a market."""
 
 SAID_ELSEWHERE = {"strategy", "id", "controller_name", "controller_type"}
@@ -163,7 +164,7 @@ class _Writer:
             return schema
         schema |= self._overlay.role(node["name"])
         if schema.get("x-role") == "pair":
-            return {**schema, "pattern": PAIR}
+            return {**schema, "pattern": PAIR_TEXT}
         if schema.get("x-role") != "exchange":
             return schema
         venue = schema.pop("x-connectors", node.get("connectors", "any"))

@@ -11,6 +11,7 @@ import re
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from reconciler.model.pair import PAIRS
 from reconciler.model.spec import ROOT
 from reconciler.settings.keys import BOUND, DURATIONS, NUMBER
 
@@ -94,7 +95,7 @@ _FORMS = {
         "write a connector's name, such as binance or binance*",
     ),
     "trading_pair": _Form(
-        re.compile(r"\*|[A-Z0-9._*]+-[A-Z0-9._*]+", re.ASCII),
+        PAIRS,
         "{!r} is not a trading pair",
         "write one such as BTC-USDT, *-USDT or *",
     ),

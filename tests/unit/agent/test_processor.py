@@ -78,7 +78,8 @@ def test_a_basic_refusal_too() -> None:
 
     assert encode(reply) == (
         b'{"status":"error","message":"Invalid trading pair","error_code":"INVALID_TRADING_PAIR",'
-        b'"details":{"field":"trading_pair","reason":"expected BASE-QUOTE in capitals, such as BTC-USDT"}}'
+        b'"details":{"field":"trading_pair","reason":"there is no - between base and quote: write BASE-QUOTE as the '
+        b"exchange's connector names the market, such as BTC-USDT or kPEPE-USD\"}}"
     )
 
 

@@ -98,7 +98,14 @@ def test_units_become_hummingbots_own(written: str, number: str) -> None:
             "'paussed' is not allowed",
             "running, paused, stopped",
         ),
-        (HEAD.replace("BTC-USDT", "btcusdt") + CONFIG, 3, 15, "trading_pair", "right form", "BASE-QUOTE"),
+        (
+            HEAD.replace("BTC-USDT", "btcusdt") + CONFIG,
+            3,
+            15,
+            "trading_pair",
+            "there is no - between",
+            "BASE-QUOTE",
+        ),
         (
             HEAD.replace("pure_m", "pur_m") + CONFIG,
             1,
@@ -149,7 +156,14 @@ def test_units_become_hummingbots_own(written: str, number: str) -> None:
         (HEAD + "bid_spread: 1\n" + CONFIG, 4, 1, "bid_spread", "no such field", "move it below config"),
         (HEAD + "state:\n" + CONFIG, 4, 7, "state", "nothing is not allowed", "running, paused, stopped"),
         (HEAD + 'trading_pair: "A-B\\n"\n' + CONFIG, 4, 1, "trading_pair", "second time", "remove one"),
-        (HEAD.replace("BTC-USDT", '"A-B\\n"') + CONFIG, 3, 15, "trading_pair", "right form", "BASE-QUOTE"),
+        (
+            HEAD.replace("BTC-USDT", '"A-B\\n"') + CONFIG,
+            3,
+            15,
+            "trading_pair",
+            "a sign that no asset has",
+            "BASE-QUOTE",
+        ),
         (
             HEAD + "ignore_drift: [config.order_amount.x]\n" + CONFIG,
             4,
