@@ -22,7 +22,7 @@ from reconciler.catalog.grid_rules import grid_violations
 from reconciler.catalog.magnitudes import Magnitude, too_large
 from reconciler.catalog.relations import broken
 from reconciler.catalog.units import takes_unit
-from reconciler.catalog.venue_rules import Use, exchange_fault, venue_violations
+from reconciler.catalog.venue_rules import Use, exchange_fault, venue_doubts, venue_violations
 from reconciler.catalog.venues import FACTS
 from reconciler.catalog.violations import Violation, explain
 from reconciler.model.spec import Config
@@ -261,6 +261,11 @@ class Catalog:
         `config`: as the file has it, with texts such as `300%` left as they are: they say what they mean.
         """
         return list(too_large(config, self._types[strategy_type].units))
+
+    def doubts(self, strategy_type: str, config: Config) -> list[Violation]:
+        """What Hummingbot takes but does not use: warnings. The type must be known."""
+        use = self._types[strategy_type].use(strategy_type, config, exchange="", trading_pair="")
+        return list(venue_doubts(use))
 
     def with_defaults(self, strategy_type: str, config: Config) -> Config:
         """`config` and, for fields left out, what Hummingbot uses then: what a running bot reports."""

@@ -36,6 +36,14 @@ SECOND_VENUES = {
 NO_PAPER = f"controllers that place orders do not run on {PAPER.removeprefix('_')} connectors in Hummingbot {VERSION}"
 """Their executors read the trading rules of a connector, which those of paper trade lack."""
 
+PRICE_SOURCES = {
+    "price_source_exchange": "external_market",
+    "price_source_derivative": "external_market",
+    "price_source_market": "external_market",
+    "price_source_custom_api": "custom_api",
+}
+"""Fields that name a source of prices → the price_source that reads them."""
+
 MODES = ("position_mode", "hedge_position_mode")
 """Fields that hold a position mode."""
 
@@ -107,6 +115,15 @@ def _modes(use: Use) -> Iterator[Violation]:
             elif venue in ONEWAY_UNLESS_USDT and not pair.endswith("-USDT"):
                 what = f"{venue} knows position mode {oneway} only for {pair}, which is not quoted in USDT"
                 yield use.violation((field,), what, f"write {field}: {oneway}")
+
+
+def venue_doubts(use: Use) -> Iterator[Violation]:
+    """Sources of prices that are named, but that the strategy's price_source does not read."""
+    source = use.value("price_source")
+    for field, wanted in PRICE_SOURCES.items():
+        if source is not None and source != wanted and use.config.get(field) is not None:
+            what = f"it is set but price_source is {source}, which does not read it"
+            yield Violation((field,), what, f"write price_source: {wanted}, or remove {field}")
 
 
 def _candles(use: Use) -> Iterator[Violation]:

@@ -158,6 +158,7 @@ class _Checker:
             exchange, pair = str(self._data.get("exchange")), str(self._data.get("trading_pair"))
             related = self._catalog.relations(kind, converted, exchange=exchange, trading_pair=pair)
             self._report(related, ("config",))
+            self._report(self._catalog.doubts(kind, converted), ("config",), Severity.WARNING)
         self._warn_absurd(kind, config)
         said = {name: value for name, value in config.items() if type(value) is str and has_unit(value)}
         for large in self._catalog.too_large(kind, {**converted, **said}):
@@ -263,7 +264,7 @@ class _Checker:
                 fix = f"write config.{name}"
                 self._problem(("ignore_drift", index), f"{name} has nothing below it", fix)
 
-    def _report(self, violations: list[Violation], below: Path) -> None:
+    def _report(self, violations: list[Violation], below: Path, severity: Severity = Severity.ERROR) -> None:
         for violation in violations:
             path = (*below, *violation.path)
             # the field may come with something that the reader refused in the same mapping, such as `<<`
@@ -271,7 +272,7 @@ class _Checker:
                 refused[:-1] == path[:-1] and refused != path for refused in self._document.refused if refused
             )
             if not may_be_merged:
-                self._problem(path, violation.what, violation.fix, key=violation.key)
+                self._problem(path, violation.what, violation.fix, severity, key=violation.key)
 
     def _problem(
         self, path: Path, what: str, fix: str, severity: Severity = Severity.ERROR, *, key: bool = False

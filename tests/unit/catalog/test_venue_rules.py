@@ -137,3 +137,28 @@ def test_both_venues_of_stat_arb_have_to_know_the_mode() -> None:
     hedge = {"connector_name": "kucoin_perpetual", "trading_pair": "SOL-USDT"}
 
     assert fields("stat_arb", exchange="binance_perpetual", connector_pair_hedge=hedge) == ["position_mode"]
+
+
+@pytest.mark.parametrize("source", [{}, {"price_source": "current_market"}, {"price_source": "custom_api"}])
+def test_a_source_of_prices_that_is_not_read_is_a_doubt(source) -> None:
+    named = {"price_source_exchange": "binance", "price_source_market": "ETH-USDT"}
+    doubts = load_catalog().doubts("pure_market_making", {**named, **source})
+
+    read = source.get("price_source", "current_market")
+    assert [(doubt.path, doubt.what) for doubt in doubts] == [
+        ((field,), f"it is set but price_source is {read}, which does not read it") for field in named
+    ]
+    assert all(doubt.fix.startswith("write price_source: external_market, or remove") for doubt in doubts)
+    assert load_catalog().doubts("pure_market_making", {**named, "price_source": "external_market"}) == []
+    assert load_catalog().doubts("pmm_simple", {}) == []
+
+
+def test_each_source_has_fields_of_its_own() -> None:
+    api = {"price_source_custom_api": "http://localhost"}
+
+    assert load_catalog().doubts("perpetual_market_making", {**api, "price_source": "custom_api"}) == []
+    assert len(load_catalog().doubts("perpetual_market_making", api)) == 1
+    assert (
+        len(load_catalog().doubts("perpetual_market_making", {"price_source_derivative": "okx_perpetual"}))
+        == 1
+    )
