@@ -153,7 +153,7 @@ async def test_a_restarted_agent_finds_its_bots_and_begins_none_twice(team) -> N
 
     assert await team.runner.find() == {"mm": RUNNING}
     assert await team.pid() == pid
-    with pytest.raises(CommandRejected, match="up"):
+    with pytest.raises(CommandRejected, match="running"):
         await team.runner.start(strategy())
     assert team.bots.launches == []
 

@@ -34,7 +34,7 @@ async def team(tmp_path: Path, mosquitto: Mosquitto) -> AsyncIterator[Team]:
 
 
 async def test_a_bot_that_came_up_without_a_strategy_is_refused_for_good_with_what_its_log_says(team) -> None:
-    with pytest.raises(Refusal, match=r"came up without a strategy.*no such exchange: bynance") as caught:
+    with pytest.raises(Refusal, match=r"started without a strategy.*no such exchange: bynance") as caught:
         await team.start(no_strategy="no such exchange: bynance")
 
     assert (caught.value.code, caught.value.lasting) == ("INVALID_CONFIG", True)
@@ -156,7 +156,7 @@ async def test_a_bot_that_falls_silent_is_restarted(team) -> None:
 
     starting = await team.moved_to(STARTING)
     await team.moved_to(RUNNING)
-    assert "nothing was heard of it" in starting.message
+    assert "no message from it" in starting.message
     assert await team.pid() != pid
     assert not lives(pid)
 
