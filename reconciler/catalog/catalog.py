@@ -22,7 +22,14 @@ from reconciler.catalog.grid_rules import grid_violations
 from reconciler.catalog.magnitudes import Magnitude, too_large
 from reconciler.catalog.relations import broken
 from reconciler.catalog.units import takes_unit
-from reconciler.catalog.venue_rules import Use, exchange_fault, venue_doubts, venue_violations
+from reconciler.catalog.venue_rules import (
+    Use,
+    exchange_fault,
+    is_gateway,
+    no_connector,
+    venue_doubts,
+    venue_violations,
+)
 from reconciler.catalog.venues import FACTS
 from reconciler.catalog.violations import Violation, explain
 from reconciler.model.spec import Config
@@ -156,6 +163,7 @@ class Catalog:
     ) -> None:
         self.schema_hash = schema_hash
         self._connectors = {kind: tuple(names) for kind, names in connectors.items()}
+        self._all_connectors = tuple(name for names in self._connectors.values() for name in names)
         self._types = {name: StrategyType(schema) for name, schema in types.items()}
         self._envelope = {key: value for key, value in envelope.items() if key != "allOf"}
         self._envelope_validator: Any = None
@@ -202,7 +210,7 @@ class Catalog:
         venue = self._types[strategy_type].layout.venue
         if venue:
             return self._connectors.get(venue, ())
-        return tuple(name for names in self._connectors.values() for name in names)
+        return self._all_connectors
 
     def exchange_fault(self, strategy_type: str, exchange: str) -> tuple[str, str] | None:
         """Why a type cannot trade on a connector that it may name, and the fix; None if it can. The type must be known."""
@@ -239,7 +247,18 @@ class Catalog:
         known = self._types[strategy_type]
         if known.is_valid(config):
             return []
-        return explain(config, known.schema, strategy_type, known.elsewhere)
+        found = explain(config, known.schema, strategy_type, known.elsewhere)
+        return [self._of_connector(violation, known, config) for violation in found]
+
+    def _of_connector(self, violation: Violation, known: StrategyType, config: Config) -> Violation:
+        """A violation at a field that names a connector says so, where the name is none at all."""
+        field = str(violation.path[0]) if len(violation.path) == 1 else ""
+        value = config.get(field)
+        role = known.schema["properties"].get(field, {}).get("x-role")
+        if role != "exchange" or not isinstance(value, str):
+            return violation
+        fault = no_connector(value, self._all_connectors)
+        return violation if fault is None else Violation(violation.path, *fault)
 
     def relations(
         self, strategy_type: str, config: Config, *, exchange: str, trading_pair: str
@@ -253,7 +272,7 @@ class Catalog:
         own = {"exchange": exchange, "trading_pair": trading_pair}
         found = list(broken(relations, config, rendered=known.layout.rendered, **own)) if relations else []
         use = known.use(strategy_type, config, **own)
-        return [*found, *grid_violations(strategy_type, config), *venue_violations(use)]
+        return [*found, *grid_violations(strategy_type, config), *venue_violations(use, self._all_connectors)]
 
     def too_large(self, strategy_type: str, config: Config) -> list[Magnitude]:
         """The numbers of a config that are too large for their unit, such as 3 where 0.03 is 3 %. The type must be known.
@@ -293,7 +312,17 @@ class Catalog:
             return []
         kind = data.get("strategy_type")
         fields = self.fields(kind) if isinstance(kind, str) else {}
-        return explain(data, self._envelope, "a strategy file", dict.fromkeys(fields, "move it below config"))
+        found = explain(
+            data, self._envelope, "a strategy file", dict.fromkeys(fields, "move it below config")
+        )
+        exchange = data.get("exchange")
+        if isinstance(exchange, str) and is_gateway(exchange) and (fault := no_connector(exchange, ())):
+            # pairs have other forms there: what is said of the pair's form would not help
+            others = [
+                violation for violation in found if violation.path not in {("exchange",), ("trading_pair",)}
+            ]
+            return [Violation(("exchange",), *fault), *others]
+        return found
 
 
 def _takes_null(spec: Mapping[str, Any]) -> bool:

@@ -15,6 +15,7 @@ import msgspec
 
 from reconciler.catalog.venues import (
     CANDLES,
+    GATEWAY_CHAINS,
     INTERVALS,
     MONITORS,
     ONEWAY_ONLY,
@@ -23,7 +24,7 @@ from reconciler.catalog.venues import (
     TESTNET,
     VERSION,
 )
-from reconciler.catalog.violations import Violation
+from reconciler.catalog.violations import Violation, listed, nearest
 from reconciler.model.spec import Config
 
 SECOND_VENUES = {
@@ -32,6 +33,8 @@ SECOND_VENUES = {
     "xemm_multiple_levels": ("taker_connector",),
 }
 """Controllers that place orders on a second venue → where its connector stands."""
+
+NO_GATEWAY = "is a venue of Hummingbot's Gateway, which is not supported"
 
 NO_PAPER = f"controllers that place orders do not run on {PAPER.removeprefix('_')} connectors in Hummingbot {VERSION}"
 """Their executors read the trading rules of a connector, which those of paper trade lack."""
@@ -74,10 +77,26 @@ class Use(msgspec.Struct, frozen=True, gc=False):
         return Violation(path[:1], said, fix, key=True, missing=True)
 
 
-def venue_violations(use: Use) -> Iterator[Violation]:
-    """What the venues of a strategy cannot do."""
+def is_gateway(name: str) -> bool:
+    """Whether a name is one of Gateway's: `jupiter/router`, or a network such as `solana-mainnet-beta`."""
+    return "/" in name or name.startswith(GATEWAY_CHAINS)
+
+
+def no_connector(name: str, connectors: Collection[str]) -> tuple[str, str] | None:
+    """Why a name is no connector, and the fix; None if it is one. `connectors`: those that are known, or none."""
+    if is_gateway(name):
+        return f"{name} {NO_GATEWAY}", "name a connector of Hummingbot itself, such as binance"
+    if not connectors or name in connectors:
+        return None
+    near = nearest(name, connectors)
+    fix = f"did you mean {near}?" if near else f"write one of {listed(connectors)}"
+    return f"{name!r} is not a connector of Hummingbot", fix
+
+
+def venue_violations(use: Use, connectors: Collection[str]) -> Iterator[Violation]:
+    """What the venues of a strategy cannot do. `connectors`: the names that Hummingbot knows; empty: not known."""
     yield from _candles(use)
-    yield from _second_venue(use)
+    yield from _second_venue(use, connectors)
     yield from _modes(use)
 
 
@@ -88,11 +107,15 @@ def exchange_fault(strategy_type: str, exchange: str, *, is_controller: bool) ->
     return None
 
 
-def _second_venue(use: Use) -> Iterator[Violation]:
-    """A second venue on which a controller's executors do not run."""
+def _second_venue(use: Use, connectors: Collection[str]) -> Iterator[Violation]:
+    """A second venue that is none, or on which a controller's executors do not run."""
     path = SECOND_VENUES.get(use.strategy_type)
     second = use.value(*path) if path else None
-    if path and isinstance(second, str) and second.endswith(PAPER):
+    if not path or not isinstance(second, str):
+        return
+    if (fault := no_connector(second, connectors)) is not None:
+        yield use.violation(path, *fault)
+    elif second.endswith(PAPER):
         yield use.violation(path, NO_PAPER, f"write {second.removesuffix(PAPER)}")
 
 
@@ -165,8 +188,8 @@ def _feed(
     own: bool = False,
 ) -> Iterator[Violation]:
     """A connector without candles. `own`: it is the strategy's own, because no other one is named."""
-    if not isinstance(connector, str) or connector in CANDLES:
-        return
+    if not isinstance(connector, str) or connector in CANDLES or (own and is_gateway(connector)):
+        return  # a strategy on Gateway has a message of its own
     live = connector.removesuffix(PAPER).removesuffix(TESTNET)
     near = live if live in CANDLES else "binance"
     what = f"Hummingbot {VERSION} has no candles of {connector}"

@@ -162,3 +162,35 @@ def test_each_source_has_fields_of_its_own() -> None:
         len(load_catalog().doubts("perpetual_market_making", {"price_source_derivative": "okx_perpetual"}))
         == 1
     )
+
+
+@pytest.mark.parametrize("name", ["jupiter/router", "solana-mainnet-beta", "ethereum-base"])
+def test_venues_of_gateway_are_refused_as_such_wherever_they_stand(name: str) -> None:
+    said = f"{name} is a venue of Hummingbot's Gateway, which is not supported"
+    pair = {"connector_name": name, "trading_pair": "SOL-USDC"}
+    given = {"connector_2": name, "market_2": "SOL-USDC", "order_amount": 1}
+    catalog = load_catalog()
+
+    assert broken("arbitrage_controller", exchange_pair_2=pair) == [("exchange_pair_2.connector_name", said)]
+    assert [violation.what for violation in catalog.violations("amm_arb", given)] == [said]
+    file = {"strategy_type": "amm_arb", "exchange": name, "trading_pair": "SOL-devUSDC", "config": {}}
+    assert [violation.what for violation in catalog.envelope_violations(file)] == [said]
+
+
+def test_hummingbots_own_default_of_a_second_venue_is_one_of_gateway() -> None:
+    ((field, what),) = broken("arbitrage_controller")
+
+    assert field == "exchange_pair_2"
+    assert what.startswith("left out, Hummingbot's default applies: jupiter/router is a venue of")
+
+
+def test_a_name_that_is_no_connector_is_said_to_be_none() -> None:
+    pair = {"connector_name": "binnance", "trading_pair": "SOL-USDC"}
+    given = {"connector_2": "uniswap_polygon_mainnet", "market_2": "SOL-USDC", "order_amount": 1}
+
+    assert broken("arbitrage_controller", exchange_pair_2=pair) == [
+        ("exchange_pair_2.connector_name", "'binnance' is not a connector of Hummingbot")
+    ]
+    assert [violation.what for violation in load_catalog().violations("amm_arb", given)] == [
+        "'uniswap_polygon_mainnet' is not a connector of Hummingbot"
+    ]
