@@ -17,7 +17,7 @@ from reconciler.settings.model import BrokerSettings
 from tests.oracle import NO_HUMMINGBOT, python
 from tests.support import effort
 from tests.support.brokers import Mosquitto
-from tests.support.long_results import LongResults
+from tests.support.long_results import TRIED, LongResults
 
 LONG_TIMEOUT_S = 4 * 3600
 
@@ -57,6 +57,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in set(left_out)]
     for item in items if long else ():
         item.add_marker(pytest.mark.timeout(LONG_TIMEOUT_S), append=False)
+        made = getattr(getattr(item, "obj", None), "_hypothesis_internal_use_settings", None)
+        if made is not None:
+            item.user_properties.append((TRIED, f"{made.max_examples:,} examples of each"))
 
 
 def _is_for(item: pytest.Item, *, long: bool) -> bool:
