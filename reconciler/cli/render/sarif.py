@@ -63,7 +63,8 @@ KINDS: Sequence[ProblemKind] = (
     _kind("unknown-type", "The strategy type is one that has a schema.", r"is not a strategy type"),
     _kind("unknown-exchange", "The exchange is one that the strategy can trade on.", r" cannot trade on "),
     _kind("venue", "The exchange has what the strategy asks of it: candles, position mode, an order book.",
-          r" has no candles of | candles are none$|is no length of candles| knows position mode | do not run on paper_trade "),
+          r" has no candles of | candles are none$|is no length of candles| knows position mode | do not run on paper_trade "
+          r"| is a venue of Hummingbot's Gateway, | is not a connector of Hummingbot$"),
     _kind("grid", "A grid has prices and a side that its executor takes.",
           r"^a grid has no side | is no price$| is not (below|above) (start|end)_price | refused by Hummingbot's grid executor$|^must be written: "),
     _kind("unknown-target", "The target is one of reconciler.yaml.", r"^there is no target "),
