@@ -6,6 +6,7 @@ Everything lives in one temporary folder and on 127.0.0.1; nothing is left behin
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import socket
 import subprocess
@@ -130,9 +131,12 @@ def workspace() -> Iterator[Path]:
 def reconciler(
     folder: Path, port: int, *arguments: str, check: bool = True
 ) -> subprocess.CompletedProcess[str]:
-    """Run the real command in `folder` against the broker on `port`."""
+    """Run the real command in `folder` against the broker on `port`, with its bytecode kept, as where it is installed."""
+    environ = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     command = [sys.executable, "-m", "reconciler", "--set", f"broker.url=mqtt://127.0.0.1:{port}", *arguments]
-    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
+    result = subprocess.run(
+        command, cwd=folder, env=environ, capture_output=True, text=True, timeout=600, check=False
+    )
     if check and result.returncode not in {0, 2}:
         raise RuntimeError(f"{' '.join(command)} ended with {result.returncode}:\n{result.stderr[-2000:]}")
     return result

@@ -15,7 +15,6 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
-import jsonschema_rs
 import msgspec
 
 from reconciler.catalog.grid_rules import grid_violations
@@ -332,4 +331,6 @@ def _takes_null(spec: Mapping[str, Any]) -> bool:
 
 
 def _compiled(schema: Mapping[str, Any]) -> Any:  # noqa: ANN401  (jsonschema-rs has no public validator type)
+    import jsonschema_rs  # here, since an unchanged tree needs no validator (benchmarks.cold_plan, warm)
+
     return jsonschema_rs.Draft202012Validator(dict(schema))

@@ -19,13 +19,12 @@ import msgspec
 from reconciler.desired import make_desired
 from reconciler.errors import ExitCode, InvalidFiles, Problem, Severity, SourceError
 from reconciler.settings.model import Settings
-from reconciler.sources.base import Checked
+from reconciler.sources.base import Checked, is_strategy_file
 from reconciler.sources.check import check
 from reconciler.sources.git import is_remote
 from reconciler.sources.git_source import find_repository
 from reconciler.sources.loader import catalog_of, open_loader, placed
 from reconciler.sources.worktree import readable
-from reconciler.sources.yaml.reader import is_strategy_file
 
 Files: TypeAlias = dict[str, Checked]
 """Name of a file → what it says."""

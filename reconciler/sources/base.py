@@ -102,3 +102,9 @@ def followed_links(targets: Mapping[str, str], files: Mapping[str, TreeFile]) ->
 def refused_link(why: str) -> TreeFile:
     """A link that is not followed."""
     return TreeFile("", f"a symbolic link that {why}", "put the file itself here")
+
+
+def is_strategy_file(path: str) -> bool:
+    """Whether `path` (with `/`, below the strategies' folder) is read as strategies."""
+    hidden = path.startswith(("_", ".")) or "/_" in path or "/." in path
+    return path.endswith((".yaml", ".yml")) and not hidden

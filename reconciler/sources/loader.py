@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -20,14 +21,14 @@ from reconciler.catalog.loading import load_catalog
 from reconciler.errors import Location, Problem
 from reconciler.model.spec import StrategySpec
 from reconciler.settings.model import PolicySettings, Settings, SourceSettings
-from reconciler.sources.base import Checked, Head, Revision, Source, TreeFile
+from reconciler.sources.base import Checked, Head, Revision, Source, TreeFile, is_strategy_file
 from reconciler.sources.cache import SLACK, ResultCache
-from reconciler.sources.check import check
 from reconciler.sources.git_source import GitSource
-from reconciler.sources.policy.rules import PolicyRules
 from reconciler.sources.worktree import WorktreeSource
 from reconciler.sources.yaml.document import MAX_BYTES
-from reconciler.sources.yaml.reader import is_strategy_file
+
+if TYPE_CHECKING:
+    from reconciler.sources.policy.rules import PolicyRules
 
 
 def open_source(settings: SourceSettings, cache_dir: Path) -> Source:
@@ -124,6 +125,9 @@ class Loader:
         results = self._cache.read() if self._results is None else self._results
         new = {blob: path for blob, path in wanted.items() if blob not in results}
         if new:
+            # Here, since an unchanged tree needs neither parser nor checks (benchmarks.cold_plan, warm).
+            from reconciler.sources.check import check
+
             fresh: dict[str, Checked] = {}
             for blob, text in self.source.blobs(new):
                 if text is None:
@@ -166,8 +170,11 @@ def open_loader(settings: Settings, catalog: Catalog) -> Loader:
     Raises:
         SettingsError: the policy names what there is not.
     """
-    cache = state_dir(settings) / "cache"
-    rules = None if settings.policy == PolicySettings() else PolicyRules(settings.policy, catalog)
+    cache, rules = state_dir(settings) / "cache", None
+    if settings.policy != PolicySettings():
+        from reconciler.sources.policy.rules import PolicyRules  # as above: most settings have no policy
+
+        rules = PolicyRules(settings.policy, catalog)
     return Loader(open_source(settings.source, cache), catalog, cache, rules)
 
 

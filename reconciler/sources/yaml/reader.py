@@ -35,12 +35,6 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     whole: bool = True
 
 
-def is_strategy_file(path: str) -> bool:
-    """Whether `path` (with `/`, below the strategies' folder) is read as strategies."""
-    hidden = path.startswith(("_", ".")) or "/_" in path or "/." in path
-    return path.endswith((".yaml", ".yml")) and not hidden
-
-
 def read(text: bytes, file: str, *, events: Callable[[bytes], NextEvent] | None = None) -> Reading:
     """Read all documents of a file; every Problem that can be reported, in file order. Never raises.
 

@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.errors import Location
+from reconciler.sources.base import is_strategy_file
 from reconciler.sources.yaml.careful import CarefulReader
 from reconciler.sources.yaml.document import MAX_BYTES
 from reconciler.sources.yaml.events import events, pure_events
 from reconciler.sources.yaml.fast import read_fast
-from reconciler.sources.yaml.reader import Places, is_strategy_file, read
+from reconciler.sources.yaml.reader import Places, read
 from tests.support.effort import amount
 
 
