@@ -42,12 +42,13 @@ def _field(oracle: Oracle, catalog: Catalog, spec: StrategySpec, field: str) -> 
     ).data
     values = values_for(catalog, kind, field)
     sent = [as_sent(catalog, spec, field, value) for value in values]
-    held = oracle.results(kind, dict(data), field, [value for _, value in sent])
+    held = oracle.results(kind, dict(data), field, [value for _, value, _ in sent])
     nothing_is_fine = field in catalog.layout(kind).rendered
     required = field in catalog.schema(kind).get("required", ())
-    for value, (ours, meant), holds in zip(values, sent, held, strict=True):
+    for value, (ours, meant, left_out), holds in zip(values, sent, held, strict=True):
         theirs = is_held(meant, holds) or (meant is None and nothing_is_fine and holds != REFUSED)
         theirs = theirs and not (meant is None and required)  # nothing, where a strategy cannot do without
+        theirs = theirs or left_out  # it is not given the value, and takes its default
         agree = validators_agree(catalog, spec, field, meant)
         yield Verdict(kind, field, shown(value), ours, theirs, shown(holds)[:60], agree)
 

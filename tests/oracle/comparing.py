@@ -143,8 +143,10 @@ def _words_in(schema: Any) -> Iterator[Any]:
             yield from _words_in(part)
 
 
-def as_sent(catalog: Catalog, spec: StrategySpec, field: str, value: Any) -> tuple[bool, Any]:
-    """Whether a strategy file with this value is valid, and the value that Hummingbot gets then."""
+def as_sent(catalog: Catalog, spec: StrategySpec, field: str, value: Any) -> tuple[bool, Any, bool]:
+    """Whether a strategy file with this value is valid, the value that Hummingbot gets then, and whether it gets none:
+    null for a field that takes none is read as left out.
+    """
     config = {**spec.config, field: value}
     document = {
         "strategy_type": spec.strategy_type,
@@ -153,7 +155,9 @@ def as_sent(catalog: Catalog, spec: StrategySpec, field: str, value: Any) -> tup
         "config": config,
     }
     specs = check(_yaml(document).encode(), "f.yaml", catalog).specs
-    return (True, specs[0].config.get(field)) if specs else (False, value)
+    if not specs:
+        return False, value, False
+    return True, specs[0].config.get(field), field not in specs[0].config
 
 
 def validators_agree(catalog: Catalog, spec: StrategySpec, field: str, value: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import yaml
@@ -19,6 +20,7 @@ OTHERS = (
 )
 EMPTY = "chosen without what it needs: Hummingbot loads the file and fails when the strategy starts"
 SPELLING = "another spelling of a value that can be written plainly, or a list that means nothing"
+MAGNITUDE = "too large for its unit: a slip by any reading, such as 1,000,000,000 %"
 LENGTH = "not as many items as the list that it belongs to"
 
 
@@ -34,6 +36,8 @@ def reason(  # noqa: PLR0911  (one for each reason)
         return NAME
     if name in rules["types"].get(kind, {}).get("fields", {}):
         return NARROWED
+    if _is_slip(verdict, catalog):
+        return MAGNITUDE
     schema = catalog.schema(kind)
     if name in _asked_of_others(schema):
         return OTHERS
@@ -42,6 +46,15 @@ def reason(  # noqa: PLR0911  (one for each reason)
     if "anyOf" in schema["properties"][name]:
         return EMPTY
     return SPELLING if verdict.value == "null" or verdict.value.startswith('"') else ""
+
+
+def _is_slip(verdict: Verdict, catalog: Catalog) -> bool:
+    try:
+        number = Decimal(verdict.value)
+    except InvalidOperation:
+        return False
+    found = catalog.too_large(verdict.kind, {verdict.field: number})
+    return any(magnitude.is_error for magnitude in found)
 
 
 def _asked_of_others(schema: Mapping[str, Any]) -> set[str]:
