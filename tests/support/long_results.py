@@ -9,11 +9,13 @@ import subprocess
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
+import hypothesis
 import pytest
+
+from reconciler import __version__
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "long-tests.md"
@@ -102,10 +104,10 @@ def _first_line(path: Path) -> str:
 
 def _versions(path: str) -> str:
     """What a result depends on. Hummingbot and Mosquitto are named where the tests are no unit tests."""
-    names = [f"Python {platform.python_version()}", f"hypothesis {version('hypothesis')}"]
+    names = [f"Python {platform.python_version()}", f"hypothesis {hypothesis.__version__}"]
     if not path.startswith(("tests/unit/", "tests/convergence/")):
         names += [_mosquitto(), _hummingbot()]
-    return ", ".join(filter(None, [f"reconciler {version('hummingbot-reconciler')}", *names]))
+    return ", ".join(filter(None, [f"reconciler {__version__}", *names]))
 
 
 def _mosquitto() -> str:
